@@ -1,0 +1,1 @@
+"""Classifiers, attacks, adversarial sets, detectors in the making, and the gate."""
