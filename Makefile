@@ -1,0 +1,48 @@
+# Every target prepares what it needs by itself; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check format results-main clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+SERVE ?= 1
+DATA ?= ../shared/data/brain_mri.zip
+
+help: ## Say what can be done
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed ## Create .venv and install what Scangate runs on
+
+.venv/installed: install.py requirements.txt constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) install.py requirements.txt
+
+.venv/installed-dev: install.py requirements.txt requirements-dev.txt constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) install.py requirements-dev.txt
+
+demo: .venv/installed ## Make everything from nothing, screen six scans, then serve (SERVE=0: do not serve)
+	@$(BIN)/python -m webapp.demo --host $(HOST) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+serve: .venv/installed ## Serve the application with its dispatcher and workers
+	@SCANGATE_HOST=$(HOST) SCANGATE_PORT=$(PORT) $(BIN)/python -m webapp.serve
+
+test: .venv/installed-dev ## Run the whole test suite
+	@$(BIN)/python -m pytest
+
+check: .venv/installed-dev ## Lint, check types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports
+
+format: .venv/installed-dev ## Put the code into its form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+results-main: .venv/installed ## Run the main job on real MRI and write docs/results/main-job.md (DATA=zip)
+	@$(BIN)/python -m pipeline run $(DATA) --root var/results-main --report docs/results/main-job
+
+clean: ## Remove .venv and what the tools left; data roots stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
