@@ -1,0 +1,48 @@
+"""What can be wrong with data that somebody hands us.
+
+DatasetError (a ValueError)
+├── BadImage        one file cannot become an image: broken, too large, of another kind
+├── BadArchive      a zip cannot be opened safely
+├── BadArrays       an .npz, .h5 or IDX file does not hold images and labels
+├── BadDataset      nothing to learn from: one class, one image, no usable file
+├── UnknownItem     a name or a number that the data set does not hold
+├── DamagedStore    our own file is not as we wrote it
+└── JailFailure     the child process that reads an upload ended without an answer
+    └── LimitReached    because it needed more memory or time than it is given
+"""
+
+
+class DatasetError(ValueError):
+    """Root of everything that is wrong with data; its message is fit for the person who handed it in."""
+
+
+class BadImage(DatasetError):  # noqa: N818 - reads as the sentence it is raised in.
+    """A file that cannot become an image."""
+
+
+class BadArchive(DatasetError):  # noqa: N818 - as above.
+    """A zip archive that cannot be opened safely."""
+
+
+class BadArrays(DatasetError):  # noqa: N818 - as above.
+    """A file of arrays that does not hold images and labels."""
+
+
+class BadDataset(DatasetError):  # noqa: N818 - as above.
+    """A collection of images that nothing can be learnt from."""
+
+
+class UnknownItem(DatasetError):  # noqa: N818 - as above.
+    """A name or a number that the data set does not hold."""
+
+
+class DamagedStore(DatasetError):  # noqa: N818 - as above.
+    """A file of our own that is not as we wrote it."""
+
+
+class JailFailure(DatasetError):  # noqa: N818 - as above.
+    """A child process that ended without an answer."""
+
+
+class LimitReached(JailFailure):
+    """A child process that needed more memory or time than it is given."""
