@@ -1,0 +1,32 @@
+"""`import-dataset`: a zip, folder, array file or MNIST pair becomes a data set."""
+
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from pathlib import Path
+
+from datasets.importing import import_dataset
+from datasets.progress import Progress
+from pipeline.artefacts import DataRoot
+from pipeline.cli.command import Answer
+
+NAME = "import-dataset"
+HELP = "import a zip or folder of class folders, an .npz or .h5 of arrays, or MNIST IDX files"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the source, the name and the seed of the splits."""
+    parser.add_argument("source", type=Path, help="zip, folder, .npz, .h5 or IDX file")
+    parser.add_argument("--name", help="what to call it (default: the name of the source)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the splits (default: %(default)s)")
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Import the source and count what came in."""
+    name = args.name or args.source.stem
+    dataset = import_dataset(args.source, DataRoot(args.root).datasets, name=name, seed=args.seed, progress=progress)
+    splits = Counter(item.split for item in dataset.items)
+    lines = [f"{dataset.id}  {name}: {len(dataset.items)} images, classes {', '.join(dataset.classes)}"]
+    lines += [f"  {split}: {n}" for split, n in sorted(splits.items())]
+    lines += [f"The findings are in {dataset.folder / 'report.json'}"]
+    facts = {"id": dataset.id, "classes": list(dataset.classes), "splits": dict(splits), "folder": str(dataset.folder)}
+    return Answer(facts, lines)

@@ -1,0 +1,89 @@
+"""Reads the command line, runs one command, prints its answer, and turns a refusal into a sentence."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from datasets.errors import DatasetError
+from detector.errors import DetectorError
+from pipeline.cli import (
+    attack,
+    build_adversarial,
+    evaluate,
+    import_classifier,
+    import_dataset,
+    release,
+    run,
+    screen,
+    train_classifier,
+    train_detector,
+)
+from pipeline.cli.terminal import shown_progress
+from pipeline.errors import PipelineError
+
+COMMANDS: tuple[ModuleType, ...] = (
+    import_dataset,
+    train_classifier,
+    import_classifier,
+    attack,
+    build_adversarial,
+    train_detector,
+    release,
+    screen,
+    evaluate,
+    run,
+)
+REFUSED = 1
+INTERRUPTED = 130
+DEFAULT_ROOT = Path("var/data")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` name; give its exit status."""
+    args = _parser().parse_args(arguments)
+    try:
+        with shown_progress(args.command.NAME, quiet=args.quiet) as progress:
+            answer = args.command.run(args, progress)
+    except (DatasetError, PipelineError, DetectorError, FileNotFoundError) as refusal:
+        return _refuse(refusal, as_json=args.json)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. What is finished is kept: the same command goes on from there.\n")
+        return INTERRUPTED
+    if args.json:
+        print(json.dumps(answer.facts, indent=2))
+    else:
+        print("\n".join(answer.lines))
+    return answer.status
+
+
+class _Parser(ArgumentParser):
+    """An argument parser whose refusals exit with 1, since `screen` gives 2 a meaning of its own."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(REFUSED, f"{self.prog}: {message}\n")
+
+
+def _parser() -> ArgumentParser:
+    parser = _Parser(prog="python -m pipeline", description="Build, train, release and screen from the command line.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        sub = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
+        sub.add_argument("--root", type=Path, default=DEFAULT_ROOT, help="data root (default: %(default)s)")
+        sub.add_argument("--json", action="store_true", help="print the answer as JSON")
+        sub.add_argument("--quiet", action="store_true", help="show no progress")
+        command.add_arguments(sub)
+        sub.set_defaults(command=command)
+    return parser
+
+
+def _refuse(refusal: Exception, *, as_json: bool) -> int:
+    sentence = f"No such file: {refusal.filename}" if isinstance(refusal, FileNotFoundError) else str(refusal)
+    if as_json:
+        print(json.dumps({"error": type(refusal).__name__, "detail": sentence}))
+    sys.stderr.write(sentence + "\n")
+    return REFUSED
