@@ -1,0 +1,1 @@
+"""What the application remembers: accounts, artefacts, screenings and jobs, as SQL rows."""

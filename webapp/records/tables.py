@@ -1,0 +1,7 @@
+"""Every table of the application: importing this module fills `METADATA`."""
+
+from webapp.records import accounts, artefacts, jobs, screenings
+from webapp.records.base import Record
+
+MODULES = (accounts, artefacts, screenings, jobs)
+METADATA = Record.metadata
