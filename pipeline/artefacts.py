@@ -1,0 +1,88 @@
+"""Where artefacts lie: one data root, one folder a kind, one folder an id."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UnknownArtefact
+
+KINDS = ("uploads", "datasets", "models", "adversarial", "detectors", "gates", "reports", "work")
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
+
+
+@dataclass(frozen=True)
+class DataRoot:
+    """The folder that holds every artefact; the folders of kinds are made when first asked for."""
+
+    path: Path
+
+    @property
+    def uploads(self) -> Path:
+        """Files as they were sent, before they are read."""
+        return self._made("uploads")
+
+    @property
+    def datasets(self) -> Path:
+        """Data sets, imported."""
+        return self._made("datasets")
+
+    @property
+    def models(self) -> Path:
+        """Classifiers, trained or imported."""
+        return self._made("models")
+
+    @property
+    def adversarial(self) -> Path:
+        """Adversarial sets."""
+        return self._made("adversarial")
+
+    @property
+    def detectors(self) -> Path:
+        """Detectors, trained."""
+        return self._made("detectors")
+
+    @property
+    def gates(self) -> Path:
+        """Gates, compiled and released."""
+        return self._made("gates")
+
+    @property
+    def reports(self) -> Path:
+        """Reports in JSON."""
+        return self._made("reports")
+
+    @property
+    def work(self) -> Path:
+        """Unfinished work that can be taken up again."""
+        return self._made("work")
+
+    def find(self, kind: str, id_or_prefix: str) -> Path:
+        """The folder of the artefact with this id, or with the only id that starts so.
+
+        Raises:
+            UnknownArtefact: no such kind, nothing found, or several ids start so.
+        """
+        if kind not in KINDS:
+            raise UnknownArtefact(f"{kind!r} is no kind of artefact; kinds are {', '.join(KINDS)}")
+        if not _ID.fullmatch(id_or_prefix):
+            raise UnknownArtefact(f"{id_or_prefix!r} is no id: an id is made of letters, digits, '.', '_' and '-'")
+        home = self._made(kind)
+        if (home / id_or_prefix).is_dir():
+            return home / id_or_prefix
+        found = sorted(path for path in home.iterdir() if path.is_dir() and path.name.startswith(id_or_prefix))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(path.name for path in found[:5])
+            raise UnknownArtefact(f"{id_or_prefix!r} begins {len(found)} ids in {kind}: {names}; give more of the id")
+        raise UnknownArtefact(f"no {id_or_prefix!r} in {kind}; there are {len(_folders(home))} artefacts there")
+
+    def _made(self, kind: str) -> Path:
+        folder = self.path / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _folders(home: Path) -> list[Path]:
+    return [path for path in home.iterdir() if path.is_dir()]

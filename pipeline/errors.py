@@ -1,0 +1,28 @@
+"""What the pipeline refuses, each with a sentence of the found value, the allowed one and the next step.
+
+PipelineError (a ValueError)
+├── UnknownArtefact        no artefact, or more than one, answers to an id
+└── BadClassifier          a classifier is damaged, of another shape, or gives no numbers
+    ├── MissingWeights     ImageNet weights are not on this machine
+    └── RefusedFormat      a classifier's file is of a kind that is not imported
+"""
+
+
+class PipelineError(ValueError):
+    """Root of all that the pipeline refuses; its message is fit for the person who asked."""
+
+
+class UnknownArtefact(PipelineError):  # noqa: N818 - reads as the sentence it is raised in.
+    """No artefact, or more than one, answers to the id."""
+
+
+class BadClassifier(PipelineError):  # noqa: N818 - as above.
+    """A classifier cannot be used: its file, its shape or its numbers."""
+
+
+class MissingWeights(BadClassifier):
+    """ImageNet weights were asked for and are not on this machine."""
+
+
+class RefusedFormat(BadClassifier):
+    """A classifier's file is of a kind that is not imported."""

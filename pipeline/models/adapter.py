@@ -1,0 +1,105 @@
+"""The one object through which attacks, training and gates see a classifier."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import BadClassifier
+from pipeline.models.resize import LUMA, resize_matrix
+from pipeline.models.spec import ClassifierSpec
+
+# The smallest probability that keeps a finite logarithm and gradient in float32.
+_LEAST_PROBABILITY = 1e-12
+
+
+class PixelModel(nn.Module):
+    """A classifier of pixels: (N, C, H, W) in [0, 1], of any size, grey or RGB, to logits (N, K).
+
+    It owns channels, resize, normalisation and the meaning of the network's output. Everything
+    is differentiable down to the given pixels, so that an attack works on the file's own lattice.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: ClassifierSpec, network: nn.Module, *, head_name: str = "head") -> None:
+        """Wrap a network.
+
+        Args:
+            spec: what the network takes and gives.
+            network: its children before `head_name`, applied in order and flattened, give the
+                features (N, D); only `features_and_logits` needs that.
+            head_name: the child that makes the outputs from the features.
+        """
+        super().__init__()
+        self.spec = spec
+        self.network = network
+        self.head_name = head_name
+        self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """The pixels as the classifier sees them before normalisation: (N, channels, height, width)."""
+        if x.shape[1] == 3 and self.spec.channels == 1:
+            x = LUMA[0] * x[:, 0:1] + LUMA[1] * x[:, 1:2] + LUMA[2] * x[:, 2:3]
+        elif x.shape[1] == 1 and self.spec.channels == 3:
+            x = x.expand(-1, 3, -1, -1)
+        if x.shape[2] != self.spec.height:
+            x = _weights(x.shape[2], self.spec.height, x) @ x
+        if x.shape[3] != self.spec.width:
+            x = x @ _weights(x.shape[3], self.spec.width, x).T
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, K) of pixels (N, C, H, W) in [0, 1]; their softmax is the classifier's probability."""
+        return self._logits(self.network(self._normalised(self.pixels(x))))
+
+    def features_and_logits(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """The penultimate vector (N, D) and the logits (N, K), of what `pixels` gave."""
+        inputs = self._normalised(pixels)
+        for name, child in self.network.named_children():
+            if name == self.head_name:
+                features = inputs.flatten(1)
+                return features, self._logits(child(features))
+            inputs = child(inputs)
+        raise BadClassifier(f"the network has no part {self.head_name!r}; name the part that follows the features")
+
+    @contextmanager
+    def frozen(self) -> Iterator["PixelModel"]:
+        """Evaluation mode without parameter gradients, inside the block.
+
+        Afterwards, also when the block raised, every module has its own mode and every
+        parameter its `requires_grad` and `.grad` again.
+        """
+        modes = [(module, module.training) for module in self.modules()]
+        states = [(parameter, parameter.requires_grad, parameter.grad) for parameter in self.parameters()]
+        try:
+            self.eval()
+            for parameter, _, _ in states:
+                parameter.requires_grad_(False)
+                # Taken off, not only kept: a block that zeroes gradients in place must not reach it.
+                parameter.grad = None
+            yield self
+        finally:
+            for module, training in modes:
+                module.training = training
+            for parameter, requires_grad, grad in states:
+                parameter.requires_grad_(requires_grad)
+                parameter.grad = grad
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return (pixels - self.mean) / self.std
+
+    def _logits(self, outputs: Tensor) -> Tensor:
+        if self.spec.head == "probabilities":
+            return outputs.clamp_min(_LEAST_PROBABILITY).log()
+        if self.spec.head == "sigmoid":
+            # Half each way: the softmax of both is the sigmoid of the one.
+            return torch.cat([-0.5 * outputs, 0.5 * outputs], dim=1)
+        return outputs
+
+
+def _weights(n_in: int, n_out: int, like: Tensor) -> Tensor:
+    return torch.tensor(resize_matrix(n_in, n_out), dtype=like.dtype, device=like.device)
