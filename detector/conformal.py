@@ -1,0 +1,89 @@
+"""Thresholds from clean images alone: conformal p-values and what a number of images can promise.
+
+Bates et al. 2021, arXiv:2104.08279, sections 1 and 2. Valid for scans exchangeable with the calibration
+images: it promises nothing about another scanner, and nothing about how many attacks are found.
+"""
+
+from math import floor
+
+import numpy as np
+from scipy.stats import beta
+
+from detector.errors import NotEnoughClean
+
+OFFERED_ALPHAS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""False-alarm rates that an administrator is offered when the one asked for cannot be supported."""
+
+_MIN_EXPECTED_ALARMS = 3
+_ROUNDING = 1e-9
+
+
+def p_values(calibration: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The share of calibration images at least as suspicious, the image itself counted in.
+
+    p = (1 + number of calibration scores >= score) / (n + 1); a tie counts against suspicion. A score
+    that is not a number gives a p-value that is not a number.
+
+    Args:
+        calibration: (n,), sorted upwards.
+        scores: (N,).
+    """
+    n = len(calibration)
+    at_least = n - np.searchsorted(calibration, scores, side="left")
+    p: np.ndarray = np.where(np.isnan(scores), np.nan, (1 + at_least) / (n + 1))
+    return p
+
+
+def n_allowed(n: int, alpha: float) -> int:
+    """How many of n + 1 exchangeable images can be flagged at p <= alpha."""
+    return floor(alpha * (n + 1) + _ROUNDING)
+
+
+def false_alarm_band(n: int, alpha: float, *, level: float = 0.95) -> tuple[float, float]:
+    """Where the realised false-alarm rate lies with probability `level`, given n calibration images.
+
+    Over the draw of the calibration images the realised rate is Beta(k, n + 1 - k), k = floor(alpha (n + 1)).
+    """
+    k = n_allowed(n, alpha)
+    if k == 0:
+        return 0.0, 0.0
+    tail = (1 - level) / 2
+    return float(beta.ppf(tail, k, n + 1 - k)), float(beta.ppf(1 - tail, k, n + 1 - k))
+
+
+def supports(n: int, alpha: float) -> bool:
+    """Whether n clean images can promise the rate alpha.
+
+    Our rule: at least three calibration images stand above the threshold, so that it does not hang on
+    the one strangest scan, and the band ends below 2 alpha + 0.5 %. For 1 % that asks for 300 images.
+    """
+    return n * alpha >= _MIN_EXPECTED_ALARMS - _ROUNDING and false_alarm_band(n, alpha)[1] <= 2 * alpha + 0.005
+
+
+def require_support(n: int, alpha: float) -> None:
+    """Refuse a false-alarm rate that n clean images cannot support.
+
+    Raises:
+        NotEnoughClean: alpha is out of (0, 0.5], or n is too small; names the smallest rate on offer.
+    """
+    if not 0 < alpha <= 0.5:
+        raise NotEnoughClean(f"false-alarm rate {alpha}: expected within (0, 0.5], for instance 0.01")
+    if supports(n, alpha):
+        return
+    supported = next((offer for offer in OFFERED_ALPHAS if offer > alpha and supports(n, offer)), None)
+    way_out = f"choose {supported:g} or more, or" if supported is not None else "no offered rate is supported:"
+    low, high = false_alarm_band(n, alpha)
+    raise NotEnoughClean(
+        f"{n} clean calibration images cannot support a false-alarm rate of {alpha:g} "
+        f"(the realised rate would lie anywhere in {low:.2%} to {high:.2%}); {way_out} calibrate on at least "
+        f"{n_needed(alpha)} clean images",
+        supported_alpha=supported,
+    )
+
+
+def n_needed(alpha: float) -> int:
+    """The smallest number of clean images from which on alpha is supported."""
+    n = floor(_MIN_EXPECTED_ALARMS / alpha)
+    while not supports(n, alpha):
+        n += 1
+    return n

@@ -1,0 +1,31 @@
+"""What can go wrong when a detector is fitted or asked.
+
+DetectorError (ValueError)
+├── FeatureMismatch   tensors that belong together differ in size
+├── NotEnoughSamples  too few images to fit or to judge
+└── NotEnoughClean    too few clean calibration images for the false-alarm rate asked for
+"""
+
+
+class DetectorError(ValueError):
+    """Anything wrong with what a detector was given."""
+
+
+class FeatureMismatch(DetectorError):  # noqa: N818 - reads as the sentence it is raised in.
+    """Tensors that belong together differ in size."""
+
+
+class NotEnoughSamples(DetectorError):  # noqa: N818 - as above.
+    """Too few images to fit or to judge."""
+
+
+class NotEnoughClean(DetectorError):  # noqa: N818 - as above.
+    """Too few clean calibration images for the false-alarm rate asked for.
+
+    Attributes:
+        supported_alpha: The smallest offered rate that the images do support, None where there is none.
+    """
+
+    def __init__(self, message: str, *, supported_alpha: float | None = None) -> None:
+        super().__init__(message)
+        self.supported_alpha = supported_alpha
