@@ -59,6 +59,7 @@ def fit_mahalanobis(features: Tensor, labels: Tensor) -> Mahalanobis:
     means = torch.stack([features[labels == k].mean(0) for k in classes])
     centred = features - means[torch.searchsorted(classes, labels)]
     covariance, _ = ledoit_wolf(centred.numpy(), assume_centered=True)
+    floor = _FLOOR * max(float(np.diag(covariance).mean()), _FLOOR)
     # A feature that never varies on clean images would get an infinite weight.
     covariance = covariance + _FLOOR * max(float(np.trace(covariance)) / len(covariance), _FLOOR) * np.eye(
         len(covariance)
