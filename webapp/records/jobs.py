@@ -70,7 +70,8 @@ class Shard(Record):
     idx: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     stage: Mapped[int] = mapped_column(default=0)
     state: Mapped[ShardState] = mapped_column(Choice(ShardState), default=ShardState.PENDING)
-    attempt: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)  # Never reset: it fences a late worker off.
+    tries: Mapped[int] = mapped_column(default=0)  # Attempts that count against the limit.
     owner: Mapped[str | None] = mapped_column(String(120))
     lease: Mapped[float | None] = mapped_column(Float)
     ticket: Mapped[float | None] = mapped_column(Float)  # When a ticket was last sent and not yet taken.

@@ -165,6 +165,7 @@ def _create_jobs() -> None:
         sa.Column("stage", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(120)),
         sa.Column("lease", sa.Float()),
         sa.Column("ticket", sa.Float()),

@@ -1,0 +1,1 @@
+"""Durable jobs: the truth lies in SQL, an engine carries nothing but tickets."""
