@@ -2,6 +2,9 @@
 
 PipelineError (a ValueError)
 ├── UnknownArtefact        no artefact, or more than one, answers to an id
+├── BadAttack              an attack or its parameters are not ones we have
+├── BadRecipe              a recipe of an adversarial set cannot be carried out
+├── MissingShard           a part of an adversarial set has not been built
 └── BadClassifier          a classifier is damaged, of another shape, or gives no numbers
     ├── MissingWeights     ImageNet weights are not on this machine
     └── RefusedFormat      a classifier's file is of a kind that is not imported
@@ -26,3 +29,15 @@ class MissingWeights(BadClassifier):
 
 class RefusedFormat(BadClassifier):
     """A classifier's file is of a kind that is not imported."""
+
+
+class BadAttack(PipelineError):  # noqa: N818 - as above.
+    """An attack, its parameters or its batch are not allowed."""
+
+
+class BadRecipe(PipelineError):  # noqa: N818 - as above.
+    """A recipe cannot be carried out on this data set."""
+
+
+class MissingShard(PipelineError):  # noqa: N818 - as above.
+    """An adversarial set lacks a part that has not been built."""
