@@ -1,0 +1,1 @@
+"""Evasion attacks on the pixel lattice: parameters are torch-free, torch loads when an attack runs."""

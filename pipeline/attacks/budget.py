@@ -1,0 +1,63 @@
+"""The numbers an attack may be given, and the refusals of all others."""
+
+import math
+from enum import StrEnum
+
+from pipeline.errors import BadAttack
+
+# The L2 length of black to white over 1024 x 1024 pixels: nothing can be further apart.
+MAX_L2 = 1024.0
+
+
+class Norm(StrEnum):
+    """How the size of a perturbation is measured, in pixels of [0, 1]."""
+
+    LINF = "linf"
+    L2 = "l2"
+
+
+def check_eps(eps: object, norm: Norm) -> float:
+    """The radius as a number.
+
+    Raises:
+        BadAttack: not a number, NaN, negative, or larger than any perturbation can be.
+    """
+    highest = 1.0 if norm is Norm.LINF else MAX_L2
+    if not _is_number(eps) or not 0 <= eps <= highest:  # type: ignore[operator]  # the first half proves it
+        hint = "give a fraction of the pixel range, such as 8/255 = 0.0314" if norm is Norm.LINF else "such as 1.0"
+        raise BadAttack(f"eps {eps!r}; a {norm} radius lies within [0, {highest:g}]: {hint}")
+    return float(eps)  # type: ignore[arg-type]
+
+
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Refuse what is not a number within [low, high].
+
+    Raises:
+        BadAttack: the value is of another type, NaN or outside.
+    """
+    if not _is_number(value) or not low <= value <= high:  # type: ignore[operator]
+        raise BadAttack(f"{name} {value!r}; give a number within [{low:g}, {high:g}]")
+
+
+def check_count(name: str, value: object, high: int) -> None:
+    """Refuse what is not a whole number within [1, high].
+
+    Raises:
+        BadAttack: the value is of another type or outside.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
+        raise BadAttack(f"{name} {value!r}; give a whole number within [1, {high}]")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        BadAttack: the value is of another type.
+    """
+    if not isinstance(value, bool):
+        raise BadAttack(f"{name} {value!r}; give true or false")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

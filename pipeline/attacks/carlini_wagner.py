@@ -1,0 +1,70 @@
+"""The attack of Carlini and Wagner: the smallest L2 change that fools."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pipeline.attacks.attack import MAX_STEPS, Attack, Tick
+from pipeline.attacks.budget import Norm, check_count, check_eps, check_flag, check_number
+
+if TYPE_CHECKING:
+    from pipeline.attacks.problem import Problem
+    from pipeline.attacks.result import AttackResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarliniWagner(Attack):
+    """min |x_adv - x|^2 + c * max(0, kappa - margin), with a search over c for each image.
+
+    Carlini and Wagner 2017, arXiv:1608.04644, in tanh space, by Adam. `c` grows tenfold until
+    the first success and is halved in between afterwards.
+
+    Attributes:
+        eps: a bound on the L2 change, in pixel units; None for none.
+        kappa: the margin in logits that a success must have.
+        lr: Adam's step in tanh space.
+        search_steps: values of c that are tried.
+        steps: Adam steps for each value.
+        c_first: the first value of c.
+        warm_start: begin the next value of c where the last one ended, not at the image.
+        abort_early: an image whose loss has stopped falling leaves that value of c.
+        shrink: keeps pixels of exactly 0 and 1 off the flat ends of tanh.
+    """
+
+    NAME: ClassVar[str] = "cw"
+    TYPE: ClassVar[str] = "cw"
+    NORM: ClassVar[Norm] = Norm.L2
+    BOUNDED: ClassVar[bool] = False
+
+    eps: float | None = None
+    kappa: float = 0.0
+    lr: float = 0.01
+    search_steps: int = 5
+    steps: int = 60
+    c_first: float = 1.0
+    warm_start: bool = True
+    abort_early: bool = True
+    shrink: float = 0.999999
+
+    def __post_init__(self) -> None:
+        if self.eps is not None:
+            check_eps(self.eps, self.NORM)
+        check_number("kappa", self.kappa, 0, 1e6)
+        check_number("lr", self.lr, 1e-6, 10)
+        check_count("search_steps", self.search_steps, 100)
+        check_count("steps", self.steps, MAX_STEPS)
+        check_number("c_first", self.c_first, 1e-9, 1e9)
+        check_number("shrink", self.shrink, 0.5, 0.9999999)
+        check_flag("warm_start", self.warm_start)
+        check_flag("abort_early", self.abort_early)
+
+    @property
+    def n_gradients(self) -> int:
+        """One an Adam step, if no image leaves early."""
+        return self.search_steps * self.steps
+
+    def solve(self, problem: "Problem", seeds: Sequence[int], tick: Tick) -> "AttackResult":
+        """Search c; no random number is drawn."""
+        from pipeline.attacks.cw_search import search
+
+        return search(problem, self, tick)

@@ -1,0 +1,100 @@
+"""What became of attacked images, as columns beside their levels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from torch import Tensor
+
+from pipeline.attacks.result import MASKED
+
+NO_TARGET = -1
+CLEAN_WRONG = "classified wrong before the attack"
+BELOW_HALF_A_LEVEL = "every change is below half a level"
+LOST_BY_ROUNDING = "fooled only before rounding to levels"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LatticeResult:
+    """What became of each image; columns of length N beside the levels.
+
+    `status` is success, failed, unchanged or clean_wrong; `reason` says why where it is not success.
+    Norms are of the change on the file: `linf` and `l2` with pixels in [0, 1], `l0` counts changed levels.
+    """
+
+    levels: np.ndarray  # (N, H, W, C), of the type that came in
+    success: np.ndarray
+    status: np.ndarray
+    reason: np.ndarray
+    target: np.ndarray  # NO_TARGET where any wrong class would do
+    pred_before: np.ndarray
+    pred_after: np.ndarray
+    confidence_before: np.ndarray
+    confidence_after: np.ndarray
+    linf: np.ndarray
+    l2: np.ndarray
+    l0: np.ndarray
+    steps: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Attempt:
+    """One batch before and after, as it was seen."""
+
+    clean: np.ndarray  # (N, H, W, C)
+    written: np.ndarray  # (N, H, W, C) as a reader of the files gets them
+    bits: int
+    y: Tensor
+    target: Tensor | None
+    before: Tensor  # (N, K) logits of the clean file
+    after: Tensor  # (N, K) logits of the written file
+    steps: Tensor
+    reason: Sequence[str]  # the attack's own, "" where it thought to have won
+
+
+def right_before(logits: Tensor, y: Tensor) -> Tensor:
+    """Which images are worth an attack: the classifier has them right, in finite numbers."""
+    return (logits.argmax(1) == y) & logits.isfinite().all(1)
+
+
+def judged(attempt: Attempt) -> LatticeResult:
+    """The outcome of a batch: a success is one that the classifier confirms on the written file."""
+    change = (attempt.written.astype(np.float64) - attempt.clean).reshape(len(attempt.clean), -1)
+    top = (1 << attempt.bits) - 1
+    attacked = right_before(attempt.before, attempt.y)
+    pred = attempt.after.argmax(1)
+    reached = pred != attempt.y if attempt.target is None else pred == attempt.target
+    success = (reached & attempt.after.isfinite().all(1) & attacked).numpy()
+    unchanged = ~change.any(axis=1)
+    status = np.select([~attacked.numpy(), success, unchanged], ["clean_wrong", "success", "unchanged"], "failed")
+    return LatticeResult(
+        levels=attempt.written,
+        success=success,
+        status=status,
+        reason=np.array([_reason(*pair) for pair in zip(status.tolist(), attempt.reason, strict=True)], dtype=str),
+        target=np.full(len(status), NO_TARGET) if attempt.target is None else attempt.target.numpy(),
+        pred_before=attempt.before.argmax(1).numpy(),
+        pred_after=pred.numpy(),
+        confidence_before=attempt.before.softmax(1).amax(1).numpy(),
+        confidence_after=attempt.after.softmax(1).amax(1).numpy(),
+        linf=(np.abs(change).max(axis=1) / top).astype(np.float32),
+        l2=(np.linalg.norm(change, axis=1) / top).astype(np.float32),
+        l0=np.count_nonzero(change, axis=1).astype(np.float32),
+        steps=attempt.steps.numpy(),
+    )
+
+
+def joined(parts: Sequence[LatticeResult]) -> LatticeResult:
+    """The outcomes of several batches as one."""
+    columns = [field.name for field in fields(LatticeResult)]
+    return LatticeResult(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
+
+
+def _reason(status: str, told: str) -> str:
+    if status == "success":
+        return ""
+    if status == "clean_wrong":
+        return CLEAN_WRONG
+    if status == "unchanged" and told != MASKED:
+        return BELOW_HALF_A_LEVEL
+    return told or LOST_BY_ROUNDING

@@ -1,0 +1,137 @@
+"""One batch under attack: the model, the images, the goal and the bounds."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.attacks.attack import Attack
+from pipeline.attacks.losses import cross_entropy, margin
+from pipeline.attacks.projections import per_image
+from pipeline.errors import BadAttack
+from pipeline.models.adapter import PixelModel
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A checked batch; made by `pose`, inside `model.frozen()`."""
+
+    model: PixelModel
+    x: Tensor  # (N, C, H, W), channels last in memory
+    y: Tensor  # (N,)
+    target: Tensor | None  # (N,)
+    eps: Tensor  # (N,), infinite for an attack without a radius
+    free: Tensor  # (N, C, H, W) bool: the pixels that may change
+
+    def part(self, rows: Tensor) -> "Problem":
+        """The problem of some of the images."""
+        target = None if self.target is None else self.target[rows]
+        return Problem(self.model, self.x[rows], self.y[rows], target, self.eps[rows], self.free[rows])
+
+    def confined(self, x_adv: Tensor) -> Tensor:
+        """The same with every pixel that may not change as it was, to the bit."""
+        return torch.where(self.free & per_image(self.eps > 0), x_adv, self.x)
+
+    def won_by(self, logits: Tensor) -> Tensor:
+        """The margin of the attack (N,); above 0 is success, NaN is none."""
+        return margin(logits, self.y, self.target)
+
+    @torch.no_grad()
+    def fooled(self, x_adv: Tensor) -> Tensor:
+        """Where the model is fooled: (N,) bool."""
+        return self.won_by(self.model(x_adv)) > 0
+
+    def gradient(self, x_adv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The uphill direction at `x_adv`, already clipped there, on the pixels that may change.
+
+        The cross entropy of a very sure model has a gradient of exactly 0; such images are
+        tried again with the margin, which does not saturate.
+
+        Returns:
+            gradient (N, C, H, W), logits (N, K) and masked (N,): no loss has a slope here.
+        """
+        gradient, logits = self._slope(x_adv, by_margin=False)
+        masked = _flat(gradient)
+        if masked.any():
+            rows = masked.nonzero().squeeze(1)
+            gradient[rows] = self.part(rows)._slope(x_adv[rows], by_margin=True)[0]
+            masked = _flat(gradient)
+        return gradient, logits, masked
+
+    def no_slope(self) -> Tensor:
+        """Where not even the margin has a slope at the clean image: (N,) bool."""
+        return _flat(self._slope(self.x, by_margin=True)[0])
+
+    def _slope(self, x_adv: Tensor, *, by_margin: bool) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            here = x_adv.detach().requires_grad_()
+            logits = self.model(here)
+            loss = (margin if by_margin else cross_entropy)(logits, self.y, self.target)
+            gradient = torch.autograd.grad(loss.sum(), here)[0]
+        finite = gradient.isfinite() & self.free
+        return torch.where(finite, gradient, torch.zeros_like(gradient)), logits.detach()
+
+
+def pose(
+    attack: Attack,
+    model: PixelModel,
+    x: Tensor,
+    y: Tensor,
+    *,
+    target: Tensor | None,
+    eps: Tensor | None,
+    mask: Tensor | None,
+    n_seeds: int,
+) -> Problem:
+    """Check a batch and make the problem of it.
+
+    Raises:
+        BadAttack: shapes, classes or values do not fit.
+    """
+    n, n_classes = len(x), len(model.spec.classes)
+    if x.ndim != 4 or not n or not bool(((x >= 0) & (x <= 1)).all()):
+        raise BadAttack(f"images of shape {tuple(x.shape)}; give (N, C, H, W), N at least 1, every pixel within [0, 1]")
+    if n_seeds != n:
+        raise BadAttack(f"{n_seeds} seeds for {n} images; give one an image")
+    _check_classes("y", y, n, n_classes)
+    if target is not None:
+        _check_classes("target", target, n, n_classes)
+        if bool((target == y).any()):
+            raise BadAttack("a target equals the image's own class; give another class to reach")
+    return Problem(
+        model=model,
+        x=x.detach().contiguous(memory_format=torch.channels_last),
+        y=y.to(x.device),
+        target=None if target is None else target.to(x.device),
+        eps=_radii(attack, x, eps),
+        free=_free(x, mask),
+    )
+
+
+def _check_classes(name: str, labels: Tensor, n: int, n_classes: int) -> None:
+    if labels.shape != (n,) or labels.is_floating_point() or bool(((labels < 0) | (labels >= n_classes)).any()):
+        raise BadAttack(f"{name} of shape {tuple(labels.shape)}; give {n} whole numbers within [0, {n_classes - 1}]")
+
+
+def _radii(attack: Attack, x: Tensor, eps: Tensor | None) -> Tensor:
+    if eps is None:
+        return torch.full((len(x),), attack.radius, dtype=x.dtype, device=x.device)
+    if eps.shape != (len(x),) or not bool((eps >= 0).all()):
+        raise BadAttack(f"eps of shape {tuple(eps.shape)}; give {len(x)} numbers of at least 0, such as 8/255")
+    for radius in sorted(set(eps.tolist())):
+        attack.check_radius(radius)
+    return eps.to(x)
+
+
+def _free(x: Tensor, mask: Tensor | None) -> Tensor:
+    if mask is None:
+        return torch.ones_like(x, dtype=torch.bool)
+    try:
+        return mask.to(x.device, torch.bool).expand_as(x)
+    except RuntimeError as e:
+        wanted = (len(x), 1, *x.shape[2:])
+        raise BadAttack(f"mask of shape {tuple(mask.shape)}; give {wanted} or {tuple(x.shape[2:])}") from e
+
+
+def _flat(gradient: Tensor) -> Tensor:
+    return gradient.flatten(1).abs().amax(1) == 0

@@ -1,0 +1,40 @@
+"""Every attack by its name; reading it loads no torch."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pipeline.attacks.attack import Attack
+from pipeline.attacks.bim import BIM
+from pipeline.attacks.carlini_wagner import CarliniWagner
+from pipeline.attacks.fgsm import FGSM
+from pipeline.attacks.mim import MIM
+from pipeline.attacks.pgd import PGD, PGDL2
+from pipeline.errors import BadAttack
+
+ATTACKS: dict[str, type[Attack]] = {attack.NAME: attack for attack in (FGSM, BIM, PGD, PGDL2, MIM, CarliniWagner)}
+
+
+def attack_class(name: str) -> type[Attack]:
+    """The attack with this name.
+
+    Raises:
+        BadAttack: there is none.
+    """
+    if name not in ATTACKS:
+        raise BadAttack(f"no attack {name!r}; there are {', '.join(ATTACKS)}")
+    return ATTACKS[name]
+
+
+def create(name: str, params: Mapping[str, Any] | None = None) -> Attack:
+    """An attack from its name and its parameters, of JSON values; the rest are its defaults.
+
+    Raises:
+        BadAttack: no such attack or parameter, or a value that is not allowed.
+    """
+    attack = attack_class(name)
+    params = dict(params or {})
+    known = [field.name for field in fields(attack)]
+    if unknown := sorted(set(params) - set(known)):
+        raise BadAttack(f"{name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    return attack(**params)

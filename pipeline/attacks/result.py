@@ -1,0 +1,28 @@
+"""What an attack gives back."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+NOT_FOOLED = "not fooled within the budget"
+MASKED = "masked gradient"
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """One batch after an attack, on floating-point pixels; the file is judged in `run.py`.
+
+    An image that was not fooled holds its last iterate, inside the budget, with its reason.
+    """
+
+    x_adv: Tensor  # (N, C, H, W)
+    success: Tensor  # (N,) bool
+    steps: Tensor  # (N,) int64: gradient steps taken
+    reason: tuple[str, ...]  # "" where the attack succeeded
+
+
+def reasons(success: Tensor, masked: Tensor) -> tuple[str, ...]:
+    """Why each image was not fooled, "" where it was."""
+    return tuple(
+        "" if ok else MASKED if dead else NOT_FOOLED for ok, dead in zip(success.tolist(), masked.tolist(), strict=True)
+    )

@@ -1,0 +1,188 @@
+"""Attacks on stored levels, judged on the file as it is written and decoded again."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.decoding import decode
+from datasets.image import encode_png, to_unit
+from datasets.progress import Progress, ignore
+from pipeline.attacks.attack import Attack, Tick
+from pipeline.attacks.losses import least_likely
+from pipeline.attacks.outcome import Attempt, LatticeResult, joined, judged, right_before
+from pipeline.attacks.problem import pose
+from pipeline.attacks.repair import on_lattice
+from pipeline.attacks.seeding import params_json, pixels_hash, seed_for
+from pipeline.errors import BadAttack
+from pipeline.models.adapter import PixelModel
+
+# Progress is told this often inside a batch, so that a long attack can be cancelled.
+_TELL_EVERY_S = 0.5
+
+Target = np.ndarray | Literal["least_likely"] | None
+
+
+def attack_levels(
+    model: PixelModel,
+    attack: Attack,
+    levels: np.ndarray,
+    bits: int,
+    y: np.ndarray,
+    *,
+    target: Target = None,
+    eps: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+    pixels_sha256: Sequence[str] | None = None,
+    seed: int = 0,
+    batch_size: int = 32,
+    progress: Progress = ignore,
+) -> LatticeResult:
+    """Attack images of one shape on the lattice of their file.
+
+    Only images that the classifier has right are attacked. Success is what the classifier says
+    of the PNG, written and decoded.
+
+    Args:
+        model: the classifier; images of any size, grey or RGB, reach it.
+        attack: what to do.
+        levels: (N, H, W, C) uint8 or uint16.
+        bits: their depth.
+        y: (N,) true classes.
+        target: (N,) classes to reach, or the class that the model believes in least.
+        eps: (N,) radius an image, in pixel fractions; without it the attack's own.
+        mask: (H, W) or (N, H, W) bool, true where pixels may change.
+        pixels_sha256: hash an image, as its data set has it; made from the levels without.
+        seed: of the run; each image draws from its own generator.
+        batch_size: images at a time; for memory and speed.
+        progress: told of images done, also inside a batch.
+
+    Raises:
+        BadAttack: values or shapes do not fit.
+        BadImage: levels that are no image, or RGB of more than 8 bits, which no PNG holds.
+    """
+    _check(levels, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
+    encode_png(levels[0], bits)  # Refuses what cannot be written before any work is done.
+    hashes = pixels_sha256 or [pixels_hash(image, bits) for image in levels]
+    seeds = [seed_for(digest, attack.NAME, params_json(attack.params()), seed) for digest in hashes]
+    parts = []
+    for start in range(0, len(levels), batch_size):
+        rows = slice(start, start + batch_size)
+        batch = _Batch(
+            levels=levels[rows],
+            bits=bits,
+            y=torch.from_numpy(y[rows].astype(np.int64)),
+            target=torch.from_numpy(target[rows].astype(np.int64)) if isinstance(target, np.ndarray) else None,
+            least_likely=target == "least_likely" if isinstance(target, str) else False,
+            eps=None if eps is None else torch.from_numpy(eps[rows].astype(np.float32)),
+            mask=None if mask is None else torch.from_numpy(mask if mask.ndim == 2 else mask[rows, None]),
+            seeds=seeds[rows],
+        )
+        with model.frozen():
+            parts.append(_attack_batch(model, attack, batch, _teller(progress, start, len(levels), attack.NAME)))
+    progress(len(levels), len(levels), attack.NAME)
+    return joined(parts)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Batch:
+    levels: np.ndarray
+    bits: int
+    y: Tensor
+    target: Tensor | None
+    least_likely: bool
+    eps: Tensor | None
+    mask: Tensor | None  # (H, W) or (N, 1, H, W)
+    seeds: Sequence[int]
+
+
+def _attack_batch(model: PixelModel, attack: Attack, batch: _Batch, tick: Tick) -> LatticeResult:
+    before = _logits(model, batch.levels, batch.bits)
+    target = least_likely(before) if batch.least_likely else batch.target
+    rows = right_before(before, batch.y).nonzero().squeeze(1)
+    written, after, steps = batch.levels.copy(), before.clone(), torch.zeros_like(batch.y)
+    reason = [""] * len(batch.y)
+    if len(rows):
+        changed, steps[rows], reasons = _attacked(model, attack, batch, target, rows, tick)
+        written[rows.numpy()] = changed
+        after[rows] = _logits(model, changed, batch.bits)
+        for row, why in zip(rows.tolist(), reasons, strict=True):
+            reason[row] = why
+    return judged(
+        Attempt(
+            clean=batch.levels,
+            written=written,
+            bits=batch.bits,
+            y=batch.y,
+            target=target,
+            before=before,
+            after=after,
+            steps=steps,
+            reason=reason,
+        )
+    )
+
+
+def _attacked(
+    model: PixelModel, attack: Attack, batch: _Batch, target: Tensor | None, rows: Tensor, tick: Tick
+) -> tuple[np.ndarray, Tensor, tuple[str, ...]]:
+    """Some images of the batch after the attack, as a reader of their files gets them, with steps and reasons."""
+    device = model.mean.device
+    x = _pixels(batch.levels[rows.numpy()], batch.bits).to(device)
+    y = batch.y[rows].to(device)
+    goal = None if target is None else target[rows].to(device)
+    eps = None if batch.eps is None else batch.eps[rows].to(device)
+    mask = batch.mask if batch.mask is None or batch.mask.ndim == 2 else batch.mask[rows]
+    seeds = [batch.seeds[row] for row in rows.tolist()]
+    result = attack(model, x, y, target=goal, eps=eps, mask=mask, seeds=seeds, tick=tick)
+    problem = pose(attack, model, x, y, target=goal, eps=eps, mask=mask, n_seeds=len(seeds))
+    changed = on_lattice(problem, attack, result.x_adv, result.success, (1 << batch.bits) - 1)
+    stored = changed.cpu().permute(0, 2, 3, 1).numpy().astype(batch.levels.dtype)
+    return np.stack([_as_read(image, batch.bits) for image in stored]), result.steps.cpu(), result.reason
+
+
+def _as_read(levels: np.ndarray, bits: int) -> np.ndarray:
+    """What is left of levels after writing and reading the file."""
+    read = decode(encode_png(levels, bits)).levels
+    # A reader gives equal channels as one; the row keeps the shape of its parent.
+    return np.broadcast_to(read, levels.shape).astype(levels.dtype)
+
+
+@torch.no_grad()
+def _logits(model: PixelModel, levels: np.ndarray, bits: int) -> Tensor:
+    pixels = _pixels(levels, bits).to(model.mean.device).contiguous(memory_format=torch.channels_last)
+    logits: Tensor = model(pixels)
+    return logits.float().cpu()
+
+
+def _pixels(levels: np.ndarray, bits: int) -> Tensor:
+    return torch.from_numpy(to_unit(levels, bits)).permute(0, 3, 1, 2)
+
+
+def _teller(progress: Progress, done: int, total: int, message: str) -> Tick:
+    """A tick that passes on to progress now and at intervals."""
+    progress(done, total, message)
+    told = time.monotonic()
+
+    def tick() -> None:
+        nonlocal told
+        if time.monotonic() - told >= _TELL_EVERY_S:
+            told = time.monotonic()
+            progress(done, total, message)
+
+    return tick
+
+
+def _check(levels: np.ndarray, **columns: np.ndarray | Sequence[str] | str | None) -> None:
+    if levels.ndim != 4 or not len(levels):
+        raise BadAttack(f"levels of shape {levels.shape}; give (N, H, W, C) with N at least 1")
+    for name, column in columns.items():
+        one_for_all = isinstance(column, np.ndarray) and name == "mask" and column.ndim == 2
+        if column is None or isinstance(column, str) or one_for_all:
+            continue
+        if len(column) != len(levels):
+            raise BadAttack(f"{name}: {len(column)} values for {len(levels)} images; give one an image")
