@@ -5,9 +5,13 @@ PipelineError (a ValueError)
 ├── BadAttack              an attack or its parameters are not ones we have
 ├── BadRecipe              a recipe of an adversarial set cannot be carried out
 ├── MissingShard           a part of an adversarial set has not been built
-└── BadClassifier          a classifier is damaged, of another shape, or gives no numbers
-    ├── MissingWeights     ImageNet weights are not on this machine
-    └── RefusedFormat      a classifier's file is of a kind that is not imported
+├── BadClassifier          a classifier is damaged, of another shape, or gives no numbers
+│   ├── MissingWeights     ImageNet weights are not on this machine
+│   └── RefusedFormat      a classifier's file is of a kind that is not imported
+├── BadTraining            a training cannot begin or go on: its settings, its images or its loss
+├── BadDetector            a detector cannot be trained, opened or judged
+│   └── NotEnoughClean     too few clean calibration scans for the false-alarm rate asked for
+└── BadGate                a gate is damaged, or could not be compiled
 """
 
 
@@ -41,3 +45,27 @@ class BadRecipe(PipelineError):  # noqa: N818 - as above.
 
 class MissingShard(PipelineError):  # noqa: N818 - as above.
     """An adversarial set lacks a part that has not been built."""
+
+
+class BadTraining(PipelineError):  # noqa: N818 - as above.
+    """A training cannot begin or go on: its settings, its images or its loss."""
+
+
+class BadDetector(PipelineError):  # noqa: N818 - as above.
+    """A detector cannot be trained, opened or judged: its settings, its images or its files."""
+
+
+class NotEnoughClean(BadDetector):
+    """Too few clean calibration scans for the false-alarm rate asked for.
+
+    Attributes:
+        supported_alpha: The smallest offered rate that the scans do support, None where there is none.
+    """
+
+    def __init__(self, message: str, *, supported_alpha: float | None = None) -> None:
+        super().__init__(message)
+        self.supported_alpha = supported_alpha
+
+
+class BadGate(PipelineError):  # noqa: N818 - as above.
+    """A gate is damaged, or could not be compiled."""
