@@ -83,7 +83,7 @@ def _draw_skull(canvas: Field, head: Head, depth: Field, palette: Palette) -> No
     paint(canvas, band(head.outside, CSF_MM, outer) * skin, palette[Tissue.BONE])
     middle = CSF_MM + head.skull_mm / 2
     marrow = band(head.outside, middle - head.skull_mm / 5, middle + head.skull_mm / 5, edge=1.5)
-    paint(canvas, marrow * skin * np.clip(0.7 + 0.25 * head.texture, 0, 1), palette[Tissue.MARROW])
+    paint(canvas, marrow * skin * np.clip(0.75 + 0.2 * head.folds, 0, 1), palette[Tissue.MARROW])
     paint(canvas, band(head.outside, CSF_MM - DURA_MM, CSF_MM, edge=1.5) * 0.6, palette[Tissue.DURA])
 
 

@@ -65,14 +65,14 @@ def draw_face(canvas: Field, points: Field, depth: Field, palette: Palette, *, f
     `folds` and `texture` are coarse and fine noise: planes of fat run between muscles along the zeros of `folds`.
     """
     skin = below(-depth, 0.0)
-    fibres = np.clip(0.12 + 0.1 * texture + 0.6 * below(np.abs(folds), 0.12, edge=0.3), 0, 1)
+    fibres = np.clip(0.12 + 0.06 * texture + 0.6 * below(np.abs(folds), 0.12, edge=0.3), 0, 1)
     paint(canvas, skin, palette[Tissue.MUSCLE])
     paint(canvas, skin * fibres, palette[Tissue.FAT])
     paired = _paired(points)
     deep = below(-depth, -_SKIN_MM)
     for tissue, centre, radii in _PARTS:
         edge = 1.6 / min(radii)
-        wobble = 1 + 0.06 * texture
+        wobble = 1 + 0.07 * folds
         paint(canvas, deep * below(radius_in(paired, centre, radii), wobble, edge=edge), palette[tissue])
     paint(canvas, skin * below(depth, _SKIN_MM, edge=2.0) * 0.9, palette[Tissue.FAT])
 
