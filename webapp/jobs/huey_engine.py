@@ -15,7 +15,7 @@ from webapp.config import Settings
 _TASK = "scangate.shard"  # Named, since a producer run as __main__ would register another name.
 
 
-class _JsonSerializer(Serializer):  # type: ignore[misc]  # Huey ships no types.
+class _JsonSerializer(Serializer):
     """Tickets as JSON: Huey's default is pickle, which would run what it reads."""
 
     def _serialize(self, data: object) -> bytes:
