@@ -1,0 +1,1 @@
+"""Training of classifiers: settings, augmentation, checkpoints and the loop."""

@@ -1,0 +1,49 @@
+"""The state of a training between two epochs, whole on disk or not there."""
+
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from datasets.atomic import replacing
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Loss and accuracy of one epoch; those on validation images are of the averaged weights, None without any."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+
+
+@dataclass
+class Checkpoint:
+    """Everything that the next epoch depends on, and the best weights so far."""
+
+    network: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimizer: dict[str, object]
+    scaler: dict[str, object]
+    best: dict[str, Tensor]
+    best_epoch: int
+    history: list[EpochResult] = field(default_factory=list)
+
+    def write(self, file: Path) -> None:
+        """Replace the file."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "history"}
+        with replacing(file) as beside:
+            torch.save({**fields, "history": [asdict(result) for result in self.history]}, beside)
+
+    @classmethod
+    def read(cls, file: Path, device: torch.device) -> "Checkpoint | None":
+        """The checkpoint of a file; None where there is none, or none that can be read: the training starts over."""
+        try:
+            values = torch.load(file, map_location=device, weights_only=True)
+            return cls(**{**values, "history": [EpochResult(**result) for result in values["history"]]})
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
+            return None

@@ -1,0 +1,93 @@
+"""How a classifier is trained."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from pipeline.errors import BadTraining
+from pipeline.training.augmentation import Augmentation
+
+# (lowest, highest) of each number; what lies outside was never meant.
+_RANGES = {
+    "size": (8, 1024),
+    "epochs": (1, 1000),
+    "batch_size": (2, 1024),
+    "learning_rate": (1e-6, 1.0),
+    "weight_decay": (0.0, 1.0),
+    "warm_up": (0.0, 0.9),
+    "label_smoothing": (0.0, 0.5),
+    "averaging": (0.0, 0.9999),
+    "patience": (1, 1000),
+    "seed": (0, 2**31 - 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """What to train and how long; the defaults are those of docs/results/main-job.md.
+
+    Attributes:
+        architecture: a name from the registry.
+        size: side in pixels of the square that the classifier sees.
+        pretrained: start from ImageNet weights on this machine, where the architecture has some.
+        epochs: at most; the learning rate falls to zero over exactly these.
+        batch_size: images a step; the remainder of an epoch is spread over its batches.
+        learning_rate: highest, of AdamW.
+        weight_decay: of AdamW.
+        warm_up: share of the steps in which the rate rises.
+        label_smoothing: share of the target spread over all classes.
+        averaging: decay a step of the running mean of the weights, which is what is judged and kept; 0 keeps the
+            weights themselves.
+        patience: epochs without a lower validation loss after which training stops.
+        seed: of starting weights, order, augmentation and dropout.
+        device: "auto" (a GPU where there is one), "cpu", or torch's name of a GPU.
+        mixed_precision: bfloat16 (float16 on GPUs without it) where the machine computes it in hardware.
+        augmentation: see `Augmentation`.
+
+    Raises:
+        BadTraining: a number outside its range.
+    """
+
+    architecture: str = "SequentialCNN"
+    size: int = 224
+    pretrained: bool = False
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.05
+    warm_up: float = 0.2
+    label_smoothing: float = 0.1
+    averaging: float = 0.998
+    patience: int = 15
+    seed: int = 0
+    device: str = "auto"
+    mixed_precision: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in _RANGES.items():
+            value = getattr(self, name)
+            # Written so that NaN is refused too.
+            if not lowest <= value <= highest:
+                raise BadTraining(f"{name} {value}; give {lowest} to {highest}")
+
+    def to_json(self) -> dict[str, object]:
+        """The settings as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "TrainingSettings":
+        """Settings from JSON values; what is not named keeps its default.
+
+        Raises:
+            BadTraining: an unknown name, or a value of another type or outside its range.
+        """
+        known = {one.name for one in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise BadTraining(f"no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        given = dict(values)
+        if "augmentation" in given:
+            given["augmentation"] = Augmentation.from_json(given["augmentation"])
+        try:
+            return cls(**given)
+        except TypeError as e:
+            raise BadTraining(f"training settings: {e}; see TrainingSettings") from e

@@ -1,0 +1,103 @@
+"""From a data set to a classifier on disk."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from datasets.atomic import content_id
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
+from pipeline.errors import BadTraining
+from pipeline.models.files import Classifier, save_classifier
+from pipeline.models.registry import build_model, default_spec
+from pipeline.models.spec import ClassifierSpec
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.loop import Training
+from pipeline.training.precision import chosen_device
+from pipeline.training.samples import prepare
+from pipeline.training.settings import TrainingSettings
+
+
+def train_classifier(
+    dataset: Dataset,
+    settings: TrainingSettings,
+    root: Path,
+    *,
+    work: Path,
+    name: str,
+    progress: Progress = ignore,
+) -> Classifier:
+    """Train on the split "train", choose the epoch on "val", and write the classifier to `root/<id>`.
+
+    Killed and called again with the same data set, settings and `work`, it goes on after the last
+    whole epoch and ends with the same weights, on the same kind of machine and number of threads.
+    Without validation images the last epoch is kept.
+
+    Args:
+        dataset: the other splits are not read.
+        settings: how.
+        root: the folder of all classifiers.
+        work: holds prepared images and the checkpoint; emptied of them at the end.
+        name: for people.
+        progress: called every batch; it may raise to cancel.
+
+    Raises:
+        BadTraining: a class has no training image, no such device, or the loss is not a number any more.
+        BadClassifier: unknown architecture, or the size is too small for it.
+        MissingWeights: ImageNet weights are asked for and not on this machine.
+    """
+    device = chosen_device(settings.device)
+    spec = spec_for(dataset, settings)
+    _check_classes(dataset)
+    model = build_model(spec, settings.pretrained, seed=settings.seed)
+    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
+    folder = work / content_id({"dataset": dataset.id, "settings": settings.to_json()})
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = prepare(dataset, "train", spec, folder / "train.npy", progress)
+    val = prepare(dataset, "val", spec, folder / "val.npy", progress)
+    training = Training(model, settings, samples, val)
+    _run(training, folder / "checkpoint.pt", progress)
+    model.network.load_state_dict(training.best)
+    notes = {
+        "origin": "trained",
+        "settings": settings.to_json(),
+        "best_epoch": training.best_epoch,
+        "history": [asdict(result) for result in training.history],
+        "n_train": len(samples),
+        "n_val": len(val),
+    }
+    classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=notes)
+    shutil.rmtree(folder)
+    return classifier
+
+
+def spec_for(dataset: Dataset, settings: TrainingSettings) -> ClassifierSpec:
+    """What a classifier of this data set takes: grey where every image is grey, RGB otherwise."""
+    return default_spec(
+        settings.architecture,
+        classes=dataset.classes,
+        channels=max(item.shape[2] for item in dataset.items),
+        height=settings.size,
+        width=settings.size,
+    )
+
+
+def _run(training: Training, file: Path, progress: Progress) -> None:
+    left = Checkpoint.read(file, training.device)
+    if left is not None:
+        training.take_up(left)
+    while not training.finished:
+        training.run_epoch(progress)
+        training.checkpoint().write(file)
+
+
+def _check_classes(dataset: Dataset) -> None:
+    seen = {dataset.items[index].label for index in dataset.indices("train")}
+    missing = [name for label, name in enumerate(dataset.classes) if label not in seen]
+    if missing:
+        raise BadTraining(
+            f"{dataset.name}: no training image of {', '.join(missing)}; import more images of it, or give the split"
+            " train a larger share"
+        )
