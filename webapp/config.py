@@ -17,6 +17,7 @@ ENGINES = ("huey", "inline")
 _RANGES: dict[str, tuple[float, float]] = {
     "port": (1, 65535),
     "n_workers": (0, 64),
+    "web_processes": (1, 64),
     "web_threads": (1, 64),
     "worker_threads": (0, 256),
     "session_minutes": (1, 24 * 60),
@@ -49,6 +50,7 @@ class Settings:
     session_minutes: int = 30
     max_image_bytes: int = 64 * MIB
     max_upload_bytes: int = 4096 * MIB
+    web_processes: int = 1
     web_threads: int = 8
     n_workers: int = 2
     worker_threads: int = 0  # Threads of arithmetic per worker; 0: cores / workers.
