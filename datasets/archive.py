@@ -127,7 +127,7 @@ def open_archive(path: Path, limits: ArchiveLimits | None = None) -> Iterator[Ar
 
     Raises:
         BadArchive: not a zip, or a member that leaves the folder, links, is encrypted, is an archive itself, overlaps
-            another, or the whole inflates beyond the limits. One such member refuses the whole: nobody makes it by accident.
+            another, or the whole inflates beyond the limits. One such member refuses the whole: it is no accident.
     """
     try:
         file = zipfile.ZipFile(path)

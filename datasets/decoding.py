@@ -44,6 +44,8 @@ def decode(data: bytes, *, name: str = "", limits: Limits | None = None) -> Imag
             # Both libraries warn about odd metadata, which is dropped here anyway.
             warnings.simplefilter("ignore")
             return _decode(data, limits or Limits())
+    except MemoryError as error:
+        raise BadImage(f"{name[:_NAME_SHOWN]}: decoding ran out of memory; scale the image down first") from error
     except BadImage as error:
         raise BadImage(f"{name[:_NAME_SHOWN]}: {error}" if name else str(error)) from error
 

@@ -41,11 +41,10 @@ DECODER_ERRORS = (
     AssertionError,
     RuntimeError,
     EOFError,
-    MemoryError,
     struct.error,
     zlib.error,
 )
-"""What Pillow and pydicom are seen to raise on broken bytes."""
+"""What Pillow and pydicom are seen to raise on broken bytes; MemoryError is told apart in `decode`."""
 
 _PNG_BITS_AT, _PNG_COLOUR_AT = 24, 25
 _PNG_GREY = 0
