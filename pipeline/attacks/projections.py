@@ -20,7 +20,8 @@ def per_image(values: Tensor) -> Tensor:
 
 def l2_norm(delta: Tensor) -> Tensor:
     """The L2 length of each image's change: (N,)."""
-    return torch.linalg.vector_norm(delta.flatten(1), dim=1)
+    norm: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
+    return norm
 
 
 def project_linf(x_adv: Tensor, x: Tensor, eps: Tensor) -> Tensor:

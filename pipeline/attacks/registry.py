@@ -38,3 +38,12 @@ def create(name: str, params: Mapping[str, Any] | None = None) -> Attack:
     if unknown := sorted(set(params) - set(known)):
         raise BadAttack(f"{name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
     return attack(**params)
+
+
+def attack_type(name: str) -> str:
+    """The type that a detector calls this attack by: variants of an attack share one.
+
+    Raises:
+        BadAttack: there is no such attack.
+    """
+    return attack_class(name).TYPE

@@ -1,0 +1,1 @@
+"""Adversarial sets: a recipe, a plan, shards, and the set they make."""

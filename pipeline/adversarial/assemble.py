@@ -1,0 +1,89 @@
+"""From finished parts to one adversarial set; loads no torch."""
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from datasets.adversarial_store import STATUSES, AdversarialRows, concatenate, read_rows
+from datasets.atomic import replacing_folder, sha256_file, write_json
+from datasets.errors import DamagedStore
+from pipeline.adversarial.files import FORMAT, MANIFEST_FILE, ROWS_FILE, AdversarialSet, open_adversarial
+from pipeline.adversarial.plan import Plan, stored_eps
+from pipeline.errors import MissingShard
+
+
+def assemble(plan: Plan, parts: Sequence[Path], root: Path, *, classifier_id: str, name: str = "") -> AdversarialSet:
+    """Join the parts of all shards to `root/<id>`, whole or not at all.
+
+    The bytes of the rows do not depend on where the shards were cut.
+
+    Args:
+        plan: what was built.
+        parts: the file of each shard, in the order of the shards.
+        root: the folder of all adversarial sets.
+        classifier_id: whom the attacks were made against.
+        name: for people.
+
+    Raises:
+        MissingShard: a part is absent, broken, or the rows are not those of the plan.
+    """
+    if len(parts) != len(plan.shards):
+        raise MissingShard(f"{len(parts)} parts for {len(plan.shards)} shards; build the missing ones first")
+    for k, path in enumerate(parts):
+        if not is_whole(plan, k, path):
+            raise MissingShard(f"shard {k}: {path.name} is missing or not as planned; build this shard again")
+    set_id = plan.set_id(classifier_id)
+    with replacing_folder(root / set_id) as folder:
+        concatenate(parts, folder / ROWS_FILE)
+        manifest = {
+            "format": FORMAT,
+            "id": set_id,
+            "name": name or set_id,
+            "dataset_id": plan.dataset_id,
+            "classifier_id": classifier_id,
+            "recipe": plan.recipe.to_json(),
+            "attacks": [{"attack": attack.NAME, "params": attack.params()} for attack in plan.cells],
+            "n": len(plan),
+            "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
+            "rows_sha256": sha256_file(folder / ROWS_FILE),
+            "versions": _versions(),
+        }
+        write_json(folder / MANIFEST_FILE, manifest)
+    return open_adversarial(root / set_id)
+
+
+def is_whole(plan: Plan, k: int, path: Path) -> bool:
+    """Whether a file holds the rows that shard k is to make."""
+    if not path.exists():
+        return False
+    try:
+        rows = read_rows(path)
+    except DamagedStore:
+        return False
+    planned = Counter((plan.cells[batch.cell].NAME, parent) for batch in plan.shard(k) for parent in batch.parents)
+    return planned == Counter(zip(rows.attack.tolist(), rows.parent.tolist(), strict=True))
+
+
+def _counts(plan: Plan, rows: AdversarialRows) -> list[dict[str, object]]:
+    """One entry a split and cell; attacked are the images that the classifier had right."""
+    split_of = {parent: batch.split for batch in plan.batches for parent in batch.parents}
+    columns = (rows.parent.tolist(), rows.attack.tolist(), rows.eps.tolist(), rows.status.tolist())
+    found = Counter(
+        (split_of[parent], attack, eps, status) for parent, attack, eps, status in zip(*columns, strict=True)
+    )
+    entries: list[dict[str, object]] = []
+    for split in plan.recipe.splits:
+        for cell in plan.cells:
+            # Rows hold float32.
+            eps = rows.eps.dtype.type(stored_eps(cell)).item()
+            count = {status: found[split, cell.NAME, eps, status] for status in STATUSES}
+            n = sum(count.values())
+            entry = {"split": split, "attack": cell.NAME, "eps": stored_eps(cell), "n": n}
+            entries.append({**entry, "attacked": n - count["clean_wrong"], **count})
+    return entries
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "h5py")}}

@@ -1,0 +1,173 @@
+"""The work itself: shards of an adversarial set, each to a file of its own."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from datasets.adversarial_store import AdversarialRows, write_rows
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
+from pipeline.adversarial.assemble import assemble, is_whole
+from pipeline.adversarial.files import AdversarialSet, open_adversarial
+from pipeline.adversarial.plan import SHARD_S, Batch, Plan, plan, stored_eps
+from pipeline.adversarial.recipe import Recipe
+from pipeline.attacks.outcome import LatticeResult
+from pipeline.attacks.run import attack_levels
+from pipeline.errors import BadRecipe
+from pipeline.models.adapter import PixelModel
+from pipeline.models.files import Classifier, load_model
+
+_COPIED = (
+    "target",
+    "pred_before",
+    "pred_after",
+    "confidence_before",
+    "confidence_after",
+    "success",
+    "status",
+    "reason",
+    "linf",
+    "l2",
+    "l0",
+    "steps",
+)
+
+
+def build_adversarial(
+    dataset: Dataset,
+    classifier: Classifier,
+    recipe: Recipe,
+    root: Path,
+    *,
+    work: Path,
+    name: str = "",
+    shard_s: float = SHARD_S,
+    device: str = "cpu",
+    progress: Progress = ignore,
+) -> AdversarialSet:
+    """Build every shard that is not there yet, and the set of them, at `root/<id>`.
+
+    A set that is there already is given back. When `progress` raises or the process dies,
+    finished shards stay in `work` and the next call goes on behind them, to the same bytes.
+
+    Args:
+        dataset: whose images.
+        classifier: whom to attack.
+        recipe: what to make.
+        root: the folder of all adversarial sets.
+        work: a folder for unfinished parts.
+        name: for people.
+        shard_s: seconds a shard should take.
+        device: where the classifier runs.
+        progress: told of rows done out of all rows.
+
+    Raises:
+        BadRecipe: the recipe does not fit the data set, or the data set not the classifier.
+    """
+    made = plan(recipe, dataset, architecture=classifier.spec.architecture, shard_s=shard_s)
+    set_id = made.set_id(classifier.id)
+    if (root / set_id).exists():
+        return open_adversarial(root / set_id)
+    folder = work / f"adversarial-{set_id}"
+    model: PixelModel | None = None
+    parts, done = [], 0
+    for k, cut in enumerate(made.shards):
+        # Named by what it holds, so that another cut never takes it for its own.
+        path = folder / f"{cut.start:06d}-{cut.stop:06d}.h5"
+        if not is_whole(made, k, path):
+            model = model or load_model(classifier, device)
+            build_shard(made, k, dataset, classifier, path, _shifted(progress, done, len(made)), model=model)
+        parts.append(path)
+        done += sum(len(batch.parents) for batch in made.shard(k))
+        progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
+    built = assemble(made, parts, root, classifier_id=classifier.id, name=name)
+    shutil.rmtree(folder, ignore_errors=True)
+    return built
+
+
+def build_shard(
+    made: Plan,
+    k: int,
+    dataset: Dataset,
+    classifier: Classifier,
+    out: Path,
+    progress: Progress = ignore,
+    *,
+    device: str = "cpu",
+    model: PixelModel | None = None,
+) -> None:
+    """Attack the images of one shard and write their rows to `out`, whole or not at all.
+
+    Args:
+        made: the plan.
+        k: the number of the shard.
+        dataset: whose images; the one that was planned with.
+        classifier: whom to attack.
+        out: the file of this part.
+        progress: told of rows done out of those of the shard.
+        device: where the classifier runs.
+        model: the classifier, where it is loaded already.
+
+    Raises:
+        BadRecipe: the plan is of another data set, the classes differ, or there is no shard k.
+    """
+    _check(made, dataset, classifier)
+    model = model or load_model(classifier, device)
+    batches = made.shard(k)
+    total, done = sum(len(batch.parents) for batch in batches), 0
+    results: list[LatticeResult] = []
+    for batch in batches:
+        results.append(_attacked(made, batch, dataset, model, _shifted(progress, done, total)))
+        done += len(batch.parents)
+    write_rows(out, _rows(made, batches, dataset, results))
+
+
+def _attacked(made: Plan, batch: Batch, dataset: Dataset, model: PixelModel, progress: Progress) -> LatticeResult:
+    items = [dataset.items[parent] for parent in batch.parents]
+    return attack_levels(
+        model,
+        made.cells[batch.cell],
+        np.stack(dataset.batch(batch.parents)),
+        items[0].bits,
+        np.array([item.label for item in items], dtype=np.int64),
+        target="least_likely" if made.recipe.targeted else None,
+        pixels_sha256=[item.pixels_sha256 for item in items],
+        seed=made.recipe.seed,
+        batch_size=len(items),
+        progress=progress,
+    )
+
+
+def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, results: list[LatticeResult]) -> AdversarialRows:
+    parents = [parent for batch in batches for parent in batch.parents]
+    attacks = [made.cells[batch.cell] for batch in batches for _ in batch.parents]
+    return AdversarialRows(
+        parent=np.array(parents, dtype=np.int64),
+        label=np.array([dataset.items[parent].label for parent in parents], dtype=np.int64),
+        attack=np.array([attack.NAME for attack in attacks]),
+        eps=np.array([stored_eps(attack) for attack in attacks], dtype=np.float32),
+        bits=np.array([dataset.items[parent].bits for parent in parents], dtype=np.uint8),
+        images=[image for result in results for image in result.levels],
+        **{name: np.concatenate([getattr(result, name) for result in results]) for name in _COPIED},
+    )
+
+
+def _check(made: Plan, dataset: Dataset, classifier: Classifier) -> None:
+    if made.dataset_id != dataset.id:
+        raise BadRecipe(f"the plan is of data set {made.dataset_id}, found {dataset.id}; plan again")
+    if tuple(classifier.spec.classes) != tuple(dataset.classes):
+        raise BadRecipe(
+            f"classes {', '.join(classifier.spec.classes)} of the classifier, {', '.join(dataset.classes)} of the data "
+            "set; use a classifier that was made for these classes, in this order"
+        )
+
+
+def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int, str], None]:
+    """Progress of a part, told as progress of the whole."""
+
+    def told(done: int, _: int, message: str) -> None:
+        progress(before + done, total, message)
+
+    return told

@@ -1,0 +1,166 @@
+"""Which image meets which attack, in which shard; reading it loads no torch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+
+from datasets.atomic import content_id
+from datasets.store import Dataset
+from pipeline.adversarial.recipe import Recipe
+from pipeline.attacks.attack import Attack
+from pipeline.errors import BadRecipe
+
+MAX_BATCH = 32
+SHARD_S = 30.0
+
+# Seconds a gradient of one pixel costs on two cores, measured at 224x224; the rest as the slowest of ours.
+GRADIENT_S = {"SequentialCNN": 3e-8, "resnet18": 1.6e-6, "efficientnet_b0": 1.6e-6}
+_UNKNOWN_S = 1.6e-6
+# The classifier is asked before and after, and by the repair of rounded images.
+_EXTRA_GRADIENTS = 3
+# Writing, reading and storing one image, a pixel.
+_FILE_S = 6e-8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images of one shape that meet one attack together; never cut, so that their arithmetic is always the same."""
+
+    cell: int  # index into the recipe's cells
+    split: str
+    parents: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlanItem:
+    """One row to be: which image meets which attack."""
+
+    parent: int
+    attack: str
+    eps: float  # 0 where the attack has none
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All batches of an adversarial set in order, and where the shards are cut.
+
+    The rows are the same for any cut: a shard is a run of whole batches.
+    """
+
+    recipe: Recipe
+    dataset_id: str
+    architecture: str
+    batches: tuple[Batch, ...]
+    shards: tuple[range, ...] = field(compare=False)
+
+    def __len__(self) -> int:
+        return sum(len(batch.parents) for batch in self.batches)
+
+    @cached_property
+    def cells(self) -> tuple[Attack, ...]:
+        """The recipe's attacks, each at one radius."""
+        return self.recipe.cells()
+
+    def shard(self, k: int) -> tuple[Batch, ...]:
+        """The batches of shard k.
+
+        Raises:
+            BadRecipe: there is no such shard.
+        """
+        if not 0 <= k < len(self.shards):
+            raise BadRecipe(f"no shard {k}; the plan has {len(self.shards)}, from 0")
+        return tuple(self.batches[i] for i in self.shards[k])
+
+    def items(self) -> Iterator[PlanItem]:
+        """Every row to be, in the order in which they are made."""
+        for batch in self.batches:
+            attack = self.cells[batch.cell]
+            for parent in batch.parents:
+                yield PlanItem(parent, attack.NAME, stored_eps(attack))
+
+    def set_id(self, classifier_id: str) -> str:
+        """The id of the set that this plan makes against a classifier."""
+        return content_id({"recipe": self.recipe.to_json(), "dataset": self.dataset_id, "classifier": classifier_id})
+
+
+def stored_eps(attack: Attack) -> float:
+    """The radius as rows hold it: 0 where the attack has none."""
+    return attack.radius if np.isfinite(attack.radius) else 0.0
+
+
+def plan(recipe: Recipe, dataset: Dataset, *, architecture: str = "SequentialCNN", shard_s: float = SHARD_S) -> Plan:
+    """The plan of a recipe on a data set; the same for the same three.
+
+    Args:
+        recipe: what to make.
+        dataset: whose images.
+        architecture: of the classifier, for what a gradient costs.
+        shard_s: seconds a shard should take; a batch that takes longer is a shard of its own.
+
+    Raises:
+        BadRecipe: a split has no images.
+    """
+    cost = GRADIENT_S.get(architecture, _UNKNOWN_S)
+    chosen = {split: _chosen(recipe, dataset, split) for split in recipe.splits}
+    batches: list[Batch] = []
+    seconds: list[float] = []
+    for cell, attack in enumerate(recipe.cells()):
+        for split in recipe.splits:
+            for parents, each_s in _batches(dataset, chosen[split][cell], attack, cost):
+                batches.append(Batch(cell, split, parents))
+                seconds.append(each_s * len(parents))
+    return Plan(recipe, dataset.id, architecture, tuple(batches), tuple(_cuts(seconds, shard_s)))
+
+
+def _chosen(recipe: Recipe, dataset: Dataset, split: str) -> list[list[int]]:
+    """The images of each cell: a walk through shuffled rounds of the split, so that all are used equally often."""
+    available = dataset.indices(split)
+    if not len(available):
+        raise BadRecipe(f"split {split} of {dataset.name} has no images; leave it out or import with a share for it")
+    n = min(recipe.share(split) or len(available), len(available))
+    draw = np.random.default_rng([recipe.seed, *split.encode()])
+    queue: list[int] = []
+    cells = []
+    for _ in recipe.cells():
+        taken: list[int] = queue[:n]
+        queue = queue[n:]
+        if len(taken) < n:
+            fresh = draw.permutation(available).tolist()
+            had = set(taken)
+            # An image of the last round waits for the next cell: no cell holds it twice.
+            queue = [i for i in fresh if i not in had] + [i for i in fresh if i in had]
+            missing = n - len(taken)
+            taken, queue = taken + queue[:missing], queue[missing:]
+        cells.append(sorted(taken))
+    return cells
+
+
+def _batches(
+    dataset: Dataset, parents: Sequence[int], attack: Attack, cost: float
+) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Batches of one shape and depth, with the seconds that one image takes."""
+
+    def kind(i: int) -> tuple[int, int, int, int]:
+        return (*dataset.items[i].shape, dataset.items[i].bits)
+
+    for (height, width, _, _), same in groupby(sorted(parents, key=kind), key=kind):
+        pixels = height * width
+        each_s = pixels * ((attack.n_gradients + _EXTRA_GRADIENTS) * cost + _FILE_S)
+        size = max(1, min(MAX_BATCH, int(SHARD_S / each_s)))
+        rows = list(same)
+        for start in range(0, len(rows), size):
+            yield tuple(rows[start : start + size]), each_s
+
+
+def _cuts(seconds: Sequence[float], shard_s: float) -> Iterator[range]:
+    start, spent = 0, 0.0
+    for i, batch_s in enumerate(seconds):
+        if i > start and spent + batch_s > shard_s:
+            yield range(start, i)
+            start, spent = i, 0.0
+        spent += batch_s
+    if start < len(seconds):
+        yield range(start, len(seconds))

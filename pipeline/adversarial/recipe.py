@@ -1,0 +1,143 @@
+"""What an adversarial set is to hold; reading it loads no torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from datasets.splits import SPLITS
+from pipeline.attacks.attack import Attack
+from pipeline.attacks.registry import create
+from pipeline.errors import BadAttack, BadRecipe
+
+DEFAULT_SPLITS = ("detector", "test")
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class AttackSpec:
+    """One attack with every radius to use and its other parameters.
+
+    `eps` may be given as one number or several, in pixel fractions; None is the attack's own.
+    """
+
+    name: str
+    eps: Sequence[float] | float | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.params, Mapping):
+            raise BadRecipe(f"attack {self.name!r} with params {self.params!r}; give a name and a JSON object")
+        if self.eps is not None:
+            several = self.eps if isinstance(self.eps, Sequence) else [self.eps]
+            object.__setattr__(self, "eps", tuple(several))
+        object.__setattr__(self, "params", dict(self.params))
+
+    def attacks(self) -> tuple[Attack, ...]:
+        """The attack at each of its radii.
+
+        Raises:
+            BadAttack: no such attack or parameter, or a value that is not allowed.
+        """
+        if "eps" in self.params:
+            raise BadAttack(f"{self.name}: eps among the parameters; give it as the attack's eps")
+        if self.eps is None:
+            return (create(self.name, self.params),)
+        radii = self.eps if isinstance(self.eps, tuple) else ()
+        return tuple(create(self.name, {**self.params, "eps": radius}) for radius in radii)
+
+    def to_json(self) -> dict[str, object]:
+        """The specification as JSON values."""
+        eps = list(self.eps) if isinstance(self.eps, tuple) else None
+        return {"name": self.name, "eps": eps, "params": dict(self.params)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Attacks, images and seed of an adversarial set.
+
+    Every attack at every radius is a cell; each cell gets its images from each split.
+
+    Attributes:
+        attacks: no attack twice at one radius.
+        splits: of the data set, none twice.
+        per_cell: images a cell takes of each split, one number for all splits or one for each;
+            None for all images of the split.
+        seed: of the choice of images and of every random start.
+        targeted: aim at the class that the classifier believes in least, instead of any wrong one.
+
+    Raises:
+        BadRecipe: nothing to do, something twice, or an attack that cannot be.
+    """
+
+    attacks: tuple[AttackSpec, ...]
+    splits: tuple[str, ...] = DEFAULT_SPLITS
+    per_cell: int | Mapping[str, int | None] | None = None
+    seed: int = 0
+    targeted: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attacks", tuple(self.attacks))
+        object.__setattr__(self, "splits", tuple(self.splits))
+        try:
+            cells = [(attack.NAME, attack.radius) for attack in self.cells()]
+        except BadAttack as e:
+            raise BadRecipe(str(e)) from e
+        if not cells:
+            raise BadRecipe("no attack, or one without any eps; name at least one attack")
+        if twice := {cell for cell in cells if cells.count(cell) > 1}:
+            raise BadRecipe(f"{sorted(twice)[0][0]} twice at one eps; give each attack and eps once")
+        if not self.splits or len(set(self.splits)) < len(self.splits) or set(self.splits) - set(SPLITS):
+            raise BadRecipe(f"splits {list(self.splits)}; give some of {', '.join(SPLITS)}, each once")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed <= MAX_SEED:
+            raise BadRecipe(f"seed {self.seed!r}; give a whole number within [0, {MAX_SEED}]")
+        self._check_shares()
+
+    def cells(self) -> tuple[Attack, ...]:
+        """Every attack at every radius, in the order given."""
+        return tuple(attack for spec in self.attacks for attack in spec.attacks())
+
+    def share(self, split: str) -> int | None:
+        """How many images a cell takes of a split; None for all."""
+        return self.per_cell.get(split) if isinstance(self.per_cell, Mapping) else self.per_cell
+
+    def to_json(self) -> dict[str, object]:
+        """The recipe as JSON values."""
+        return {
+            "attacks": [spec.to_json() for spec in self.attacks],
+            "splits": list(self.splits),
+            "per_cell": dict(self.per_cell) if isinstance(self.per_cell, Mapping) else self.per_cell,
+            "seed": self.seed,
+            "targeted": self.targeted,
+        }
+
+    @classmethod
+    def from_json(cls, values: object) -> "Recipe":
+        """The recipe from what `to_json` gave, or from the same written by hand.
+
+        Raises:
+            BadRecipe: a key is missing, unknown or of another type.
+        """
+        known = {one.name for one in fields(cls)}
+        if not isinstance(values, Mapping) or "attacks" not in values or set(values) - known:
+            raise BadRecipe(f"a recipe is a JSON object with attacks and some of {', '.join(sorted(known))}")
+        try:
+            attacks = tuple(AttackSpec(**_spec(spec)) for spec in values["attacks"])
+            return cls(**{**values, "attacks": attacks})
+        except TypeError as e:
+            raise BadRecipe(f"recipe: {e}; an attack has name, eps (a list) and params") from e
+
+    def _check_shares(self) -> None:
+        if isinstance(self.per_cell, Mapping) and set(self.per_cell) - set(self.splits):
+            raise BadRecipe(f"per_cell names {sorted(self.per_cell)}; give some of {', '.join(self.splits)}")
+        for split in self.splits:
+            share = self.share(split)
+            if share is not None and (not isinstance(share, int) or isinstance(share, bool) or share < 1):
+                raise BadRecipe(f"per_cell {share!r} for {split}; give a whole number of at least 1, or none for all")
+
+
+def _spec(values: object) -> dict[str, Any]:
+    if isinstance(values, str):
+        return {"name": values}
+    if not isinstance(values, Mapping):
+        raise TypeError(f"an attack is an object, found {type(values).__name__}")
+    return dict(values)
