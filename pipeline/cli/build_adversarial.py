@@ -1,0 +1,52 @@
+"""`build-adversarial`: an adversarial set against a classifier."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from datasets.progress import Progress
+from datasets.store import open_dataset
+from pipeline.adversarial.recipe import Recipe
+from pipeline.artefacts import DataRoot
+from pipeline.chain import DEFAULT_RECIPE
+from pipeline.cli.command import Answer
+from pipeline.errors import BadRecipe
+
+NAME = "build-adversarial"
+HELP = "attack a data set's images to make an adversarial set; run again, it goes on where it stopped"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the parents and the recipe."""
+    parser.add_argument("dataset", help="id of the data set")
+    parser.add_argument("classifier", help="id of the classifier")
+    parser.add_argument("--name", default="adversarial", help="what to call it (default: %(default)s)")
+    parser.add_argument("--recipe", type=Path, help="recipe as JSON (default: all five attacks at 1, 2, 4 and 8/255)")
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Build the set and count what became of each cell."""
+    from pipeline.adversarial.build import build_adversarial
+    from pipeline.models.files import open_classifier
+
+    root = DataRoot(args.root)
+    dataset = open_dataset(root.find("datasets", args.dataset))
+    classifier = open_classifier(root.find("models", args.classifier))
+    recipe = _recipe(args.recipe) if args.recipe else DEFAULT_RECIPE
+    built = build_adversarial(
+        dataset, classifier, recipe, root.adversarial, work=root.work, name=args.name, progress=progress
+    )
+    lines = [f"{built.id}  {args.name}: {built.n} rows"]
+    for count in built.counts:
+        lines.append(
+            f"  {count['split']:<9} {count['attack']:<7} eps {count['eps']:.4f}: "
+            f"{count['success']} of {count['attacked']} fool the classifier on the file"
+        )
+    return Answer({"id": built.id, "folder": str(built.folder), "n": built.n, "counts": list(built.counts)}, lines)
+
+
+def _recipe(path: Path) -> Recipe:
+    try:
+        return Recipe.from_json(json.loads(path.read_text()))
+    except json.JSONDecodeError as e:
+        raise BadRecipe(f"{path} is no JSON: {e}") from e

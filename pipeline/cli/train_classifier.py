@@ -1,0 +1,40 @@
+"""`train-classifier`: a classifier from the training images of a data set."""
+
+from argparse import ArgumentParser, Namespace
+
+from datasets.progress import Progress
+from datasets.store import open_dataset
+from pipeline.artefacts import DataRoot
+from pipeline.cli.command import Answer
+
+NAME = "train-classifier"
+HELP = "train a classifier on a data set"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the data set and what is most often set."""
+    parser.add_argument("dataset", help="id of the data set")
+    parser.add_argument("--name", default="classifier", help="what to call it (default: %(default)s)")
+    parser.add_argument("--architecture", help="a registered architecture (default: SequentialCNN)")
+    parser.add_argument("--size", type=int, help="side of the square that it sees, in pixels (default: 224)")
+    parser.add_argument("--epochs", type=int, help="at most so many epochs")
+    parser.add_argument("--batch-size", type=int, help="images a step")
+    parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (default: 0)")
+    parser.add_argument("--pretrained", action="store_true", default=None, help="start from local ImageNet weights")
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Train, then judge on the test split."""
+    from pipeline.evaluation import evaluate_classifier
+    from pipeline.training.settings import TrainingSettings
+    from pipeline.training.train import train_classifier
+
+    root = DataRoot(args.root)
+    dataset = open_dataset(root.find("datasets", args.dataset))
+    named = ("architecture", "size", "epochs", "batch_size", "seed", "pretrained")
+    given = {name: getattr(args, name) for name in named if getattr(args, name) is not None}
+    settings = TrainingSettings.from_json(given)
+    classifier = train_classifier(dataset, settings, root.models, work=root.work, name=args.name, progress=progress)
+    report = evaluate_classifier(classifier, dataset)
+    lines = [f"{classifier.id}  {args.name}", *report.table().splitlines()]
+    return Answer({"id": classifier.id, "folder": str(classifier.folder), "report": report.to_json()}, lines)

@@ -1,0 +1,44 @@
+"""`train-detector`: a detector from an adversarial set."""
+
+from argparse import ArgumentParser, Namespace
+
+from datasets.progress import Progress
+from datasets.store import open_dataset
+from pipeline.adversarial.files import open_adversarial
+from pipeline.artefacts import DataRoot
+from pipeline.cli.command import Answer
+
+NAME = "train-detector"
+HELP = "train a detector on an adversarial set; run again, it goes on where it stopped"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the adversarial set and what is most often set."""
+    parser.add_argument("adversarial", help="id of the adversarial set")
+    parser.add_argument("--name", default="detector", help="what to call it (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, help="how many epochs")
+    parser.add_argument("--draws", type=int, help="attacked images drawn an epoch")
+    parser.add_argument("--seed", type=int, help="seed of weights and draws (default: 0)")
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Train and calibrate."""
+    from pipeline.detection.settings import DetectorSettings
+    from pipeline.detection.train import train_detector
+    from pipeline.models.files import open_classifier
+
+    root = DataRoot(args.root)
+    rows = open_adversarial(root.find("adversarial", args.adversarial))
+    given = {name: getattr(args, name) for name in ("epochs", "draws", "seed") if getattr(args, name) is not None}
+    detector = train_detector(
+        rows,
+        open_dataset(root.find("datasets", rows.dataset_id)),
+        open_classifier(root.find("models", rows.classifier_id)),
+        DetectorSettings(**given),
+        root.detectors,
+        work=root.work,
+        name=args.name,
+        progress=progress,
+    )
+    facts = {"id": detector.id, "folder": str(detector.folder), "n_calibration": len(detector.calibration)}
+    return Answer(facts, [f"{detector.id}  {args.name}: calibrated on {len(detector.calibration)} clean scans"])
