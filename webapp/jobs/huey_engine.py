@@ -12,7 +12,7 @@ from huey.serializer import Serializer
 
 from webapp.config import Settings
 
-_TASK = "scangate.shard"  # Named, since a producer run as __main__ would register another name.
+Run = Callable[[int, int], object]
 
 
 class _JsonSerializer(Serializer):
@@ -39,22 +39,22 @@ class HueyEngine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tasks: dict[str, Callable[[int, int], object]] = {}
+        self._tasks: dict[str, Run] = {}
 
     def send(self, job_id: int, idx: int, queue: str) -> None:
         """Put one ticket into the queue."""
         try:
             if queue not in self._tasks:
-                self._tasks[queue] = open_queue(self._settings, queue).task(name=_TASK)(_not_here)
+                self._tasks[queue] = _task(open_queue(self._settings, queue), _not_here)
             self._tasks[queue](job_id, idx)
         except sqlite3.Error as e:
             raise OSError(f"The queue {queue} cannot be written: {e}") from e
 
 
-def consumer_of(settings: Settings, queue: str, run: Callable[[int, int], object], *, patience_s: float) -> Consumer:
+def consumer_of(settings: Settings, queue: str, run: Run, *, patience_s: float) -> Consumer:
     """One thread that takes tickets and runs them; a signal to end lets the shard in hand end by itself first."""
     huey = open_queue(settings, queue)
-    huey.task(name=_TASK)(run)
+    _task(huey, run)
     return huey.create_consumer(
         workers=1,
         worker_type="thread",
@@ -64,6 +64,16 @@ def consumer_of(settings: Settings, queue: str, run: Callable[[int, int], object
         graceful_signal="TERM",
         shutdown_timeout=patience_s,
     )
+
+
+def _task(huey: SqliteHuey, run: Run) -> Run:
+    """The one task there is; defined here for producers and consumers alike, since Huey names it after its module."""
+
+    @huey.task(name="shard")  # type: ignore[untyped-decorator]  # Huey ships no types.
+    def shard(job_id: int, idx: int) -> None:
+        run(job_id, idx)
+
+    return shard
 
 
 def _not_here(job_id: int, idx: int) -> None:
