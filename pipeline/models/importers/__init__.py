@@ -1,0 +1,1 @@
+"""Classifiers trained elsewhere, one module a format; none of them runs what the file brings."""

@@ -1,0 +1,55 @@
+"""From an uploaded file to a classifier on disk."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import RefusedFormat
+from pipeline.models.adapter import PixelModel
+from pipeline.models.files import Classifier, save_classifier
+from pipeline.models.importers.safetensors_file import read_safetensors
+from pipeline.models.importers.state_dict import read_state_dict
+from pipeline.models.spec import ClassifierSpec
+
+Importer = Callable[[Path, ClassifierSpec], PixelModel]
+
+ACCEPTED = (
+    "a .safetensors file, or a state dict saved with torch.save as .pt or .pth, with the name of its architecture"
+)
+
+# A new format is one module and one entry here.
+IMPORTERS: dict[str, Importer] = {
+    ".safetensors": read_safetensors,
+    ".pt": read_state_dict,
+    ".pth": read_state_dict,
+}
+
+_PICKLED = "a pickled object can run any code when it is read"
+
+_REFUSED = {
+    ".pt2": "an exported program brings its own code",
+    ".pkl": _PICKLED,
+    ".pickle": _PICKLED,
+    ".joblib": _PICKLED,
+}
+
+
+def import_classifier(file: Path, spec: ClassifierSpec, root: Path, *, name: str = "") -> Classifier:
+    """Read weights, prove that they fit and give numbers, and write the classifier to `root/<id>`.
+
+    Args:
+        file: its suffix says the format.
+        spec: architecture, input, classes and head; a file of weights says none of these.
+        root: the folder of all classifiers.
+        name: for people; the file's name where empty.
+
+    Raises:
+        RefusedFormat: a format that is not read.
+        BadClassifier: a broken file, or weights that do not fit the specification.
+    """
+    suffix = file.suffix.lower()
+    importer = IMPORTERS.get(suffix)
+    if importer is None:
+        reason = _REFUSED.get(suffix, "this format is not read")
+        raise RefusedFormat(f"{file.name}: {reason}; give {ACCEPTED}")
+    model = importer(file, spec)
+    return save_classifier(model, root, name=name or file.stem, notes={"origin": "imported", "file": file.name})
