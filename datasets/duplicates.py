@@ -1,7 +1,7 @@
 """Copies and near copies: the same picture in two files, which must not be learnt from and tested on at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -95,24 +95,27 @@ def near_pairs(prints: Sequence[Fingerprint], *, progress: Progress = ignore) ->
             yield from zip(numbers[some_left[alike]].tolist(), numbers[some_right[alike]].tolist(), strict=True)
 
 
-def join(n: int, pairs: Iterable[Sequence[int]]) -> np.ndarray:
-    """A group number for each of `n` images, (n,) int64: images that are linked, if by others, share one.
+class Groups:
+    """Images that belong together, directly or through others."""
 
-    A group is numbered by its first image.
-    """
-    parent = list(range(n))
+    def __init__(self, n: int) -> None:
+        self._parent = list(range(n))
 
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
+    def link(self, one: int, other: int) -> bool:
+        """Put two images into one group; False when they are in one already."""
+        low, high = sorted((self._root(one), self._root(other)))
+        self._parent[high] = low
+        return low != high
+
+    def numbers(self) -> np.ndarray:
+        """The group of every image, (n,) int64: the number of its first image."""
+        return np.array([self._root(index) for index in range(len(self._parent))], dtype=np.int64)
+
+    def _root(self, index: int) -> int:
+        while self._parent[index] != index:
+            self._parent[index] = self._parent[self._parent[index]]
+            index = self._parent[index]
         return index
-
-    for one, *others in pairs:
-        for other in others:
-            low, high = sorted((root(one), root(other)))
-            parent[high] = low
-    return np.array([root(index) for index in range(n)], dtype=np.int64)
 
 
 def _standardised(thumbnails: np.ndarray) -> np.ndarray:

@@ -105,10 +105,7 @@ class Dataset:
 
     def counts(self) -> dict[str, list[int]]:
         """How many items each split has of each class, in the order of `classes`."""
-        table = {split: [0] * len(self.classes) for split in (*SPLITS, DROPPED)}
-        for item in self.items:
-            table[item.split][item.label] += 1
-        return table
+        return counts_of(self.items, len(self.classes))
 
     def report(self) -> dict[str, object]:
         """What the import found, as it was written beside the manifest.
@@ -123,6 +120,14 @@ def dataset_id(classes: tuple[str, ...], items: Iterable[Item], source_kind: str
     """The id of a data set: the same pictures, labels and splits from the same kind of source give the same."""
     rows = [[item.name, item.pixels_sha256, item.label, item.split] for item in items]
     return content_id({"classes": list(classes), "items": rows, "source": source_kind})
+
+
+def counts_of(items: Iterable[Item], n_classes: int) -> dict[str, list[int]]:
+    """How many items each split, and "dropped", has of each class."""
+    table = {split: [0] * n_classes for split in (*SPLITS, DROPPED)}
+    for item in items:
+        table[item.split][item.label] += 1
+    return table
 
 
 class DatasetWriter:

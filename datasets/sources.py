@@ -1,0 +1,187 @@
+"""A zip, a folder or arrays as one stream of decoded images, with a finding for every file that is left out."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from datasets.archive import Archive, open_archive
+from datasets.errors import BadArchive, BadDataset, BadImage
+from datasets.findings import Finding, Kind
+from datasets.image import Image
+from datasets.jail import decode_many_jailed
+from datasets.layout import Place, places
+from datasets.limits import Limits
+from datasets.raster import raster_type
+
+EXTENSIONS = {
+    "png": (".png",),
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "tiff": (".tif", ".tiff"),
+    "bmp": (".bmp", ".dib"),
+    "dicom": (".dcm", ".dicom", ".ima"),
+}
+"""What a file of each type may be called; a name without an extension says nothing wrong."""
+_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
+_DICOM_MARK = slice(128, 132)
+_HEAD_BYTES = 132
+_ZIP_MAGIC = b"PK"
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One image of a source: where it belongs, the hash of its file, its levels."""
+
+    place: Place
+    sha256: str
+    image: Image
+
+
+class Source(Protocol):
+    """Images in a fixed order, read once.
+
+    Attributes:
+        kind: what the source is: "zip", "folder", ...
+        n_files: how many files (or rows of arrays) it has.
+        findings: about files; complete after `images` has ended.
+    """
+
+    kind: str
+    n_files: int
+    findings: list[Finding]
+
+    def images(self) -> Iterator[Decoded]:
+        """The usable images, decoded."""
+        ...
+
+
+class FileSource:
+    """Files by name, decoded in a jailed child process."""
+
+    def __init__(
+        self,
+        kind: str,
+        names: Sequence[str],
+        *,
+        ignored: Sequence[str],
+        size: Callable[[str], int],
+        read: Callable[[str], bytes],
+    ) -> None:
+        self.kind = kind
+        self.n_files = len(names) + len(ignored)
+        self.findings = [Finding(Kind.IGNORED, name, "holds no image for anybody") for name in ignored]
+        self._places = places(sorted(names))
+        self._size = size
+        self._read = read
+        self._limits = Limits()
+
+    def images(self) -> Iterator[Decoded]:
+        """The usable images, decoded, by name."""
+        waiting: deque[tuple[Place, str, bytes]] = deque()
+
+        def files() -> Iterator[tuple[str, bytes]]:
+            for place in self._places:
+                data = self._bytes_of(place)
+                if data is not None:
+                    waiting.append((place, sha256(data).hexdigest(), data[:_HEAD_BYTES]))
+                    yield place.name, data
+
+        for name, image in decode_many_jailed(files(), limits=self._limits):
+            place, digest, head = waiting.popleft()
+            if isinstance(image, BadImage):
+                self._note(_kind_of(head, image), name, str(image).removeprefix(f"{name}: "))
+                continue
+            suffix = PurePosixPath(name).suffix.lower()
+            if suffix and suffix not in EXTENSIONS[image.file_type]:
+                self._note(Kind.WRONG_EXTENSION, name, f"named {suffix}, is {image.file_type}; used as what it is")
+            yield Decoded(place, digest, image)
+
+    def _bytes_of(self, place: Place) -> bytes | None:
+        """The bytes of a file that is worth decoding; otherwise a finding says why not."""
+        try:
+            size = self._size(place.name)
+            if not place.label:
+                self._note(Kind.NO_CLASS, place.name, place.reason)
+            elif size == 0:
+                self._note(Kind.EMPTY, place.name, "0 bytes; send it again")
+            elif size > self._limits.max_bytes:
+                self._note(
+                    Kind.OVERSIZED, place.name, f"{size:,} bytes, at most {self._limits.max_bytes:,}; scale it down"
+                )
+            else:
+                return self._read(place.name)
+        except (BadArchive, OSError) as e:
+            self._note(Kind.BROKEN, place.name, str(e).removeprefix(f"{place.name}: "))
+        return None
+
+    def _note(self, kind: Kind, name: str, detail: str) -> None:
+        self.findings.append(Finding(kind, name, detail))
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """The images of a zip or of a folder of class folders.
+
+    Raises:
+        BadDataset: there is nothing at `path`, or nothing that can be imported.
+        BadArchive: the zip cannot be opened safely.
+    """
+    if path.is_dir():
+        yield _folder(path)
+    elif not path.is_file():
+        raise BadDataset(f"{path.name}: no such file or folder; check the name.")
+    elif _head(path).startswith(_ZIP_MAGIC):
+        with open_archive(path) as archive:
+            yield _zip(archive)
+    else:
+        raise BadDataset(
+            f"{path.name}: neither a folder nor a zip of class folders, nor arrays (.npz, .h5, MNIST IDX); "
+            "put the images of each class in a folder of its name and zip these folders."
+        )
+
+
+def _zip(archive: Archive) -> FileSource:
+    return FileSource("zip", archive.names(), ignored=archive.ignored, size=archive.size, read=archive.read)
+
+
+def _folder(folder: Path) -> FileSource:
+    paths: dict[str, Path] = {}
+    ignored = []
+    for root, _, files in os.walk(folder):
+        for file in files:
+            path = Path(root, file)
+            # Names that are no text in UTF-8 are written with escapes, as the manifest cannot hold them.
+            name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
+            if file in _LITTER:
+                ignored.append(name)
+            else:
+                paths[name] = path
+    return FileSource(
+        "folder",
+        list(paths),
+        ignored=sorted(ignored),
+        size=lambda name: _refuse_link(paths[name]).stat().st_size,
+        read=lambda name: paths[name].read_bytes(),
+    )
+
+
+def _refuse_link(path: Path) -> Path:
+    if path.is_symlink() or not path.is_file():
+        raise OSError("a link or a special file; put the file itself there")
+    return path
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _kind_of(head: bytes, error: BadImage) -> Kind:
+    if raster_type(head) is None and head[_DICOM_MARK] != b"DICM":
+        return Kind.UNSUPPORTED
+    # The decoder says in words only that the size was refused; a test holds the two together.
+    return Kind.OVERSIZED if "pixels, at most" in str(error) else Kind.BROKEN
