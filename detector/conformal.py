@@ -34,6 +34,22 @@ def p_values(calibration: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return p
 
 
+def alarms(p: float, alpha: float) -> bool:
+    """Whether a p-value falls under the rate alpha; one that is not a number does not."""
+    return p <= alpha + _ROUNDING
+
+
+def threshold(calibration: np.ndarray, alpha: float) -> float:
+    """The score above which, and not at which, an image is flagged at the rate alpha; infinite where none is.
+
+    Args:
+        calibration: (n,), sorted upwards.
+        alpha: false-alarm rate.
+    """
+    k = n_allowed(len(calibration), alpha)
+    return float("inf") if k == 0 else float(calibration[len(calibration) - k])
+
+
 def n_allowed(n: int, alpha: float) -> int:
     """How many of n + 1 exchangeable images can be flagged at p <= alpha."""
     return floor(alpha * (n + 1) + _ROUNDING)

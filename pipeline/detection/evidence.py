@@ -1,0 +1,151 @@
+"""What the classifier says of scans, taken once, and the choice of an epoch by what is held out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.adversarial_store import AdversarialRows
+from datasets.progress import Progress
+from datasets.store import Dataset
+from detector.fused import Fusion, fit_fusion, logit_margin
+from detector.mahalanobis import Mahalanobis
+from detector.residual import ResidualNetwork
+from pipeline.detection.controls import STANDARD_CONTROLS
+from pipeline.detection.division import Part
+from pipeline.detection.network import Scan, pixel_batches
+from pipeline.detection.samples import attack_cells
+from pipeline.models.adapter import PixelModel
+
+MAX_ATTACKED = 900
+MAX_CONTROLLED = 60
+CLEAN_QUANTILE = 0.98
+"""The held-out threshold: at 2 % alarms a few hundred clean scans still hold some above it."""
+
+
+def clean_scans(dataset: Dataset, items: np.ndarray) -> list[Scan]:
+    """The levels and bits of items of a data set."""
+    return [(dataset.levels(int(item)), dataset.items[int(item)].bits) for item in items]
+
+
+@torch.no_grad()
+def features_and_logits(
+    model: PixelModel, scans: list[Scan], *, what: str, progress: Progress
+) -> tuple[Tensor, Tensor]:
+    """The classifier's penultimate features (N, D) and logits (N, K) of scans."""
+    features, logits = [], []
+    n_done = 0
+    for pixels in pixel_batches(scans, model.spec):
+        progress(n_done, len(scans), what)
+        some_features, some_logits = model.features_and_logits(pixels)
+        features.append(some_features)
+        logits.append(some_logits)
+        n_done += len(pixels)
+    return torch.cat(features), torch.cat(logits)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How an epoch does on held-out scans at a threshold set on clean ones.
+
+    `trade_off` is the share of attacked scans found, less the share of harmlessly changed ones flagged: an
+    epoch that finds all attacks by flagging all noise is worth nothing.
+    """
+
+    found: float
+    flagged_harmless: float
+
+    @property
+    def trade_off(self) -> float:
+        """Higher is better, 1 at best."""
+        return self.found - self.flagged_harmless
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out scans (clean, then harmlessly changed, then attacked) with the evidence of the classifier.
+
+    Attributes:
+        scans: in that order.
+        is_adv: (N,) bool.
+        is_clean: (N,) bool; neither is set for a harmlessly changed scan.
+        fold: (N,) 0 or 1: every scan made of one parent lies in one fold.
+        distance: (N,) log Mahalanobis.
+        margin: (N,) of the logits.
+    """
+
+    scans: list[Scan]
+    is_adv: Tensor
+    is_clean: Tensor
+    fold: Tensor
+    distance: Tensor
+    margin: Tensor
+
+    @torch.no_grad()
+    def evidence(self, residual: ResidualNetwork, model: PixelModel, *, what: str, progress: Progress) -> Tensor:
+        """What is fused, (N, E), under a state of the residual network."""
+        logits = []
+        n_done = 0
+        for pixels in pixel_batches(self.scans, model.spec):
+            progress(n_done, len(self.scans), what)
+            logits.append(residual(pixels).logit)
+            n_done += len(pixels)
+        return torch.stack([torch.cat(logits), self.distance, self.margin], 1)
+
+    def fusion(self, evidence: Tensor) -> Fusion:
+        """The weights of the evidence, fitted on all held-out scans."""
+        return fit_fusion(evidence, self.is_adv)
+
+    def judge(self, evidence: Tensor) -> Judged:
+        """How the evidence does when each fold is scored by weights that the other gave."""
+        score = torch.zeros(len(evidence))
+        for fold in (0, 1):
+            inside, other = self.fold == fold, self.fold != fold
+            usable = 0 < int(self.is_adv[other].sum()) < int(other.sum())
+            chosen = other if usable else torch.ones_like(other)
+            score[inside] = fit_fusion(evidence[chosen], self.is_adv[chosen])(evidence[inside])
+        tau = score[self.is_clean].quantile(CLEAN_QUANTILE)
+        harmless = ~self.is_adv & ~self.is_clean
+        return Judged(float((score[self.is_adv] > tau).float().mean()), float((score[harmless] > tau).float().mean()))
+
+
+def hold_out(
+    model: PixelModel,
+    mahalanobis: Mahalanobis,
+    dataset: Dataset,
+    rows: AdversarialRows,
+    part: Part,
+    *,
+    seed: int,
+    progress: Progress,
+) -> HeldOut:
+    """Make the held-out scans and ask the classifier about them."""
+    rng = np.random.default_rng([seed, 1])
+    attacked = _even_choice(rows, part.attacked, rng)
+    controlled = rng.permutation(part.clean)[:MAX_CONTROLLED]
+    harmless = [
+        (control(levels, bits, rng), bits)
+        for levels, bits in clean_scans(dataset, controlled)
+        for control in STANDARD_CONTROLS.values()
+    ]
+    scans = [*clean_scans(dataset, part.clean), *harmless]
+    scans += [(rows.levels(int(row)), int(rows.bits[row])) for row in attacked]
+    parents = np.concatenate([part.clean, np.repeat(controlled, len(STANDARD_CONTROLS)), rows.parent[attacked]])
+    features, logits = features_and_logits(model, scans, what="features of held-out scans", progress=progress)
+    kind = np.repeat([0, 1, 2], [len(part.clean), len(harmless), len(attacked)])
+    return HeldOut(
+        scans=scans,
+        is_adv=torch.from_numpy(kind == 2),
+        is_clean=torch.from_numpy(kind == 0),
+        fold=torch.from_numpy(dataset.groups[parents] % 2),
+        distance=mahalanobis(features),
+        margin=logit_margin(logits),
+    )
+
+
+def _even_choice(rows: AdversarialRows, attacked: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """At most `MAX_ATTACKED` rows, as many of each attack and eps as there are."""
+    cells = [cell for of_type in attack_cells(rows, attacked).values() for cell in of_type]
+    share = max(1, MAX_ATTACKED // len(cells))
+    return np.concatenate([rng.permutation(cell)[:share] for cell in cells])

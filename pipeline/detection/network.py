@@ -1,0 +1,84 @@
+"""Classifier and detector as one network: what is calibrated, evaluated and compiled is this, and nothing else."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from datasets.progress import Progress, ignore
+from detector.fused import FusedDetector
+from pipeline.models.adapter import PixelModel
+from pipeline.models.resize import fit_levels
+from pipeline.models.spec import ClassifierSpec
+
+BATCH = 32
+
+Scan = tuple[np.ndarray, int]
+"""Levels (H, W, C) and their bits."""
+
+
+class GateOutput(NamedTuple):
+    """What is said of a batch."""
+
+    probs: Tensor  # (N, K), the classifier's
+    score: Tensor  # (N,), higher is more suspicious
+    type_probs: Tensor  # (N, len(TYPES))
+
+
+class GateNetwork(nn.Module):
+    """Pixels after `fit_levels` to class probabilities, suspicion and type probabilities."""
+
+    def __init__(self, model: PixelModel, detector: FusedDetector) -> None:
+        super().__init__()
+        self.model = model
+        self.detector = detector
+        self.eval()
+
+    def forward(self, pixels: Tensor) -> GateOutput:
+        """Judge `pixels` (N, channels, height, width) of the classifier's own size, in [0, 1]."""
+        features, logits = self.model.features_and_logits(pixels)
+        seen = self.detector(pixels, features, logits)
+        return GateOutput(logits.softmax(1), seen.score, seen.type_logits.softmax(1))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a gate network said of many scans."""
+
+    score: np.ndarray  # (N,)
+    type_probs: np.ndarray  # (N, len(TYPES))
+
+
+def pixel_batches(scans: Iterable[Scan], spec: ClassifierSpec) -> Iterator[Tensor]:
+    """The scans as the classifier is shown them, in order, at most `BATCH` at a time."""
+    remaining = iter(scans)
+    while some := list(islice(remaining, BATCH)):
+        yield stacked([fit_levels(levels, bits, spec) for levels, bits in some])
+
+
+def stacked(images: Sequence[np.ndarray]) -> Tensor:
+    """Images (C, H, W) of one shape as a batch (N, C, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(np.stack(images))).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def score_scans(
+    network: GateNetwork, scans: Iterable[Scan], *, n: int, what: str, progress: Progress = ignore
+) -> Scores:
+    """Score `n` scans one batch after the other."""
+    score, type_probs = [], []
+    n_done = 0
+    progress(0, n, what)
+    for pixels in pixel_batches(scans, network.model.spec):
+        out = network(pixels)
+        score.append(out.score.numpy())
+        type_probs.append(out.type_probs.numpy())
+        n_done += len(pixels)
+        progress(n_done, n, what)
+    if not score:
+        return Scores(np.empty(0, np.float32), np.empty((0, 0), np.float32))
+    return Scores(np.concatenate(score), np.concatenate(type_probs))

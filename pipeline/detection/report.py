@@ -1,0 +1,123 @@
+"""The report on a detector: JSON for programs, a table for people."""
+
+import math
+from dataclasses import asdict, dataclass
+
+from detector.types import TYPES
+from pipeline.detection.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One attack at one eps.
+
+    Attributes:
+        attack: registered name; `eps` in pixel fractions, 0 for an attack without one.
+        n: attacks that succeeded on the file; all figures but `failed_flagged` are of these.
+        n_failed: attacked and still rightly classified; `n_unchanged` not a level moved;
+            `n_clean_wrong` never attacked, since the classifier had the scan wrong.
+        auroc: against the clean scans of the split, over groups.
+        found: share flagged at the threshold.
+        failed_flagged: share of the failed ones that is flagged.
+        type_right: share called by the right type, given an attack; `family_right` by the right family.
+            None where the head has no name for the attack.
+    """
+
+    attack: str
+    eps: float
+    n: int
+    n_failed: int
+    n_unchanged: int
+    n_clean_wrong: int
+    auroc: Interval
+    found: Interval
+    failed_flagged: Interval
+    type_right: float | None
+    family_right: float | None
+
+
+@dataclass(frozen=True)
+class ControlRow:
+    """One harmless change: its false alarms, and the AUROC of all successful attacks against it."""
+
+    name: str
+    n: int
+    flagged: Interval
+    auroc_attacked: float
+
+
+@dataclass(frozen=True)
+class DetectorReport:
+    """How a detector does on one split at one false-alarm rate.
+
+    `null_attack` is the AUROC of clean scans that went the way of attacked ones without an attack: 0.5
+    where no trace of the way itself is learned. `confusion` counts, by attack, what successful attacks were called.
+    """
+
+    detector_id: str
+    adversarial_id: str
+    split: str
+    alpha: float
+    n_calibration: int
+    band: tuple[float, float]
+    n_clean: int
+    clean_alarms: Interval
+    null_attack: float
+    cells: tuple[Cell, ...]
+    controls: tuple[ControlRow, ...]
+    confusion: dict[str, dict[str, int]]
+
+    def to_json(self) -> dict[str, object]:
+        """The report as JSON values; a figure that nothing was seen of is None."""
+        values = asdict(self)
+        for row in values["controls"]:
+            row["auroc_attacked"] = _number(row["auroc_attacked"])
+        return values
+
+    def to_markdown(self) -> str:
+        """The report as tables."""
+        low, high = self.band
+        lines = [
+            f"Clean scans flagged at alpha = {self.alpha:g}: {_share(self.clean_alarms)}, n = {self.n_clean}; the "
+            f"calibration on {self.n_calibration} scans promises {low:.2%} to {high:.2%}. "
+            f"Null attack: AUROC {self.null_attack:.3f}.",
+            "",
+            f"| attack | eps | n | failed | AUROC | found at {self.alpha:g} | failed, flagged | type | family |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for cell in self.cells:
+            eps = f"{255 * cell.eps:g}/255" if cell.eps > 0 else "-"
+            lines.append(
+                f"| {cell.attack} | {eps} | {cell.n} | {cell.n_failed} | {_ranged(cell.auroc)} | "
+                f"{_share(cell.found)} | {_share(cell.failed_flagged)} | {_percent(cell.type_right)} | {_percent(cell.family_right)} |"
+            )
+        lines += ["", "| harmless change | n | flagged | AUROC of attacks against it |", "|---|---|---|---|"]
+        lines += [
+            f"| {row.name} | {row.n} | {_share(row.flagged)} | {row.auroc_attacked:.4f} |" for row in self.controls
+        ]
+        lines += ["", f"| attack | {' | '.join(f'called {name}' for name in TYPES[1:])} |", "|---" * len(TYPES) + "|"]
+        lines += [
+            f"| {attack} | {' | '.join(str(row[name]) for name in TYPES[1:])} |"
+            for attack, row in self.confusion.items()
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _ranged(interval: Interval) -> str:
+    if interval.value is None:
+        return "-"
+    return f"{interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+
+
+def _share(interval: Interval) -> str:
+    if interval.value is None:
+        return "-"
+    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

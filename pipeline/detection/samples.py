@@ -1,0 +1,119 @@
+"""What the residual network learns from: attacked scans, clean scans, and harmlessly changed ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from datasets.adversarial_store import AdversarialRows
+from datasets.store import Dataset
+from detector.training import NO_NAME, Batch
+from detector.types import TYPES, type_index
+from pipeline.detection.controls import draw_harmless
+from pipeline.detection.division import Part
+from pipeline.detection.network import stacked
+from pipeline.detection.settings import DetectorSettings
+from pipeline.models.resize import fit_levels
+from pipeline.models.spec import ClassifierSpec
+
+_PARENT_SHARE = 0.7
+_N_ORIENTATIONS = 8
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Draws batches from one part of a data set and its attacked scans.
+
+    Every attack type is drawn equally often, and of a type every eps. An attacked scan comes with a
+    clean one (mostly its own parent: what differs in the pair is the perturbation alone) and a harmlessly
+    changed one, cropped at the same place and turned the same way. Quarter turns and reflections
+    move levels without changing them, so that they add no trace.
+
+    A batch depends on the settings, its epoch and its number, and on nothing that was drawn before it.
+    """
+
+    dataset: Dataset
+    rows: AdversarialRows
+    part: Part
+    spec: ClassifierSpec
+    settings: DetectorSettings
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """All batches of one epoch."""
+        cells = attack_cells(self.rows, self.part.attacked)
+        for step in range(self.settings.steps_an_epoch):
+            rng = np.random.default_rng([self.settings.seed, epoch, step])
+            chosen = [draw_row(cells, rng) for _ in range(self.settings.batch)]
+            yield self._batch(chosen, rng)
+
+    def _batch(self, chosen: list[int], rng: np.random.Generator) -> Batch:
+        attacked, clean, harmless = [], [], []
+        for row in chosen:
+            view = _View.draw(self.spec, self.settings.crop, rng)
+            parent = int(self.rows.parent[row])
+            beside = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
+            attacked.append(view.of(self.rows.levels(row), int(self.rows.bits[row]), self.spec))
+            clean.append(view.of(*self._scan(beside), self.spec))
+            levels, bits = self._scan(parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean)))
+            changed = draw_harmless(levels, bits, self._perturbation(row), float(self.rows.linf[row]), rng)
+            harmless.append(view.of(changed, bits, self.spec))
+        types = [type_index(str(self.rows.attack[row])) for row in chosen]
+        n = len(chosen)
+        return Batch(
+            pixels=stacked(attacked + clean + harmless),
+            is_adv=torch.arange(3 * n) < n,
+            types=torch.tensor([NO_NAME if k is None else k for k in types] + [0] * 2 * n),
+        )
+
+    def _scan(self, item: int) -> tuple[np.ndarray, int]:
+        return self.dataset.levels(item), self.dataset.items[item].bits
+
+    def _perturbation(self, row: int) -> np.ndarray:
+        parent = self.dataset.levels(int(self.rows.parent[row]))
+        return self.rows.levels(row).astype(np.int32) - parent.astype(np.int32)
+
+
+def attack_cells(rows: AdversarialRows, chosen: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """The chosen rows by attack type, and within a type by eps."""
+    cells: dict[str, list[np.ndarray]] = {}
+    for attack in np.unique(rows.attack[chosen]):
+        of_attack = chosen[rows.attack[chosen] == attack]
+        index = type_index(str(attack))
+        by_eps = [of_attack[rows.eps[of_attack] == eps] for eps in np.unique(rows.eps[of_attack])]
+        # An attack without a name of its own is a type of its own, so that it is drawn as often.
+        cells.setdefault(str(attack) if index is None else TYPES[index], []).extend(by_eps)
+    return cells
+
+
+def draw_row(cells: dict[str, list[np.ndarray]], rng: np.random.Generator) -> int:
+    """One row: every type equally likely, then every eps, then every row."""
+    of_type = cells[str(rng.choice(sorted(cells)))]
+    return int(rng.choice(of_type[rng.integers(len(of_type))]))
+
+
+@dataclass(frozen=True)
+class _View:
+    """One place and one orientation, the same for the images that are compared."""
+
+    top: int
+    left: int
+    side: int | None
+    orientation: int
+
+    @classmethod
+    def draw(cls, spec: ClassifierSpec, crop: int | None, rng: np.random.Generator) -> "_View":
+        orientation = int(rng.integers(_N_ORIENTATIONS))
+        if crop is None and spec.height == spec.width:
+            return cls(0, 0, None, orientation)
+        # A quarter turn keeps only a square's shape, and a batch has one shape.
+        side = min(crop or spec.height, spec.height, spec.width)
+        top, left = (int(rng.integers(length - side + 1)) for length in (spec.height, spec.width))
+        return cls(top, left, side, orientation)
+
+    def of(self, levels: np.ndarray, bits: int, spec: ClassifierSpec) -> np.ndarray:
+        pixels = fit_levels(levels, bits, spec)
+        if self.side is not None:
+            pixels = pixels[:, self.top : self.top + self.side, self.left : self.left + self.side]
+        turned = np.rot90(pixels, self.orientation % 4, axes=(1, 2))
+        return turned[:, :, ::-1] if self.orientation >= _N_ORIENTATIONS // 2 else turned

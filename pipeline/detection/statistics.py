@@ -1,0 +1,79 @@
+"""How well scores separate, with what the number of scans leaves open."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta, rankdata
+
+N_RESAMPLES = 1000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and where it may lie with 95 % confidence; all None where nothing was seen."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def auroc(suspicious: np.ndarray, ordinary: np.ndarray) -> float:
+    """The chance that a suspicious score is above an ordinary one, ties counted half; NaN where one is empty."""
+    n, m = len(suspicious), len(ordinary)
+    if n == 0 or m == 0:
+        return float("nan")
+    ranks = rankdata(np.concatenate([suspicious, ordinary]))
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def auroc_interval(
+    suspicious: np.ndarray,
+    ordinary: np.ndarray,
+    suspicious_groups: np.ndarray,
+    ordinary_groups: np.ndarray,
+    *,
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+) -> Interval:
+    """AUROC with a percentile bootstrap over groups, since scans of one group are no independent draws.
+
+    Args:
+        suspicious: (n,) scores.
+        ordinary: (m,) scores.
+        suspicious_groups: (n,), whom each belongs to.
+        ordinary_groups: (m,), in the same numbering: a group drawn twice counts twice on both sides.
+        seed: of the resampling.
+        n_resamples: how many.
+    """
+    value = auroc(suspicious, ordinary)
+    if np.isnan(value):
+        return Interval(None, None, None)
+    groups, where = np.unique(np.concatenate([suspicious_groups, ordinary_groups]), return_inverse=True)
+    order = np.argsort(np.concatenate([suspicious, ordinary]), kind="stable")
+    scores = np.concatenate([suspicious, ordinary])[order]
+    is_suspicious = (np.arange(len(scores)) < len(suspicious))[order]
+    # Scores that are equal share one place, so that ties count half.
+    place = np.unique(scores, return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_resamples):
+        weight = np.bincount(rng.integers(len(groups), size=len(groups)), minlength=len(groups))[where][order]
+        above = np.bincount(place, weights=weight * is_suspicious)
+        below = np.bincount(place, weights=weight * ~is_suspicious)
+        pairs = above.sum() * below.sum()
+        if pairs > 0:
+            found.append((above * (below.cumsum() - 0.5 * below)).sum() / pairs)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(found, [tail, 1 - tail]) if found else (0.0, 1.0)
+    return Interval(value, float(low), float(high))
+
+
+def rate(n_hits: int, n: int) -> Interval:
+    """A share with its exact interval (Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404)."""
+    if n == 0:
+        return Interval(None, None, None)
+    tail = (1 - LEVEL) / 2
+    low = 0.0 if n_hits == 0 else float(beta.ppf(tail, n_hits, n - n_hits + 1))
+    high = 1.0 if n_hits == n else float(beta.ppf(1 - tail, n_hits + 1, n - n_hits))
+    return Interval(n_hits / n, low, high)

@@ -1,0 +1,175 @@
+"""Training of a detector: learn, choose the epoch, weigh the evidence, calibrate, save."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
+from detector.fused import EVIDENCE, FusedDetector
+from detector.mahalanobis import Mahalanobis, fit_mahalanobis
+from detector.residual import ResidualNetwork
+from detector.training import ResidualTrainer
+from pipeline.adversarial.files import AdversarialSet
+from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.detection.division import Part, divide
+from pipeline.detection.evidence import HeldOut, clean_scans, features_and_logits, hold_out
+from pipeline.detection.files import Detector, save_detector
+from pipeline.detection.network import GateNetwork, score_scans
+from pipeline.detection.refusals import as_pipeline_errors
+from pipeline.detection.samples import Samples
+from pipeline.detection.settings import DetectorSettings
+from pipeline.errors import BadDetector
+from pipeline.models.adapter import PixelModel
+from pipeline.models.files import Classifier, load_model
+
+CALIBRATION_SPLIT = "calibration"
+CHECKPOINT_FILE = "detector.ckpt"
+
+
+def train_detector(
+    adversarial_set: AdversarialSet,
+    dataset: Dataset,
+    classifier: Classifier,
+    settings: DetectorSettings,
+    root: Path,
+    *,
+    work: Path,
+    name: str = "detector",
+    progress: Progress = ignore,
+) -> Detector:
+    """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
+
+    A checkpoint is written after every epoch. Called again with the same arguments after a kill, it goes on
+    from there and ends with the same detector, bit for bit on the same machine and number of threads.
+
+    Args:
+        adversarial_set: made on `dataset` against `classifier`.
+        dataset: with the splits `detector` and `calibration`.
+        classifier: whose features and logits the detector reads.
+        settings: how to train.
+        root: the folder of all detectors.
+        work: the folder for the checkpoint, which is removed at the end.
+        name: for people.
+        progress: called between batches; may raise to cancel, the checkpoint stays.
+
+    Raises:
+        BadDetector: the three do not belong together, or there are too few images.
+    """
+    _require_kin(adversarial_set, dataset, classifier)
+    path = work / CHECKPOINT_FILE
+    key = f"{adversarial_set.id} {dataset.id} {classifier.id} {settings.to_json()}"
+    model = load_model(classifier)
+    with as_pipeline_errors(), model.frozen():
+        calibration = clean_scans(dataset, _calibration_items(dataset))
+        rows = adversarial_set.rows()
+        fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed)
+        mahalanobis = _fit_distance(model, dataset, fit, progress)
+        held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
+        samples = Samples(dataset, rows, fit, classifier.spec, settings)
+        learned = _learn(samples, held_out, model, path, key, progress)
+        fused = _fuse(learned, mahalanobis, held_out, model, progress)
+        network = GateNetwork(model, fused)
+        what = "calibrating on clean scans"
+        scores = score_scans(network, calibration, n=len(calibration), what=what, progress=progress)
+    detector = save_detector(
+        fused,
+        scores.score,
+        root,
+        name=name,
+        classifier_id=classifier.id,
+        parents=(adversarial_set.id, dataset.id, classifier.id),
+        notes={
+            "settings": settings.to_json(),
+            "history": learned.history,
+            "best_epoch": learned.epoch,
+            "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
+            "n_clean": len(fit.clean),
+            "n_attacked": len(fit.attacked),
+            "n_held_out_clean": len(held.clean),
+            "n_held_out_attacked": int(held_out.is_adv.sum()),
+            "n_calibration": len(calibration),
+        },
+    )
+    path.unlink(missing_ok=True)
+    return detector
+
+
+def _fuse(
+    learned: Checkpoint, mahalanobis: Mahalanobis, held_out: HeldOut, model: PixelModel, progress: Progress
+) -> FusedDetector:
+    residual = ResidualNetwork(model.spec.channels)
+    residual.load_state_dict(learned.average)
+    residual.eval()
+    evidence = held_out.evidence(residual, model, what="weighing the evidence", progress=progress)
+    return FusedDetector(residual, mahalanobis, held_out.fusion(evidence))
+
+
+def _learn(
+    samples: Samples, held_out: HeldOut, model: PixelModel, path: Path, key: str, progress: Progress
+) -> Checkpoint:
+    """Train for all epochs that the checkpoint has not, and give the last checkpoint."""
+    settings = samples.settings
+    per_epoch = settings.steps_an_epoch
+    total = settings.epochs * per_epoch
+    trainer = ResidualTrainer(
+        model.spec.channels, total_steps=total, lr=settings.lr, ema_decay=settings.ema_decay, seed=settings.seed
+    )
+    checkpoint = read_checkpoint(path, key)
+    if checkpoint is not None:
+        trainer.restore(checkpoint.trainer)
+    while checkpoint is None or len(checkpoint.history) < settings.epochs:
+        epoch = len(checkpoint.history) if checkpoint else 0
+        named = f"epoch {epoch + 1} of {settings.epochs}"
+        losses = []
+        for step, batch in enumerate(samples.batches(epoch)):
+            progress(epoch * per_epoch + step, total, named)
+            losses.append(trainer.step(batch))
+        judging = _within(progress, trainer.n_steps, total)
+        evidence = held_out.evidence(trainer.average, model, what=f"{named}, judging", progress=judging)
+        judged = held_out.judge(evidence)
+        row = {"loss": float(np.mean(losses)), **asdict(judged), "trade_off": judged.trade_off}
+        checkpoint = Checkpoint.after(checkpoint, trainer, row)
+        write_checkpoint(path, key, checkpoint)
+    return checkpoint
+
+
+def _within(progress: Progress, n_steps: int, total: int) -> Progress:
+    """Progress of a part of the work, told without moving the whole."""
+
+    def told(done: int, of: int, message: str) -> None:
+        progress(n_steps, total, f"{message}: {done} of {of}")
+
+    return told
+
+
+def _fit_distance(model: PixelModel, dataset: Dataset, fit: Part, progress: Progress) -> Mahalanobis:
+    features, _ = features_and_logits(
+        model, clean_scans(dataset, fit.clean), what="features of clean scans", progress=progress
+    )
+    return fit_mahalanobis(features, torch.from_numpy(dataset.labels[fit.clean]))
+
+
+def _calibration_items(dataset: Dataset) -> np.ndarray:
+    """All clean scans of the calibration split, whether the classifier has them right or not."""
+    items = dataset.indices(CALIBRATION_SPLIT)
+    if len(items) == 0:
+        raise BadDetector(
+            f"{dataset.name}: no scans in the split {CALIBRATION_SPLIT!r}; expected some (300 support a false-alarm "
+            "rate of 1 %): import the data set with a share for calibration"
+        )
+    return items
+
+
+def _require_kin(adversarial_set: AdversarialSet, dataset: Dataset, classifier: Classifier) -> None:
+    for what, expected, given in (
+        ("data set", adversarial_set.dataset_id, dataset.id),
+        ("classifier", adversarial_set.classifier_id, classifier.id),
+    ):
+        if expected != given:
+            raise BadDetector(
+                f"adversarial set {adversarial_set.id} was made with {what} {expected}, {given} was given; "
+                f"give that {what}"
+            )

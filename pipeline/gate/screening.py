@@ -1,0 +1,171 @@
+"""Screening of single scans on a compiled gate, without torch."""
+
+import hashlib
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+
+from datasets.errors import BadImage
+from datasets.jail import decode_jailed
+from datasets.limits import Limits
+from detector.conformal import alarms, p_values
+from detector.types import FAMILIES, attack_probabilities, family_probabilities
+from pipeline.errors import BadGate
+from pipeline.gate.decision import AttackGuess, Decision, Models, OperatingPoint, Prediction, Verdict
+from pipeline.gate.files import GRAPH_FILE, PREPROCESSING, Gate, read_gate
+from pipeline.models.resize import fit_levels
+
+_REASONS = {
+    Verdict.CLEAN: "No trace of an attack at this operating point.",
+    Verdict.ADVERSARIAL: "The scan looks attacked; the class is withheld. Have a person review it.",
+    Verdict.UNCERTAIN: "More suspicious than most clean scans; the class is withheld. Have a person review it.",
+}
+
+
+@dataclass(frozen=True)
+class OpenGate:
+    """A gate in memory, ready to screen; threads may share it."""
+
+    gate: Gate
+    session: onnxruntime.InferenceSession
+
+    def screen(self, levels: np.ndarray, bits: int) -> Decision:
+        """Decide on one decoded scan.
+
+        Args:
+            levels: (H, W, C), uint8 or uint16.
+            bits: depth of the levels.
+        """
+        started = time.perf_counter()
+        decision = self._screen(levels, bits)
+        return replace(decision, latency_ms=round(1000 * (time.perf_counter() - started), 2))
+
+    def not_screened(self, reason: str) -> Decision:
+        """The decision on what cannot be judged."""
+        return Decision(
+            verdict=Verdict.NOT_SCREENED, reason=reason, operating_point=self._operating_point(), models=self._models()
+        )
+
+    def decide(self, probs: np.ndarray, score: float, type_probs: np.ndarray) -> Decision:
+        """The decision that the graph's outputs for one scan lead to.
+
+        Anything that is not a number leads to no screening: it would slip past every comparison.
+
+        Args:
+            probs: (K,), of the classes.
+            score: higher is more suspicious.
+            type_probs: (len(TYPES),).
+        """
+        if not (np.isfinite(probs).all() and math.isfinite(score) and np.isfinite(type_probs).all()):
+            return self.not_screened(
+                "The models gave no number for this scan. Send the original file; if it happens again, "
+                "have an administrator check the gate."
+            )
+        p_value = float(p_values(self.gate.calibration, np.array([score]))[0])
+        verdict = self._verdict(p_value)
+        k = int(probs.argmax())
+        return replace(
+            self.not_screened(_REASONS[verdict]),
+            verdict=verdict,
+            p_value=p_value,
+            score=score,
+            prediction=Prediction(class_name=self.gate.spec.classes[k], probability=float(probs[k])),
+            attack=None if verdict is Verdict.CLEAN else _guess(type_probs),
+        )
+
+    def _screen(self, levels: np.ndarray, bits: int) -> Decision:
+        spec = self.gate.spec
+        height, width = levels.shape[:2]
+        if 2 * height < spec.height or 2 * width < spec.width:
+            return self.not_screened(
+                f"The image has {width} x {height} pixels; this gate's classifier sees {spec.width} x {spec.height} "
+                f"and takes no less than half of that. Send the original scan."
+            )
+        pixels = fit_levels(levels, bits, spec)[None]
+        probs, score, type_probs = self.session.run(["probs", "score", "type_probs"], {"pixels": pixels})
+        return self.decide(probs[0], float(score[0]), type_probs[0])
+
+    def _verdict(self, p_value: float) -> Verdict:
+        if alarms(p_value, self.gate.alpha):
+            return Verdict.ADVERSARIAL
+        if alarms(p_value, self.gate.alpha_uncertain):
+            return Verdict.UNCERTAIN
+        return Verdict.CLEAN
+
+    def _operating_point(self) -> OperatingPoint:
+        gate = self.gate
+        return OperatingPoint(
+            alpha=gate.alpha, alpha_uncertain=gate.alpha_uncertain, band=gate.band, n_calibration=gate.n_calibration
+        )
+
+    def _models(self) -> Models:
+        gate = self.gate
+        return Models(
+            gate_id=gate.id,
+            classifier_id=gate.classifier_id,
+            classifier_sha256=gate.classifier_sha256,
+            detector_id=gate.detector_id,
+            detector_sha256=gate.detector_sha256,
+            graph_sha256=gate.graph_sha256,
+            preprocessing=PREPROCESSING,
+        )
+
+
+def open_gate(folder: Path, *, n_threads: int = 1) -> OpenGate:
+    """The gate of a folder, ready to screen, after its hashes were checked.
+
+    Raises:
+        BadGate: a file is missing or was changed, or ONNX Runtime cannot read the graph.
+    """
+    gate = read_gate(folder)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    # Waiting threads would otherwise burn the cores that decoding and the web need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(
+            folder / GRAPH_FILE, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except (Fail, InvalidGraph, InvalidProtobuf) as e:
+        raise BadGate(f"{folder.name}: ONNX Runtime cannot read {GRAPH_FILE}: {e}; release the detector again") from e
+    return OpenGate(gate, session)
+
+
+def screen_upload(gate: OpenGate, data: bytes, name: str = "", *, limits: Limits | None = None) -> Decision:
+    """Decide on the bytes of a file, decoded in a child process; one that is no image is not screened."""
+    started = time.perf_counter()
+    try:
+        image = decode_jailed(data, name=name, limits=limits)
+    except BadImage as e:
+        decision = gate.not_screened(str(e))
+        file_type = None
+    else:
+        decision = gate.screen(image.levels, image.bits)
+        file_type = image.file_type
+    return replace(
+        decision,
+        input_sha256=hashlib.sha256(data).hexdigest(),
+        file_type=file_type,
+        latency_ms=round(1000 * (time.perf_counter() - started), 2),
+    )
+
+
+def _guess(type_probs: np.ndarray) -> AttackGuess:
+    types = attack_probabilities([float(p) for p in type_probs])
+    families = family_probabilities(types)
+    family = max(families, key=families.__getitem__)
+    # The type is looked for inside the family, so that the two never contradict each other.
+    name = max(FAMILIES[family], key=types.__getitem__)
+    return AttackGuess(
+        family=family,
+        family_probability=families[family],
+        type=name,
+        type_probability=types[name],
+        probabilities=types,
+    )
