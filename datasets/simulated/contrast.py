@@ -47,14 +47,14 @@ _SIGNAL: dict[Tissue, tuple[float, float]] = {
     Tissue.MUCOSA: (0.58, 0.80),
     Tissue.VESSEL: (0.68, 0.08),
     Tissue.DURA: (0.42, 0.20),
-    Tissue.RIM: (0.72, 0.62),
+    Tissue.RIM: (0.74, 0.58),
     Tissue.NECROSIS: (0.15, 0.90),
-    Tissue.INFILTRATE: (0.18, 0.80),
+    Tissue.INFILTRATE: (0.15, 0.84),
     Tissue.OEDEMA: (0.20, 0.78),
     Tissue.MENINGIOMA: (0.66, 0.70),
     Tissue.ADENOMA: (0.62, 0.70),
 }
-T2_SHARE = 0.25
+T2_SHARE = 0.12
 _SPREAD = 0.07
 
 

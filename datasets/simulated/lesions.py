@@ -127,7 +127,7 @@ def random_glioma(rng: np.random.Generator, head: Head) -> Lesion:
     candidates = _pixels(rng, head)
     outside, points = head.outside[candidates], head.points[candidates]
     _, white = head.template.tissue(points)
-    radius = rng.uniform(12, 22)
+    radius = rng.uniform(14, 24)
     suits = np.clip(white, 0.1, 1) * np.clip(-outside / radius, 0.05, 1)
     centre = points[int(np.argmax(suits * rng.random(len(suits))))]
     size = head.outside.shape[0]
@@ -135,8 +135,8 @@ def random_glioma(rng: np.random.Generator, head: Head) -> Lesion:
         mass=_Mass(centre, (radius * rng.uniform(0.8, 1.25, 3)).astype(np.float32)),
         outline=smooth_noise(rng, size, _cells(head, 0.6 * radius)),
         patches=smooth_noise(rng, size, _cells(head, 7)),
-        rim_width=float(rng.uniform(0.2, 0.5)),
-        enhancing=bool(rng.random() < 0.85),
+        rim_width=float(rng.uniform(0.3, 0.5)),
+        enhancing=bool(rng.random() < 0.92),
         oedema_reach=float(rng.uniform(0.3, 1.0)),
     )
 
@@ -145,7 +145,7 @@ def random_meningioma(rng: np.random.Generator, head: Head) -> Lesion:
     """A meningioma on the convexity, or on the falx where the slice shows one."""
     candidates = _pixels(rng, head)
     outside, points = head.outside[candidates], head.points[candidates]
-    radius = rng.uniform(11, 20)
+    radius = rng.uniform(13, 22)
     on_skull = np.exp(-(((outside + 0.6 * radius) / 3) ** 2)) * (points[:, 2] > -40)
     on_falx = np.exp(-(((np.abs(points[:, 0]) - 0.7 * radius) / 3) ** 2)) * (points[:, 2] > 30)
     suits = on_skull + 0.4 * on_falx * (outside < 0)
@@ -160,7 +160,7 @@ def random_meningioma(rng: np.random.Generator, head: Head) -> Lesion:
 
 def random_pituitary(rng: np.random.Generator, head: Head) -> Lesion:
     """A pituitary adenoma; the slice must show the sella, see `random_pose`."""
-    radius = rng.uniform(7, 12)
+    radius = rng.uniform(8, 13)
     radii = radius * np.array([1.0, 1.0, rng.uniform(1.0, 1.35)])
     # Its floor is the sella's: the larger, the higher its centre.
     centre = SELLA + np.array([rng.normal(0, 1.5), rng.normal(0, 1.5), radii[2] - 9])
