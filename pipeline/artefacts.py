@@ -78,6 +78,17 @@ class DataRoot:
             raise UnknownArtefact(f"{id_or_prefix!r} begins {len(found)} ids in {kind}: {names}; give more of the id")
         raise UnknownArtefact(f"no {id_or_prefix!r} in {kind}; there are {len(_folders(home))} artefacts there")
 
+    def newest(self, kind: str) -> Path:
+        """The folder of the artefact of this kind that was written last.
+
+        Raises:
+            UnknownArtefact: there is none yet.
+        """
+        folders = _folders(self._made(kind))
+        if not folders:
+            raise UnknownArtefact(f"no {kind} under {self.path} yet; make one first, or name another root")
+        return max(folders, key=lambda folder: folder.stat().st_mtime_ns)
+
     def _made(self, kind: str) -> Path:
         folder = self.path / kind
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,4 +96,4 @@ class DataRoot:
 
 
 def _folders(home: Path) -> list[Path]:
-    return [path for path in home.iterdir() if path.is_dir()]
+    return [path for path in home.iterdir() if path.is_dir() and _ID.fullmatch(path.name)]

@@ -13,7 +13,9 @@ import datasets
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("datasets", "detector", "pipeline", "webapp")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts)
+MODULES = sorted(
+    path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts
+)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "misc", "common"}
 MAX_FILE_LINES = 250

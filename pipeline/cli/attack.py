@@ -37,7 +37,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.attacks.registry import create
     from pipeline.attacks.run import attack_levels
     from pipeline.models.files import load_model, open_classifier
-    from pipeline.prediction import predict
+    from pipeline.models.prediction import predict
 
     image = decode(args.file.read_bytes(), name=args.file.name)
     _check_depth(image)
@@ -47,7 +47,14 @@ def run(args: Namespace, progress: Progress) -> Answer:
     target = np.array([_label(args.target, classes)]) if args.target else None
     attack = create(args.attack, {} if args.eps is None else {"eps": args.eps})
     result = attack_levels(
-        model, attack, image.levels[None], image.bits, np.array([label]), target=target, seed=args.seed, progress=progress
+        model,
+        attack,
+        image.levels[None],
+        image.bits,
+        np.array([label]),
+        target=target,
+        seed=args.seed,
+        progress=progress,
     )
     with replacing(args.out) as incoming:
         incoming.write_bytes(encode_png(result.levels[0], image.bits))

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from datasets.progress import Progress
 from datasets.store import open_dataset
-from pipeline.adversarial.recipe import Recipe
+from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
 from pipeline.artefacts import DataRoot
-from pipeline.chain import DEFAULT_RECIPE
 from pipeline.cli.command import Answer
 from pipeline.errors import BadRecipe
 

@@ -19,7 +19,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--classes", required=True, help="class names in the order of its outputs, with commas between")
     parser.add_argument("--channels", type=int, default=1, help="1 for grey, 3 for RGB (default: %(default)s)")
     parser.add_argument("--size", type=int, default=224, help="side of its square input (default: %(default)s)")
-    parser.add_argument("--mean", type=_numbers, help="mean a channel of pixels in [0, 1] (default: the architecture's)")
+    parser.add_argument(
+        "--mean", type=_numbers, help="mean a channel of pixels in [0, 1] (default: the architecture's)"
+    )
     parser.add_argument("--std", type=_numbers, help="standard deviation a channel (default: the architecture's)")
     parser.add_argument("--head", default="logits", help="logits, probabilities or sigmoid (default: %(default)s)")
     parser.add_argument("--name", default="", help="what to call it (default: the name of the file)")
@@ -31,9 +33,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.registry import default_spec
 
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
-    spec = default_spec(
-        args.architecture, classes=classes, channels=args.channels, height=args.size, width=args.size
-    )
+    spec = default_spec(args.architecture, classes=classes, channels=args.channels, height=args.size, width=args.size)
     spec = replace(spec, mean=args.mean or spec.mean, std=args.std or spec.std, head=args.head)
     classifier = import_classifier(args.file, spec, DataRoot(args.root).models, name=args.name)
     progress(1, 1, "imported")

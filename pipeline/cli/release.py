@@ -14,8 +14,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the detector and the operating point."""
     parser.add_argument("detector", help="id of the detector")
     parser.add_argument("--name", default="gate", help="what to call it (default: %(default)s)")
-    parser.add_argument("--alpha", type=float, default=0.01, help="false-alarm rate on clean scans (default: %(default)s)")
-    parser.add_argument("--alpha-uncertain", type=float, help="up to this p-value a scan is uncertain (default: 2 alpha)")
+    parser.add_argument(
+        "--alpha", type=float, default=0.01, help="false-alarm rate on clean scans (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--alpha-uncertain", type=float, help="up to this p-value a scan is uncertain (default: 2 alpha)"
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

@@ -1,0 +1,160 @@
+"""The main job on one page: from a source of scans to a gate that screens them.
+
+    data set -> classifier -> adversarial set -> detector -> gate
+
+Each step is one function of its room; this page only puts them in a row and remembers what was made of what, so
+that a second run takes up what is there.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+from datasets.atomic import content_id, read_json, write_json
+from datasets.importing import import_dataset
+from datasets.progress import Progress
+from datasets.splits import Shares
+from datasets.store import Dataset, open_dataset
+from pipeline.adversarial.build import build_adversarial
+from pipeline.adversarial.files import AdversarialSet, open_adversarial
+from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
+from pipeline.artefacts import DataRoot
+from pipeline.detection.files import Detector, open_detector
+from pipeline.detection.settings import DetectorSettings
+from pipeline.detection.train import train_detector
+from pipeline.errors import UnknownArtefact
+from pipeline.gate.files import Gate, read_gate
+from pipeline.gate.release import release
+from pipeline.models.files import Classifier, open_classifier
+from pipeline.training.settings import TrainingSettings
+from pipeline.training.train import train_classifier
+
+Artefact = TypeVar("Artefact", Dataset, Classifier, AdversarialSet, Detector, Gate)
+
+Stage = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a stage of this name for whoever watches, and gives where its progress goes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """Everything that is chosen before the run."""
+
+    name: str
+    seed: int = 0
+    shares: Shares = field(default_factory=Shares)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    recipe: Recipe = DEFAULT_RECIPE
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    alpha: float = 0.01
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the run made, or found made, and the seconds that each stage took when it was made."""
+
+    dataset: Dataset
+    classifier: Classifier
+    adversarial: AdversarialSet
+    detector: Detector
+    gate: Gate
+    seconds: dict[str, float]
+
+
+def run(source: Path, root: DataRoot, choices: Choices, stage: Stage) -> Made:
+    """Make a released gate from a source of labelled scans.
+
+    Killed and called again it goes on where it was; called again when all is there, it makes nothing twice.
+
+    Args:
+        source: a zip or folder of class folders, an .npz or .h5 file, or MNIST IDX files.
+        root: where artefacts go.
+        choices: what is chosen beforehand.
+        stage: shows each stage's progress.
+
+    Raises:
+        DatasetError: the source cannot be imported.
+        PipelineError: a later step refuses.
+    """
+    name, memory = choices.name, _Memory(root, stage)
+    stamp = source.stat()
+    origin = [str(source.resolve()), stamp.st_size, stamp.st_mtime_ns, str(choices.shares), choices.seed]
+
+    dataset = memory.once(
+        "import",
+        origin,
+        lambda progress: import_dataset(
+            source, root.datasets, name=name, seed=choices.seed, shares=choices.shares, progress=progress
+        ),
+        lambda made: open_dataset(root.find("datasets", made)),
+    )
+    classifier = memory.once(
+        "classifier",
+        [dataset.id, choices.training.to_json()],
+        lambda progress: train_classifier(
+            dataset, choices.training, root.models, work=root.work, name=name, progress=progress
+        ),
+        lambda made: open_classifier(root.find("models", made)),
+    )
+    adversarial = memory.once(
+        "attacks",
+        [dataset.id, classifier.id, choices.recipe.to_json()],
+        lambda progress: build_adversarial(
+            dataset, classifier, choices.recipe, root.adversarial, work=root.work, name=name, progress=progress
+        ),
+        lambda made: open_adversarial(root.find("adversarial", made)),
+    )
+    detector = memory.once(
+        "detector",
+        [adversarial.id, choices.detector.to_json()],
+        lambda progress: train_detector(
+            adversarial,
+            dataset,
+            classifier,
+            choices.detector,
+            root.detectors,
+            work=root.work,
+            name=name,
+            progress=progress,
+        ),
+        lambda made: open_detector(root.find("detectors", made)),
+    )
+    gate = memory.once(
+        "release",
+        [detector.id, choices.alpha],
+        lambda progress: release(detector, root, name=name, alpha=choices.alpha, progress=progress),
+        lambda made: read_gate(root.find("gates", made)),
+    )
+    return Made(dataset, classifier, adversarial, detector, gate, memory.seconds)
+
+
+class _Memory:
+    """Which artefact was made of which inputs, kept as small notes in the work folder."""
+
+    def __init__(self, root: DataRoot, stage: Stage) -> None:
+        self.root = root
+        self.stage = stage
+        self.seconds: dict[str, float] = {}
+
+    def once(
+        self,
+        step: str,
+        inputs: list[object],
+        make: Callable[[Progress], Artefact],
+        open_made: Callable[[str], Artefact],
+    ) -> Artefact:
+        """What was made of these inputs before and is still there, or made now."""
+        note = self.root.work / f"made-{step}-{content_id(inputs)}.json"
+        if note.exists():
+            known = cast("dict[str, str | float]", read_json(note))
+            self.seconds[step] = float(known["seconds"])
+            with suppress(UnknownArtefact):
+                return open_made(str(known["id"]))
+        began = time.monotonic()
+        with self.stage(step) as progress:
+            made = make(progress)
+        self.seconds[step] = time.monotonic() - began
+        write_json(note, {"id": made.id, "seconds": self.seconds[step]})
+        return made
