@@ -69,11 +69,12 @@ def consumer_of(settings: Settings, queue: str, run: Run, *, patience_s: float) 
 def _task(huey: SqliteHuey, run: Run) -> Run:
     """The one task there is; defined here for producers and consumers alike, since Huey names it after its module."""
 
-    @huey.task(name="shard")  # type: ignore[untyped-decorator]  # Huey ships no types.
+    @huey.task(name="shard")
     def shard(job_id: int, idx: int) -> None:
         run(job_id, idx)
 
-    return shard
+    named: Run = shard
+    return named
 
 
 def _not_here(job_id: int, idx: int) -> None:

@@ -1,1 +1,195 @@
-"""The product's own kinds of job."""
+"""The product's own kinds of job: thin functions from parameters to the pipeline and back to an artefact.
+
+What needs torch is imported inside the functions that only workers call; a web process reads this module too.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from datasets.atomic import read_json
+from datasets.importing import import_dataset
+from datasets.store import open_dataset
+from pipeline.adversarial.plan import Plan, plan
+from pipeline.adversarial.recipe import Recipe
+from pipeline.artefacts import DataRoot
+from webapp.config import Settings
+from webapp.jobs.products import (
+    data_root,
+    dataset_named,
+    made_adversarial,
+    made_before,
+    made_classifier,
+    made_dataset,
+    made_detector,
+    made_gate,
+    uploaded,
+)
+from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
+
+
+def _one(settings: Settings, params: Params) -> list[ShardPlan]:
+    return [ShardPlan()]
+
+
+def _one_upload(settings: Settings, params: Params) -> list[ShardPlan]:
+    uploaded(settings, params)
+    return [ShardPlan()]
+
+
+def _make_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
+    # Making takes most of the time. Apart, so that what was made stays when judging it fails.
+    return [ShardPlan(weight=9.0), ShardPlan(stage=1)]
+
+
+def _upload_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
+    uploaded(settings, params)
+    return [ShardPlan(), ShardPlan(stage=1)]
+
+
+def _import_dataset(work: Work) -> Made:
+    """Parameters: upload (path in the data root), name, seed."""
+    source, params = uploaded(work.settings, work.params), work.params
+    home, seed = data_root(work).datasets, params.get("seed", 0)
+    return made_dataset(work, import_dataset(source, home, name=params["name"], seed=seed, progress=work.progress))
+
+
+def _train_classifier(work: Work) -> Made:
+    """Parameters: dataset_id, name, architecture, side, settings (of the training, by their own names)."""
+    from pipeline.training.settings import TrainingSettings
+    from pipeline.training.train import train_classifier
+
+    if work.stage == 1:
+        return _judge_classifier(work, made_before(work))
+    params = work.params
+    shape = {key: params[name] for key, name in (("architecture", "architecture"), ("size", "side")) if name in params}
+    classifier = train_classifier(
+        dataset_named(work, params["dataset_id"]),
+        TrainingSettings.from_json({**shape, **params.get("settings", {})}),
+        data_root(work).models,
+        work=work.scratch,
+        name=params["name"],
+        progress=work.progress,
+    )
+    return made_classifier(work, classifier)
+
+
+def _import_classifier(work: Work) -> Made:
+    """Parameters: upload, dataset_id (for the classes), name, architecture, side, channels, head, mean, std."""
+    from pipeline.models.importers.importing import import_classifier
+    from pipeline.models.registry import default_spec
+
+    if work.stage == 1:
+        return _judge_classifier(work, made_before(work))
+    params, file = work.params, uploaded(work.settings, work.params)
+    side, channels = params.get("side", 224), params.get("channels", 1)
+    classes = dataset_named(work, params["dataset_id"]).classes
+    spec = default_spec(params["architecture"], classes=classes, channels=channels, height=side, width=side)
+    # One number stands for every channel.
+    given: Params = {name: (float(params[name]),) * channels for name in ("mean", "std") if name in params}
+    spec = replace(spec, head=params.get("head", "logits"), **given)
+    work.progress(0, 1, "Reading the weights")
+    return made_classifier(work, import_classifier(file, spec, data_root(work).models, name=params["name"]))
+
+
+def _evaluate(work: Work) -> Made:
+    """Parameters: classifier_id, dataset_id."""
+    return _judge_classifier(work, work.params["classifier_id"])
+
+
+def _judge_classifier(work: Work, classifier_id: str) -> Made:
+    from pipeline.evaluation import evaluate_classifier
+    from pipeline.models.files import open_classifier
+
+    classifier = open_classifier(data_root(work).find("models", classifier_id))
+    dataset = dataset_named(work, work.params["dataset_id"])
+    return made_classifier(work, classifier, evaluate_classifier(classifier, dataset, progress=work.progress))
+
+
+def _plan(settings: Settings, params: Params) -> Plan:
+    root = DataRoot(settings.data_root)
+    # Read as JSON, since opening the classifier loads torch; the plan asks it only what a gradient costs.
+    described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
+    dataset = open_dataset(root.find("datasets", params["dataset_id"]))
+    return plan(Recipe.from_json(params["recipe"]), dataset, architecture=described["spec"]["architecture"])
+
+
+def _adversarial_shards(settings: Settings, params: Params) -> list[ShardPlan]:
+    made = _plan(settings, params)
+    rows = [sum(len(batch.parents) for batch in made.shard(k)) for k in range(len(made.shards))]
+    return [*(ShardPlan(weight=float(n)) for n in rows), ShardPlan(stage=1, weight=0.02 * sum(rows))]
+
+
+def _build_adversarial(work: Work) -> Made | None:
+    """Parameters: dataset_id, classifier_id, name, recipe."""
+    from pipeline.adversarial.assemble import assemble
+    from pipeline.adversarial.build import build_shard
+    from pipeline.models.files import open_classifier
+
+    root, params, made = data_root(work), work.params, _plan(work.settings, work.params)
+    if work.stage == 0:
+        classifier = open_classifier(root.find("models", params["classifier_id"]))
+        build_shard(made, work.idx, dataset_named(work, params["dataset_id"]), classifier, work.output, work.progress)
+        return None
+    work.progress(0, 1, "Putting the parts together")
+    set_ = assemble(made, work.parts, root.adversarial, classifier_id=params["classifier_id"], name=params["name"])
+    return made_adversarial(work, set_)
+
+
+def _train_detector(work: Work) -> Made:
+    """Parameters: adversarial_id, name, settings (of the training, by their own names)."""
+    from pipeline.adversarial.files import open_adversarial
+    from pipeline.detection.evaluate import evaluate_detector
+    from pipeline.detection.files import open_detector
+    from pipeline.detection.settings import DetectorSettings
+    from pipeline.detection.train import train_detector
+    from pipeline.models.files import open_classifier
+
+    root, params = data_root(work), work.params
+    adversarial = open_adversarial(root.find("adversarial", params["adversarial_id"]))
+    dataset = dataset_named(work, adversarial.dataset_id)
+    classifier = open_classifier(root.find("models", adversarial.classifier_id))
+    if work.stage == 1:
+        detector = open_detector(root.find("detectors", made_before(work)))
+        report = evaluate_detector(detector, adversarial, dataset, classifier, progress=work.progress)
+        return made_detector(work, detector, report.to_json())
+    settings = DetectorSettings(**params.get("settings", {}))
+    detector = train_detector(
+        adversarial,
+        dataset,
+        classifier,
+        settings,
+        root.detectors,
+        work=work.scratch,
+        name=params["name"],
+        progress=work.progress,
+    )
+    return made_detector(work, detector)
+
+
+def _release_gate(work: Work) -> Made:
+    """Parameters: detector_id, name, alpha, alpha_uncertain (twice alpha where absent)."""
+    from pipeline.detection.files import open_detector
+    from pipeline.gate.release import release
+
+    root, params = data_root(work), work.params
+    gate = release(
+        open_detector(root.find("detectors", params["detector_id"])),
+        root,
+        name=params["name"],
+        alpha=params.get("alpha", 0.01),
+        alpha_uncertain=params.get("alpha_uncertain"),
+        progress=work.progress,
+    )
+    return made_gate(work, gate)
+
+
+for _name, _title, _shards, _run in (
+    ("import_dataset", "Import a data set", _one_upload, _import_dataset),
+    ("import_classifier", "Import a classifier", _upload_then_judge, _import_classifier),
+    ("train_classifier", "Train a classifier", _make_then_judge, _train_classifier),
+    ("evaluate", "Evaluate a classifier", _one, _evaluate),
+    ("build_adversarial", "Build an adversarial set", _adversarial_shards, _build_adversarial),
+    ("train_detector", "Train a detector", _make_then_judge, _train_detector),
+    ("release_gate", "Release a gate", _one, _release_gate),
+):
+    register(Kind(name=_name, title=_title, shards=_shards, run=_run))

@@ -1,0 +1,143 @@
+"""How what the pipeline made becomes an artefact's row, and how a shard finds what it works on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datasets.atomic import read_json
+from datasets.store import Dataset, open_dataset
+from pipeline.artefacts import DataRoot
+from webapp.config import Settings
+from webapp.errors import BadJob, UnknownRecord
+from webapp.jobs.registry import Made, Params, Work
+from webapp.records.artefacts import ArtefactKind
+
+if TYPE_CHECKING:
+    # Only for the types: these load torch, and a web process reads this module too.
+    from pipeline.adversarial.files import AdversarialSet
+    from pipeline.detection.files import Detector
+    from pipeline.evaluation import ClassifierReport
+    from pipeline.gate.files import Gate
+    from pipeline.models.files import Classifier
+
+
+def data_root(work: Work) -> DataRoot:
+    """Where the artefacts lie."""
+    return DataRoot(work.settings.data_root)
+
+
+def uploaded(settings: Settings, params: Params) -> Path:
+    """The upload that the parameters name, by its path in the data root.
+
+    Raises:
+        BadJob: none is named, or the path leads out of the data root.
+        UnknownRecord: it is gone.
+    """
+    named = params.get("upload")
+    if not isinstance(named, str) or not named:
+        raise BadJob("No upload is named; send the file first.")
+    path = (settings.data_root / named).resolve()
+    if not path.is_relative_to(settings.data_root.resolve()):
+        raise BadJob(f"The upload {named!r} lies outside the data root; send the file first.")
+    if not path.exists():
+        raise UnknownRecord(f"The upload {named!r} is gone; send the file again.")
+    return path
+
+
+def dataset_named(work: Work, dataset_id: str) -> Dataset:
+    """The data set of that id."""
+    return open_dataset(data_root(work).find("datasets", dataset_id))
+
+
+def made_before(work: Work) -> str:
+    """The id of what the first stage of this job made."""
+    written: Any = read_json(work.parts[0])
+    return str(written["artefact"])
+
+
+def made_dataset(work: Work, dataset: Dataset) -> Made:
+    """The row of a data set."""
+    report: Any = dataset.report()
+    return Made(
+        kind=ArtefactKind.DATASET,
+        id=dataset.id,
+        name=work.params["name"],
+        folder=dataset.folder,
+        facts={
+            "n": len(dataset),
+            "classes": list(dataset.classes),
+            "splits": {split: sum(row) for split, row in dataset.counts().items()},
+            "n_findings": len(report.get("findings", [])),
+        },
+    )
+
+
+def made_classifier(work: Work, classifier: "Classifier", report: "ClassifierReport | None" = None) -> Made:
+    """The row of a classifier, with its report once it has been judged."""
+    spec = classifier.spec
+    dataset_id = work.params.get("dataset_id")
+    facts: dict[str, Any] = {
+        "architecture": spec.architecture,
+        "input": [spec.channels, spec.height, spec.width],
+        "classes": list(spec.classes),
+        "weights_sha256": classifier.weights_sha256,
+    }
+    if report is not None:
+        facts.update(report=report.to_json(), accuracy=report.accuracy)
+    return Made(
+        kind=ArtefactKind.CLASSIFIER,
+        id=classifier.id,
+        name=work.params.get("name") or classifier.name,
+        folder=classifier.folder,
+        parents=(dataset_id,) if dataset_id else classifier.parents,
+        facts=facts,
+    )
+
+
+def made_adversarial(work: Work, built: "AdversarialSet") -> Made:
+    """The row of an adversarial set."""
+    return Made(
+        kind=ArtefactKind.ADVERSARIAL,
+        id=built.id,
+        name=work.params["name"],
+        folder=built.folder,
+        parents=(built.dataset_id, built.classifier_id),
+        facts={"n": built.n, "counts": [dict(count) for count in built.counts]},
+    )
+
+
+def made_detector(work: Work, detector: "Detector", report: dict[str, Any] | None = None) -> Made:
+    """The row of a detector, with its report once it has been judged."""
+    facts: dict[str, Any] = {
+        "n_calibration": len(detector.calibration),
+        "weights_sha256": detector.weights_sha256,
+        "classifier_id": detector.classifier_id,
+    }
+    if report is not None:
+        facts.update(report=report, cells=report["cells"])
+    return Made(
+        kind=ArtefactKind.DETECTOR,
+        id=detector.id,
+        name=work.params["name"],
+        folder=detector.folder,
+        parents=(work.params["adversarial_id"], detector.classifier_id),
+        facts=facts,
+    )
+
+
+def made_gate(work: Work, gate: "Gate") -> Made:
+    """The row of a gate."""
+    return Made(
+        kind=ArtefactKind.GATE,
+        id=gate.id,
+        name=work.params["name"],
+        folder=gate.folder,
+        parents=(gate.classifier_id, gate.detector_id),
+        facts={
+            "alpha": gate.alpha,
+            "alpha_uncertain": gate.alpha_uncertain,
+            "band": list(gate.band),
+            "n_calibration": gate.n_calibration,
+            "classifier_sha256": gate.classifier_sha256,
+            "detector_sha256": gate.detector_sha256,
+        },
+    )
