@@ -44,7 +44,7 @@ def import_dataset(
         BadDataset: nothing usable, one class, or too few pictures to divide.
     """
     weights = shares or Shares()
-    with closing(DatasetWriter(root)) as writer, open_source(source) as opened:
+    with closing(DatasetWriter(root)) as writer, open_source(source, workdir=writer.folder) as opened:
         candidates = _take_in(opened, writer, progress)
         classes = _classes(candidates, opened)
         number = {label: i for i, label in enumerate(classes)}

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from datasets.archive import Archive, open_archive
+from datasets.arrays import ArrayImages, arrays_kind, open_arrays
 from datasets.errors import BadArchive, BadDataset, BadImage
 from datasets.findings import Finding, Kind
 from datasets.image import Image
@@ -122,18 +123,42 @@ class FileSource:
         self.findings.append(Finding(kind, name, detail))
 
 
+class ArraySource:
+    """Rows of arrays, read and checked in a jailed child process before the first is given."""
+
+    def __init__(self, rows: ArrayImages) -> None:
+        self.kind = rows.kind
+        self.n_files = len(rows) + len(rows.ignored)
+        self.findings = [Finding(Kind.IGNORED, name, "an array of neither images nor labels") for name in rows.ignored]
+        self._rows = rows
+
+    def images(self) -> Iterator[Decoded]:
+        """The images in the order of the arrays; a row has no file, so its hash is that of its levels."""
+        for row in self._rows:
+            image = Image(row.levels, row.bits, self.kind)
+            yield Decoded(Place(row.name, row.label, row.split), sha256(row.levels.tobytes()).hexdigest(), image)
+
+
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """The images of a zip or of a folder of class folders.
+def open_source(path: Path, *, workdir: Path | None = None) -> Iterator[Source]:
+    """The images of a zip or of a folder of class folders, or of arrays.
+
+    Args:
+        path: what it is is told by its content, not by its name.
+        workdir: where large arrays are unpacked while the block lasts.
 
     Raises:
         BadDataset: there is nothing at `path`, or nothing that can be imported.
         BadArchive: the zip cannot be opened safely.
+        BadArrays: the arrays are no images with labels.
     """
-    if path.is_dir():
-        yield _folder(path)
-    elif not path.is_file():
+    if not path.exists():
         raise BadDataset(f"{path.name}: no such file or folder; check the name.")
+    if arrays_kind(path):
+        with open_arrays(path, workdir=workdir) as rows:
+            yield ArraySource(rows)
+    elif path.is_dir():
+        yield _folder(path)
     elif _head(path).startswith(_ZIP_MAGIC):
         with open_archive(path) as archive:
             yield _zip(archive)

@@ -141,9 +141,14 @@ class DatasetWriter:
         _sweep(root)
         self._root = root
         self._work = tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=root)
-        self._path = Path(self._work.name) / LEVELS
+        self._path = self.folder / LEVELS
         self._file = new_levels_file(self._path)
         self._levels = RaggedWriter(self._file)
+
+    @property
+    def folder(self) -> Path:
+        """A folder for work files that vanishes when the writer is closed."""
+        return Path(self._work.name)
 
     def append(self, levels: np.ndarray, bits: int) -> int:
         """Store the levels (H, W, C) of the next item and give its number."""
