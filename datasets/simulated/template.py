@@ -19,7 +19,7 @@ Field = NDArray[np.float32 | np.float64]
 ORIGIN = np.array([98.0, 134.0, 72.0], dtype=np.float32)
 # The head reaches further than the brain's own box: the distance map is padded by this much on every side.
 MARGIN_MM = 48
-COARSE_MM = 2
+COARSE_MM = 3
 # Closes the gaps between the lobes, so that skull runs over the fissures instead of into them.
 CLOSING_MM = 12
 
@@ -31,7 +31,7 @@ class Template:
     Attributes:
         grey: (197, 233, 189) uint8 at 1 mm, 255 is all grey matter.
         white: The same for white matter.
-        outside: Distance in mm from the surface of the brain at 2 mm, negative inside, padded by `MARGIN_MM`.
+        outside: Distance in mm from the surface of the brain at 3 mm, negative inside, padded by `MARGIN_MM`.
     """
 
     grey: NDArray[np.uint8]
@@ -79,7 +79,7 @@ def _distance(brain: NDArray[np.bool_]) -> Field:
     near = ndimage.distance_transform_edt(~coarse) <= reach
     closed = ndimage.distance_transform_edt(near) > reach
     signed = ndimage.distance_transform_edt(~closed) - ndimage.distance_transform_edt(closed)
-    smooth: Field = ndimage.gaussian_filter(signed * COARSE_MM, 1.5).astype(np.float32)
+    smooth: Field = ndimage.gaussian_filter(signed * COARSE_MM, 1.0).astype(np.float32)
     return smooth
 
 
