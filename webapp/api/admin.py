@@ -1,0 +1,143 @@
+"""Every step of an administrator: send files, order work, list and read what was made."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from webapp import orders
+from webapp.api import schemas
+from webapp.api.authentication import calling_key
+from webapp.api.documented import documented
+from webapp.api.orders import accepted, classifier_order
+from webapp.forms.adversarial import recipe_of
+from webapp.problems import Refusal
+from webapp.queries.artefacts import active_gate, artefact, artefacts_page
+from webapp.records.artefacts import Artefact, ArtefactKind
+from webapp.records.jobs import Job
+from webapp.standing_gate import activate
+from webapp.uploads import keep_body, keep_upload, shown_name, takes
+
+bp = APIBlueprint("api_admin", __name__, url_prefix="/api/v1", tag="Administration")
+
+KINDS = {
+    "datasets": ArtefactKind.DATASET,
+    "classifiers": ArtefactKind.CLASSIFIER,
+    "adversarial-sets": ArtefactKind.ADVERSARIAL,
+    "detectors": ArtefactKind.DETECTOR,
+    "gates": ArtefactKind.GATE,
+}
+_COLLECTION = f"any({', '.join(repr(kind) for kind in KINDS)})"
+
+
+@bp.post("/uploads")
+@takes("max_upload_bytes")
+@bp.output(schemas.Uploaded, status_code=201)
+@documented(bp, 413, 422)
+def send_file() -> ResponseReturnValue:
+    """Send a file: as the part `file` of a form (several for MNIST), or as the body, named by `?name=`."""
+    owner_id = calling_key().owner_id
+    if request.mimetype == "multipart/form-data":
+        files = request.files.getlist("file")
+        if not files:
+            detail = "The form has no file named file."
+            raise Refusal(422, "no_file", "No file sent", detail, "Send it as the part file.")
+        row = keep_upload(files, owner_id=owner_id)
+    else:
+        row = keep_body(shown_name(request.args.get("name")), owner_id=owner_id)
+    return {"id": row.id, "name": row.name, "sha256": row.sha256, "size": row.size}, 201
+
+
+@bp.post("/datasets")
+@bp.input(schemas.NewDataset)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404)
+def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Import an upload as a data set."""
+    return accepted(orders.import_dataset(**json_data, owner_id=calling_key().owner_id))
+
+
+@bp.post("/classifiers")
+@bp.input(schemas.NewClassifier)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404)
+def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Train a classifier, or import the upload named by `upload_id`."""
+    return accepted(classifier_order(json_data, owner_id=calling_key().owner_id))
+
+
+@bp.post("/adversarial-sets")
+@bp.input(schemas.NewAdversarialSet)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404)
+def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Build an adversarial set; `eps` in pixel fractions, such as 8/255 = 0.0314."""
+    wanted = ("attacks", "eps", "per_cell", "seed")
+    recipe = recipe_of(**{name: json_data.pop(name) for name in wanted})
+    return accepted(orders.build_adversarial(**json_data, recipe=recipe, owner_id=calling_key().owner_id))
+
+
+@bp.post("/detectors")
+@bp.input(schemas.NewDetector)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404)
+def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Train a detector on an adversarial set."""
+    training = {name: json_data.pop(name) for name in ("epochs", "seed")}
+    return accepted(orders.train_detector(**json_data, training=training, owner_id=calling_key().owner_id))
+
+
+@bp.post("/gates")
+@bp.input(schemas.NewGate)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404)
+def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Compile a detector and its classifier into a gate, and let it screen."""
+    job: Job = orders.release_gate(**json_data, owner_id=calling_key().owner_id)
+    return accepted(job)
+
+
+@bp.post("/gates/<gate_id>/activate")
+@bp.output(schemas.ArtefactTold)
+@documented(bp, 404)
+def activate_gate(gate_id: str) -> ResponseReturnValue:
+    """Let a gate screen from now on."""
+    return _told(activate(gate_id, user_id=calling_key().owner_id), gate_id)
+
+
+@bp.get(f"/<{_COLLECTION}:collection>")
+@bp.input(schemas.ListOf, location="query")
+@bp.output(schemas.ArtefactPage)
+@documented(bp)
+def index(collection: str, query_data: dict[str, Any]) -> ResponseReturnValue:
+    """List what was made: datasets, classifiers, adversarial-sets, detectors or gates, newest first."""
+    page, active = artefacts_page(KINDS[collection], query_data["page"]), _active_id()
+    items = [_told(row, active) for row in page.rows]
+    return schemas.page_json(items, page.number, page.n_pages, page.n_total)
+
+
+@bp.get(f"/<{_COLLECTION}:collection>/<artefact_id>")
+@bp.output(schemas.ArtefactTold)
+@documented(bp, 404)
+def show(collection: str, artefact_id: str) -> ResponseReturnValue:
+    """Read one of what was made."""
+    return _told(artefact(KINDS[collection], artefact_id), _active_id())
+
+
+def _active_id() -> str | None:
+    row = active_gate()
+    return row.id if row else None
+
+
+def _told(row: Artefact, active_id: str | None) -> dict[str, Any]:
+    told = {
+        "id": row.id,
+        "kind": row.kind,
+        "name": row.name,
+        "state": row.state,
+        "parents": row.parents,
+        "facts": row.facts,
+        "created": row.created.isoformat(),
+    }
+    return told | {"active": row.id == active_id} if row.kind is ArtefactKind.GATE else told

@@ -1,0 +1,44 @@
+"""Detectors: list, train, one in detail."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import orders
+from webapp.context import user_id
+from webapp.forms.detectors import DetectorForm
+from webapp.forms.parts import offer
+from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, named
+from webapp.queries.contents import detector_cells
+from webapp.queries.paging import page_number
+from webapp.records.artefacts import ArtefactKind
+
+bp = Blueprint("detectors", __name__, url_prefix="/detectors")
+
+
+@bp.get("/")
+def index() -> str:
+    """Every detector."""
+    return render_template("detectors/list.html", page=artefacts_page(ArtefactKind.DETECTOR, page_number()))
+
+
+@bp.route("/new", methods=["GET", "POST"])
+def new() -> ResponseReturnValue:
+    """The form of a training; a sent one becomes a job."""
+    form = DetectorForm()
+    offer(form.adversarial_id, artefacts_of(ArtefactKind.ADVERSARIAL), chosen=request.args.get("adversarial"))
+    if not form.validate_on_submit():
+        return render_template("detectors/new.html", form=form), 422 if form.errors else 200
+    job = orders.train_detector(
+        adversarial_id=form.adversarial_id.data,
+        name=form.name.data,
+        training={"epochs": form.epochs.data, "seed": form.seed.data},
+        owner_id=user_id(),
+    )
+    return redirect(url_for("jobs.show", job_id=job.id))
+
+
+@bp.get("/<detector_id>")
+def show(detector_id: str) -> str:
+    """One detector: how it does on each attack."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    return render_template("detectors/show.html", row=row, parents=named(row.parents), cells=detector_cells(row))

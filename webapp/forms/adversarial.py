@@ -1,0 +1,83 @@
+"""The form of an adversarial set to be built."""
+
+from fractions import Fraction
+from typing import Any
+
+from wtforms import Field, IntegerField, StringField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, NumberRange
+
+from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field
+
+ATTACKS = [
+    ("fgsm", "FGSM, one step"),
+    ("bim", "BIM, iterated"),
+    ("pgd", "PGD, iterated from a random start"),
+    ("pgd_l2", "PGD in the Euclidean norm"),
+    ("mim", "MIM, with momentum"),
+    ("cw", "Carlini-Wagner, least Euclidean change"),
+]
+_WITHOUT_EPS = ("cw",)
+
+
+def parse_levels(text: str) -> list[float]:
+    """The radii of a list such as "1, 2, 4, 8", each in n/255, as pixel fractions.
+
+    Raises:
+        ValueError: one is no number within (0, 255].
+    """
+    found = []
+    for part in text.replace(";", ",").split(","):
+        if not part.strip():
+            continue
+        try:
+            level = float(Fraction(part.strip()))
+        except (ValueError, ZeroDivisionError) as e:
+            raise ValueError(f"{part.strip()} is no number; write for example 1, 2, 4, 8.") from e
+        if not 0 < level <= 255:
+            raise ValueError(f"{part.strip()} lies outside 0 to 255; eps is given in n/255.")
+        found.append(level / 255)
+    if not found:
+        raise ValueError("Give at least one radius, for example 1, 2, 4, 8.")
+    return found
+
+
+class AdversarialForm(NamedForm):
+    """An adversarial set to be built."""
+
+    dataset_id = artefact_field("Data set")
+    classifier_id = artefact_field("Classifier", "The one that the attacks aim at.")
+    attacks = MultiCheckboxField(
+        "Attacks", [DataRequired("Choose at least one.")], choices=ATTACKS, default=["fgsm", "bim", "pgd", "mim", "cw"]
+    )
+    eps = StringField(
+        "Radii, in n/255",
+        [DataRequired("Give at least one, for example 1, 2, 4, 8.")],
+        default="1, 2, 4, 8",
+        description="Each attack is run with each of them; Carlini-Wagner finds its own.",
+    )
+    per_cell = IntegerField(
+        "Images for each attack and radius",
+        [InputRequired("Give a number."), NumberRange(1, 100_000, "Use 1 to 100,000.")],
+        default=100,
+        description="Taken evenly from the classes of each split.",
+    )
+    seed = IntegerField(
+        "Seed", [InputRequired("Give a number."), NumberRange(0, 2**31 - 1, "Use 0 or more.")], default=0
+    )
+
+    def validate_eps(self, field: Field) -> None:
+        """Refuse radii that are none."""
+        try:
+            parse_levels(field.data)
+        except ValueError as e:
+            raise ValidationError(str(e)) from e
+
+    def recipe(self) -> dict[str, Any]:
+        """The recipe that the pipeline reads."""
+        return recipe_of(self.attacks.data, parse_levels(self.eps.data), self.per_cell.data, self.seed.data)
+
+
+def recipe_of(attacks: list[str], eps: list[float], per_cell: int, seed: int) -> dict[str, Any]:
+    """A recipe: each attack with each radius, once for an attack that finds its own."""
+    specs = [{"name": name, "eps": None if name in _WITHOUT_EPS else eps} for name in attacks]
+    return {"attacks": specs, "per_cell": per_cell, "seed": seed}

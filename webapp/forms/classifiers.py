@@ -1,0 +1,66 @@
+"""Forms of classifiers: train one, or import a file of weights."""
+
+from typing import Any
+
+from wtforms import FloatField, IntegerField, SelectField
+from wtforms.validators import InputRequired, NumberRange
+
+from webapp.forms.parts import NamedForm, artefact_field, file_field
+
+ARCHITECTURES = [
+    ("SequentialCNN", "SequentialCNN (small, ours; the best start)"),
+    ("resnet18", "ResNet-18"),
+    ("efficientnet_b0", "EfficientNet-B0"),
+]
+HEADS = [
+    ("logits", "Logits (one number a class, no softmax)"),
+    ("probabilities", "Probabilities (softmax inside)"),
+    ("sigmoid", "One logit of a two-class model"),
+]
+
+
+class _ShapedForm(NamedForm):
+    dataset_id = artefact_field("Data set", "Its classes become the classes of the classifier.")
+    architecture = SelectField("Architecture", choices=ARCHITECTURES)
+    side = IntegerField(
+        "Side of the input, in pixels",
+        [InputRequired("Give a number."), NumberRange(16, 512, "Use 16 to 512.")],
+        default=128,
+        description="Every image is resized to this square inside the model.",
+    )
+
+
+class TrainClassifierForm(_ShapedForm):
+    """A classifier to be trained."""
+
+    epochs = IntegerField(
+        "Epochs at most",
+        [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")],
+        default=30,
+        description="Training ends earlier when the validation split no longer improves.",
+    )
+    seed = IntegerField(
+        "Seed", [InputRequired("Give a number."), NumberRange(0, 2**31 - 1, "Use 0 or more.")], default=0
+    )
+
+    def training(self) -> dict[str, Any]:
+        """What the trainer is told."""
+        return {"epochs": self.epochs.data, "seed": self.seed.data}
+
+
+class ImportClassifierForm(_ShapedForm):
+    """A file of weights to be imported."""
+
+    file = file_field(
+        "Weights",
+        "A .safetensors file or a .pt/.pth state dict. Pickled models are refused, since opening one runs its code.",
+        accept=".safetensors,.pt,.pth",
+    )
+    channels = SelectField("Channels", choices=[("1", "Grey"), ("3", "Colour")])
+    head = SelectField("Output", choices=HEADS)
+    mean = FloatField("Mean of the normalisation", [InputRequired("Give a number.")], default=0.0)
+    std = FloatField(
+        "Its standard deviation",
+        [InputRequired("Give a number."), NumberRange(1e-6, 1e6, "Use more than 0.")],
+        default=1.0,
+    )

@@ -1,0 +1,51 @@
+"""Fields and checks that several forms share."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import SelectField, SelectMultipleField, StringField
+from wtforms.validators import DataRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from webapp.records.artefacts import Artefact
+
+Choices = list[tuple[str, str]]
+
+
+class MultiCheckboxField(SelectMultipleField):
+    """Several of some choices, as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class NamedForm(FlaskForm):
+    """A form that names what it makes."""
+
+    name = StringField(
+        "Name",
+        [DataRequired("Give it a name."), Length(max=120, message="Use at most 120 signs.")],
+        description="How it is called in lists.",
+    )
+
+
+def file_field(label: str, description: str, *, accept: str = "", several: bool = False) -> FileField:
+    """A field for a file that must be given."""
+    attributes: dict[str, Any] = {"accept": accept} if accept else {}
+    if several:
+        attributes["multiple"] = True
+    return FileField(label, [FileRequired("Choose a file.")], description=description, render_kw=attributes)
+
+
+def artefact_field(label: str, description: str = "") -> SelectField:
+    """A field for one artefact; its choices are set by `offer`."""
+    return SelectField(label, [DataRequired("Choose one.")], description=description)
+
+
+def offer(field: SelectField, artefacts: Iterable[Artefact], *, chosen: str | None = None) -> None:
+    """Let a field choose among these artefacts."""
+    field.choices = [(row.id, f"{row.name} ({row.id[:8]})") for row in artefacts]
+    if chosen and not field.data:
+        field.data = chosen

@@ -1,0 +1,28 @@
+"""Forms of screening: the scan, and the reason for looking behind a verdict."""
+
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from webapp.forms.parts import file_field
+
+
+class ScanForm(FlaskForm):
+    """A scan to be screened."""
+
+    image = file_field(
+        "Scan",
+        "PNG, JPEG, TIFF, BMP or single-frame DICOM, at most 64 MiB. Use the original file: a screenshot is another image.",
+        accept=".png,.jpg,.jpeg,.tif,.tiff,.bmp,.dcm,image/*,application/dicom",
+    )
+
+
+class OverrideForm(FlaskForm):
+    """Why somebody wants to see a class that the gate withholds."""
+
+    reason = TextAreaField(
+        "Reason",
+        [DataRequired("Say why."), Length(min=10, max=1000, message="Use 10 to 1,000 signs.")],
+        description="It is kept with your name and the time, and administrators read it.",
+        render_kw={"rows": 3},
+    )

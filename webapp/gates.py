@@ -1,0 +1,57 @@
+"""Gates: release one, and choose which stands."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import orders
+from webapp.context import user_id
+from webapp.forms.gates import GateForm
+from webapp.forms.parts import offer
+from webapp.queries.artefacts import active_gate, artefact, artefacts_of, artefacts_page, named, releases
+from webapp.queries.paging import page_number
+from webapp.records.artefacts import ArtefactKind
+from webapp.standing_gate import activate, roll_back
+
+bp = Blueprint("gates", __name__, url_prefix="/gates")
+
+
+@bp.get("/")
+def index() -> str:
+    """Every gate, which one stands, and which stood before."""
+    page = artefacts_page(ArtefactKind.GATE, page_number())
+    return render_template("gates/list.html", page=page, active=active_gate(), releases=releases())
+
+
+@bp.route("/new", methods=["GET", "POST"])
+def new() -> ResponseReturnValue:
+    """The form of a release; a sent one becomes a job."""
+    form = GateForm()
+    offer(form.detector_id, artefacts_of(ArtefactKind.DETECTOR), chosen=request.args.get("detector"))
+    if not form.validate_on_submit():
+        return render_template("gates/new.html", form=form), 422 if form.errors else 200
+    alpha = form.alpha_percent.data / 100
+    job = orders.release_gate(detector_id=form.detector_id.data, name=form.name.data, alpha=alpha, owner_id=user_id())
+    return redirect(url_for("jobs.show", job_id=job.id))
+
+
+@bp.get("/<gate_id>")
+def show(gate_id: str) -> str:
+    """One gate."""
+    row = artefact(ArtefactKind.GATE, gate_id)
+    return render_template("gates/show.html", row=row, parents=named(row.parents), active=active_gate())
+
+
+@bp.post("/<gate_id>/activate")
+def make_active(gate_id: str) -> ResponseReturnValue:
+    """Let this gate screen from now on."""
+    row = activate(gate_id, user_id=user_id())
+    flash(f"{row.name} screens from now on.")
+    return redirect(url_for("gates.index"))
+
+
+@bp.post("/roll-back")
+def back() -> ResponseReturnValue:
+    """Let the gate that stood before screen again."""
+    row = roll_back(user_id=user_id())
+    flash(f"Rolled back: {row.name} screens from now on.")
+    return redirect(url_for("gates.index"))

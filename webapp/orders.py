@@ -1,0 +1,52 @@
+"""What pages and the API can order: each order is a job, checked here and done by a worker."""
+
+from typing import Any
+
+from webapp.context import jobs
+from webapp.queries.artefacts import artefact, upload
+from webapp.records.artefacts import ArtefactKind
+from webapp.records.jobs import Job
+
+
+def import_dataset(*, upload_id: str, name: str, seed: int, owner_id: int) -> Job:
+    """Import an upload as a data set."""
+    row = upload(upload_id)
+    return jobs().enqueue("import_dataset", {"upload": row.path, "name": name, "seed": seed}, owner_id)
+
+
+def train_classifier(
+    *, dataset_id: str, name: str, shape: dict[str, Any], training: dict[str, Any], owner_id: int
+) -> Job:
+    """Train a classifier on a data set."""
+    artefact(ArtefactKind.DATASET, dataset_id)
+    params = {"dataset_id": dataset_id, "name": name, **shape, "settings": training}
+    return jobs().enqueue("train_classifier", params, owner_id)
+
+
+def import_classifier(*, upload_id: str, dataset_id: str, name: str, shape: dict[str, Any], owner_id: int) -> Job:
+    """Import an upload as a classifier for the classes of a data set."""
+    row = upload(upload_id)
+    artefact(ArtefactKind.DATASET, dataset_id)
+    params = {"upload": row.path, "dataset_id": dataset_id, "name": name, **shape}
+    return jobs().enqueue("import_classifier", params, owner_id)
+
+
+def build_adversarial(*, dataset_id: str, classifier_id: str, name: str, recipe: dict[str, Any], owner_id: int) -> Job:
+    """Build an adversarial set against a classifier."""
+    artefact(ArtefactKind.DATASET, dataset_id)
+    artefact(ArtefactKind.CLASSIFIER, classifier_id)
+    params = {"dataset_id": dataset_id, "classifier_id": classifier_id, "name": name, "recipe": recipe}
+    return jobs().enqueue("build_adversarial", params, owner_id)
+
+
+def train_detector(*, adversarial_id: str, name: str, training: dict[str, Any], owner_id: int) -> Job:
+    """Train a detector on an adversarial set and the clean images behind it."""
+    artefact(ArtefactKind.ADVERSARIAL, adversarial_id)
+    params = {"adversarial_id": adversarial_id, "name": name, "settings": training}
+    return jobs().enqueue("train_detector", params, owner_id)
+
+
+def release_gate(*, detector_id: str, name: str, alpha: float, owner_id: int) -> Job:
+    """Compile a detector and its classifier into a gate."""
+    artefact(ArtefactKind.DETECTOR, detector_id)
+    return jobs().enqueue("release_gate", {"detector_id": detector_id, "name": name, "alpha": alpha}, owner_id)

@@ -1,0 +1,46 @@
+"""The places of the main navigation, by role."""
+
+from typing import Any
+
+from flask import Flask, request, url_for
+from flask_security import current_user
+
+from webapp.context import is_admin
+from webapp.decisions import type_name
+from webapp.queries.adversarial import eps_words
+from webapp.queries.jobs import artefact_url
+
+_EVERYBODY = (("Start", "home.show"), ("Screen", "screening.new"), ("Screenings", "screening.index"))
+_ADMINS = (
+    ("Data sets", "datasets.index"),
+    ("Classifiers", "classifiers.index"),
+    ("Adversarial sets", "adversarial.index"),
+    ("Detectors", "detectors.index"),
+    ("Gates", "gates.index"),
+    ("Jobs", "jobs.index"),
+    ("API keys", "keys.index"),
+)
+
+
+def install_places(app: Flask) -> None:
+    """Tell every template where one can go, who one is, and how things are called."""
+    app.context_processor(_places)
+    app.add_template_filter(type_name, "attack_name")
+    app.add_template_filter(eps_words, "eps_words")
+    app.add_template_global(artefact_url)
+
+
+def _places() -> dict[str, Any]:
+    if not current_user or not current_user.is_authenticated:
+        return {"places": [], "is_admin": False}
+    admin = is_admin()
+    shown = _EVERYBODY + (_ADMINS if admin else ())
+    places = [{"name": name, "url": url_for(endpoint), "current": _is_here(endpoint)} for name, endpoint in shown]
+    return {"places": places, "is_admin": admin}
+
+
+def _is_here(endpoint: str) -> bool:
+    here = request.endpoint or ""
+    if "screening.new" in (here, endpoint):
+        return here == endpoint
+    return here.partition(".")[0] == endpoint.partition(".")[0]

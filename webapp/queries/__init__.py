@@ -1,0 +1,1 @@
+"""What views and the API read from the records and from artefacts."""

@@ -1,0 +1,94 @@
+"""What pages show of an adversarial set: counts a cell and pictures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from datasets.adversarial_store import AdversarialRows, read_rows
+from datasets.atomic import read_json
+from datasets.store import Dataset
+from webapp.context import context
+from webapp.pictures import amplification, difference_png, shown_png
+from webapp.queries.artefacts import artefact
+from webapp.queries.contents import open_stored_dataset
+from webapp.queries.paging import Page
+from webapp.records.artefacts import Artefact, ArtefactKind
+
+SIDES = ("clean", "attacked", "difference")
+_GALLERY = 8
+_LEVELS = 255
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One attacked image in the gallery."""
+
+    index: int
+    attack: str
+    eps: str
+    before: str
+    after: str
+    times: int  # Amplification of the difference.
+
+
+@dataclass(frozen=True)
+class AdversarialView:
+    """An adversarial set as its page shows it."""
+
+    counts: list[dict[str, Any]]
+    gallery: Page[Shown]
+
+
+def adversarial_view(row: Artefact, *, number: int) -> AdversarialView:
+    """Counts of every cell, and one page of the attacks that succeeded."""
+    rows, dataset = _rows(row), _dataset(row)
+    succeeded = np.flatnonzero(rows.success)
+    # Neighbours in the file are the same image under different attacks: a fixed shuffle shows a mixture.
+    mixed = np.random.default_rng(0).permutation(succeeded)
+    chosen = mixed[(number - 1) * _GALLERY : number * _GALLERY]
+    shown = [_shown(rows, dataset, int(index)) for index in chosen]
+    manifest = read_json(context().path(row.folder) / "manifest.json")
+    counts = manifest["counts"] if isinstance(manifest, dict) else []
+    return AdversarialView(counts, Page(shown, number, len(succeeded), _GALLERY))
+
+
+def picture(row: Artefact, index: int, side: str) -> bytes:
+    """One row as a PNG: the clean image, the attacked one, or their amplified difference."""
+    rows, dataset = _rows(row), _dataset(row)
+    attacked = rows.levels(index)
+    if side == "attacked":
+        return shown_png(attacked, int(rows.bits[index]))
+    clean = dataset.levels(int(rows.parent[index]))
+    return shown_png(clean, int(rows.bits[index])) if side == "clean" else difference_png(clean, attacked)
+
+
+def eps_words(eps: float | None) -> str:
+    """A radius as it is written in lists: in n/255, or that the attack finds its own."""
+    if eps is None or not np.isfinite(eps) or eps <= 0:
+        return "its own"
+    return (
+        f"{eps * _LEVELS:g}/255" if abs(eps * _LEVELS - round(eps * _LEVELS)) > 1e-4 else f"{round(eps * _LEVELS)}/255"
+    )
+
+
+def _shown(rows: AdversarialRows, dataset: Dataset, index: int) -> Shown:
+    clean = dataset.levels(int(rows.parent[index]))
+    return Shown(
+        index,
+        str(rows.attack[index]),
+        eps_words(float(rows.eps[index])),
+        dataset.classes[int(rows.pred_before[index])],
+        dataset.classes[int(rows.pred_after[index])],
+        amplification(clean, rows.levels(index)),
+    )
+
+
+def _rows(row: Artefact) -> AdversarialRows:
+    return read_rows(context().path(row.folder) / "rows.h5")
+
+
+def _dataset(row: Artefact) -> Dataset:
+    manifest = read_json(context().path(row.folder) / "manifest.json")
+    dataset_id = manifest["dataset_id"] if isinstance(manifest, dict) else ""
+    return open_stored_dataset(artefact(ArtefactKind.DATASET, str(dataset_id)))

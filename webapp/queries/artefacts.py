@@ -1,0 +1,94 @@
+"""Artefacts as rows: lists, one by its id, and which gate stands."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+
+from webapp.context import database
+from webapp.errors import UnknownRecord
+from webapp.queries.paging import Page, page_of
+from webapp.records.artefacts import Artefact, ArtefactKind, Release, Upload
+
+WORDS = {
+    ArtefactKind.DATASET: "data set",
+    ArtefactKind.CLASSIFIER: "classifier",
+    ArtefactKind.ADVERSARIAL: "adversarial set",
+    ArtefactKind.DETECTOR: "detector",
+    ArtefactKind.GATE: "gate",
+    ArtefactKind.REPORT: "report",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many of each kind there are, and whether a gate is active."""
+
+    counts: dict[str, int]
+    active_gate: Artefact | None
+
+
+def artefacts_page(kind: ArtefactKind, number: int) -> Page[Artefact]:
+    """One page of the artefacts of a kind, newest first."""
+    with database().reading() as session:
+        return page_of(session, _of_kind(kind), number)
+
+
+def artefacts_of(kind: ArtefactKind) -> list[Artefact]:
+    """Every artefact of a kind, newest first."""
+    with database().reading() as session:
+        return list(session.scalars(_of_kind(kind)))
+
+
+def artefact(kind: ArtefactKind, artefact_id: str) -> Artefact:
+    """The artefact with this id.
+
+    Raises:
+        UnknownRecord: there is none of that kind.
+    """
+    with database().reading() as session:
+        row = session.get(Artefact, artefact_id)
+    if row is None or row.kind is not kind:
+        raise UnknownRecord(f"There is no {WORDS[kind]} with the id {artefact_id}. See the list for those there are.")
+    return row
+
+
+def named(ids: list[str]) -> list[Artefact]:
+    """The artefacts with these ids, those that are there."""
+    with database().reading() as session:
+        return list(session.scalars(select(Artefact).where(Artefact.id.in_(ids))))
+
+
+def upload(upload_id: str) -> Upload:
+    """The upload with this id.
+
+    Raises:
+        UnknownRecord: there is none.
+    """
+    with database().reading() as session:
+        row = session.get(Upload, upload_id)
+    if row is None:
+        raise UnknownRecord(f"There is no upload with the id {upload_id}. Send the file to /api/v1/uploads first.")
+    return row
+
+
+def active_gate() -> Artefact | None:
+    """The gate that screens now; None before the first release."""
+    with database().reading() as session:
+        return session.scalar(select(Artefact).join(Release, Release.gate_id == Artefact.id).where(Release.active))
+
+
+def releases() -> list[Release]:
+    """Every release, newest first."""
+    with database().reading() as session:
+        return list(session.scalars(select(Release).order_by(Release.id.desc())))
+
+
+def standing() -> Standing:
+    """What there is, for the first page."""
+    with database().reading() as session:
+        rows = session.execute(select(Artefact.kind, func.count()).group_by(Artefact.kind)).all()
+    return Standing({str(kind): n for kind, n in rows}, active_gate())
+
+
+def _of_kind(kind: ArtefactKind) -> Select[tuple[Artefact]]:
+    return select(Artefact).where(Artefact.kind == kind).order_by(Artefact.created.desc(), Artefact.id)

@@ -1,0 +1,39 @@
+"""Jobs as rows, and the page of what a job made."""
+
+from flask import url_for
+from sqlalchemy import select
+
+from webapp.context import database
+from webapp.jobs.service import JobProgress
+from webapp.queries.paging import Page, page_of
+from webapp.records.artefacts import Artefact, ArtefactKind
+from webapp.records.jobs import Job
+
+_PAGES = {
+    ArtefactKind.DATASET: ("datasets.show", "dataset_id"),
+    ArtefactKind.CLASSIFIER: ("classifiers.show", "classifier_id"),
+    ArtefactKind.ADVERSARIAL: ("adversarial.show", "set_id"),
+    ArtefactKind.DETECTOR: ("detectors.show", "detector_id"),
+    ArtefactKind.GATE: ("gates.show", "gate_id"),
+}
+
+
+def jobs_page(number: int) -> Page[Job]:
+    """One page of jobs, newest first."""
+    with database().reading() as session:
+        return page_of(session, select(Job).order_by(Job.id.desc()), number)
+
+
+def made_by(job: JobProgress) -> tuple[str, str] | None:
+    """Name and page of what a job made; None before there is anything."""
+    if job.artefact_id is None:
+        return None
+    with database().reading() as session:
+        row = session.get(Artefact, job.artefact_id)
+    return (row.name, artefact_url(row)) if row and row.kind in _PAGES else None
+
+
+def artefact_url(row: Artefact) -> str:
+    """The page of an artefact."""
+    endpoint, argument = _PAGES[row.kind]
+    return url_for(endpoint, **{argument: row.id})

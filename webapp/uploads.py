@@ -1,0 +1,186 @@
+"""Files that come in: counted while they arrive, named by their hash, kept in the data root."""
+
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, TypeVar
+
+from flask import Flask, Request, current_app, request
+from werkzeug.datastructures import FileStorage
+
+from webapp.context import context
+from webapp.problems import Refusal
+from webapp.records.artefacts import Upload
+
+_CHUNK = 1024 * 1024
+_FORM_BYTES = 1024 * 1024  # Of a request whose view takes no file.
+_NAME_LENGTH = 120
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,12}")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class StreamedRequest(Request):
+    """A request whose file parts go to the data root's own disk while they arrive, not to a small /tmp."""
+
+    def _get_file_stream(self, *_args: object, **_kwargs: object) -> IO[bytes]:
+        return tempfile.TemporaryFile("rb+", dir=_work_folder())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file as it lies in the data root."""
+
+    sha256: str
+    size: int
+    path: Path
+
+
+def takes(limit: str) -> Callable[[View], View]:
+    """Mark a view that takes a file of up to the bytes that this field of the settings names."""
+
+    def mark(view: View) -> View:
+        view.max_bytes = limit  # type: ignore[attr-defined]  # Read in `_limit_body`.
+        return view
+
+    return mark
+
+
+def install_body_limits(app: Flask) -> None:
+    """Bound every body before anything reads it."""
+    app.request_class = StreamedRequest
+    app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
+    app.config["MAX_FORM_PARTS"] = 200
+    app.before_request(_limit_body)
+
+
+def shown_name(name: str | None) -> str:
+    """A sender's name for a file, fit for display: its last part, without control or direction signs."""
+    last = PurePosixPath(unicodedata.normalize("NFC", name or "").replace("\\", "/")).name
+    kept = "".join(sign for sign in last if unicodedata.category(sign)[0] != "C").strip()
+    return kept[-_NAME_LENGTH:] or "unnamed"
+
+
+def read_limited(stream: IO[bytes], limit: int) -> bytes:
+    """Everything that a stream holds.
+
+    Raises:
+        Refusal: it holds more than the limit.
+    """
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise too_large(limit)
+    return data
+
+
+def keep_bytes(data: bytes, *, suffix: str = "") -> Kept:
+    """Write bytes into the data root's uploads."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = _folder() / (sha256 + suffix)
+    if not path.exists():
+        draft = _draft()
+        draft.write_bytes(data)
+        draft.replace(path)
+    return Kept(sha256, len(data), path)
+
+
+def keep_stream(stream: IO[bytes], name: str, limit: int) -> Kept:
+    """Write a stream into the data root's uploads, counting; nothing stays of one that is too large or empty.
+
+    Raises:
+        Refusal: it holds more bytes than the limit, or none.
+    """
+    draft, digest, size = _draft(), hashlib.sha256(), 0
+    try:
+        with draft.open("wb") as file:
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                if size > limit:
+                    raise too_large(limit)
+                digest.update(chunk)
+                file.write(chunk)
+            if not size:
+                raise Refusal(422, "empty_file", "The file is empty", f"{name} holds 0 bytes.", "Choose another file.")
+            file.flush()
+            os.fsync(file.fileno())
+        path = _folder() / (digest.hexdigest() + _suffix(name))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return Kept(digest.hexdigest(), size, path)
+
+
+def keep_upload(files: list[FileStorage], *, owner_id: int | None) -> Upload:
+    """Keep the files of a form as one upload: a single file, or a folder of several."""
+    kept = [(shown_name(f.filename), f.stream) for f in files]
+    limit = context().settings.max_upload_bytes
+    parts = [(name, keep_stream(stream, name, limit)) for name, stream in kept]
+    if len(parts) == 1:
+        name, one = parts[0]
+        return _record(name, one, owner_id)
+    digest = hashlib.sha256("".join(part.sha256 for _, part in parts).encode()).hexdigest()
+    folder = _folder() / digest
+    folder.mkdir(exist_ok=True)
+    for name, part in parts:
+        part.path.replace(folder / name)
+    whole = Kept(digest, sum(part.size for _, part in parts), folder)
+    return _record(", ".join(name for name, _ in parts), whole, owner_id)
+
+
+def keep_body(name: str, *, owner_id: int | None) -> Upload:
+    """Keep the raw body of this request as one upload."""
+    kept = keep_stream(request.stream, name, context().settings.max_upload_bytes)
+    return _record(name, kept, owner_id)
+
+
+def too_large(limit: int) -> Refusal:
+    """The refusal of a file beyond the limit."""
+    detail = f"The file is larger than the {limit // (1024 * 1024)} MiB that are accepted here."
+    return Refusal(413, "too_large", "File too large", detail, "Send a smaller file.")
+
+
+def _record(name: str, kept: Kept, owner_id: int | None) -> Upload:
+    place = context()
+    relative = str(kept.path.relative_to(place.settings.data_root))
+    row = Upload(sha256=kept.sha256, name=name[:255], size=kept.size, path=relative, owner_id=owner_id)
+    with place.database.transaction() as session:
+        session.add(row)
+    return row
+
+
+def _limit_body() -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if name := getattr(view, "max_bytes", None):
+        # A form around the file takes some bytes too; the file itself is counted where it is kept.
+        request.max_content_length = getattr(context().settings, name) + _FORM_BYTES
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        detail = "The body is compressed by Content-Encoding."
+        raise Refusal(415, "content_encoding", "Encoding not accepted", detail, "Send it as it is.")
+
+
+def _folder() -> Path:
+    folder = context().path("uploads")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _work_folder() -> Path:
+    folder = context().path("work")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _draft() -> Path:
+    return _work_folder() / f"upload-{secrets.token_hex(8)}"
+
+
+def _suffix(name: str) -> str:
+    suffixes = [part.lower() for part in PurePosixPath(name).suffixes[-2:]]
+    wanted = suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:]
+    return "".join(part for part in wanted if _SUFFIX.fullmatch(part))
