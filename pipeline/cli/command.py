@@ -1,12 +1,13 @@
 """What a command is: its words, its arguments, and a run that gives an answer to print."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from datasets.progress import Progress
 
-Json = dict[str, object]
+Json = Mapping[str, object]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace, progress: Progress) -> Answer:
     """Import the file."""
-    from pipeline.models.importers.by_format import import_classifier
+    from pipeline.models.importers.importing import import_classifier
     from pipeline.models.registry import default_spec
 
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())

@@ -22,6 +22,7 @@ from pipeline.cli import (
     train_classifier,
     train_detector,
 )
+from pipeline.cli.command import Answer
 from pipeline.cli.terminal import shown_progress
 from pipeline.errors import PipelineError
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
     try:
         with shown_progress(args.command.NAME, quiet=args.quiet) as progress:
-            answer = args.command.run(args, progress)
+            answer: Answer = args.command.run(args, progress)
     except (DatasetError, PipelineError, DetectorError, FileNotFoundError) as refusal:
         return _refuse(refusal, as_json=args.json)
     except KeyboardInterrupt:
