@@ -89,7 +89,8 @@ class DetectorReport:
             eps = f"{255 * cell.eps:g}/255" if cell.eps > 0 else "-"
             lines.append(
                 f"| {cell.attack} | {eps} | {cell.n} | {cell.n_failed} | {_ranged(cell.auroc)} | "
-                f"{_share(cell.found)} | {_share(cell.failed_flagged)} | {_percent(cell.type_right)} | {_percent(cell.family_right)} |"
+                f"{_share(cell.found)} | {_share(cell.failed_flagged)} | "
+                f"{_percent(cell.type_right)} | {_percent(cell.family_right)} |"
             )
         lines += ["", "| harmless change | n | flagged | AUROC of attacks against it |", "|---|---|---|---|"]
         lines += [

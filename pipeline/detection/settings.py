@@ -1,8 +1,12 @@
 """How a detector is trained."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from pipeline.errors import BadDetector
+
+MIN_CROP = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,5 +62,17 @@ class DetectorSettings:
         """The settings as JSON values."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "DetectorSettings":
+        """Settings from JSON values; what is not named keeps its default.
 
-MIN_CROP = 16
+        Raises:
+            BadDetector: an unknown name, or a value that is not allowed.
+        """
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise BadDetector(f"no detector setting {', '.join(unknown)}; there are {', '.join(known)}")
+        try:
+            return cls(**values)
+        except TypeError as e:
+            raise BadDetector(f"detector settings: {e}; give numbers") from e

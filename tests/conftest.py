@@ -1,0 +1,17 @@
+"""What every test may ask for."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.gate import TinyChain
+
+
+@pytest.fixture(scope="session")
+def tiny_chain(tmp_path_factory: pytest.TempPathFactory) -> "TinyChain":
+    """A tiny real chain up to a released gate; read from it, write to a copy."""
+    # Imported on demand: tests that need no gate should not wait for torch.
+    from tests.fixtures.gate import build_tiny_chain
+
+    return build_tiny_chain(tmp_path_factory.mktemp("tiny-chain"))
