@@ -36,8 +36,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         for one in fields(self):
             value, highest = getattr(self, one.name), 180.0 if one.name == "rotation" else 1.0
-            if not 0 <= value <= highest:
-                raise BadTraining(f"augmentation {one.name} {value}; give 0 to {highest:g}")
+            if not isinstance(value, (int, float)) or not 0 <= value <= highest:
+                raise BadTraining(f"augmentation {one.name} {value!r}; give 0 to {highest:g}")
 
     @classmethod
     def from_json(cls, values: object) -> "Augmentation":

@@ -42,7 +42,7 @@ class Training:
         free = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
-        self._type = reduced_type(self.device) if settings.mixed_precision else None
+        self._type = reduced_type(self.device, settings.size) if settings.mixed_precision else None
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._type == torch.float16)
 
     @property

@@ -1,6 +1,6 @@
 """How a classifier is trained."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from pipeline.errors import BadTraining
@@ -44,7 +44,7 @@ class TrainingSettings:
         augmentation: see `Augmentation`.
 
     Raises:
-        BadTraining: a number outside its range.
+        BadTraining: a value of another type, or a number outside its range.
     """
 
     architecture: str = "SequentialCNN"
@@ -64,6 +64,10 @@ class TrainingSettings:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value, kind = getattr(self, one.name), Augmentation if one.default is MISSING else type(one.default)
+            if not (type(value) is kind or (kind is float and type(value) is int)):
+                raise BadTraining(f"{one.name} {value!r}; give a value of type {kind.__name__}")
         for name, (lowest, highest) in _RANGES.items():
             value = getattr(self, name)
             # Written so that NaN is refused too.
@@ -85,9 +89,6 @@ class TrainingSettings:
         if unknown := sorted(set(values) - known):
             raise BadTraining(f"no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")
         given = dict(values)
-        if "augmentation" in given:
+        if "augmentation" in given and not isinstance(given["augmentation"], Augmentation):
             given["augmentation"] = Augmentation.from_json(given["augmentation"])
-        try:
-            return cls(**given)
-        except TypeError as e:
-            raise BadTraining(f"training settings: {e}; see TrainingSettings") from e
+        return cls(**given)

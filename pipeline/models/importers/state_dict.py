@@ -3,6 +3,7 @@
 import pickle
 import re
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,7 +78,10 @@ def _refuse_programs(file: Path, name: str) -> None:
 
 def _loaded(file: Path, name: str) -> object:
     try:
-        loaded: object = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # The reader warns of unusual pickles before it refuses them; the refusal says enough.
+            warnings.simplefilter("ignore")
+            loaded: object = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
         found = re.search(r"GLOBAL (\S+)", str(e))
         what = f"a pickled object ({found.group(1)})" if found else "a pickled object, or is broken"
