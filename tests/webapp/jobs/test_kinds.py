@@ -47,6 +47,9 @@ def test_every_step_from_an_upload_to_a_gate(jobs, upload, database, settings):
     recipe = {"attacks": [{"name": "fgsm", "eps": [0.3]}], "per_cell": 8, "seed": 0}
     asked = {"dataset_id": dataset, "classifier_id": classifier, "name": "Attacked", "recipe": recipe}
     adversarial = done(jobs, "build_adversarial", asked)
+    asked = {"adversarial_id": adversarial, "name": "Found", "settings": {"epochs": 1, "draws": 16, "crop": None}}
+    detector = done(jobs, "train_detector", asked)
+    gate = done(jobs, "release_gate", {"detector_id": detector, "name": "Gate", "alpha": 0.3})
     with database.reading() as session:
         rows = {row.id: row for row in session.scalars(select(Artefact))}
     assert rows[dataset].facts["classes"] == list(CLASSES)
@@ -55,6 +58,10 @@ def test_every_step_from_an_upload_to_a_gate(jobs, upload, database, settings):
     assert rows[classifier].parents == [dataset]
     assert rows[adversarial].parents == [dataset, classifier]
     assert rows[adversarial].facts["n"] == sum(count["n"] for count in rows[adversarial].facts["counts"])
+    assert rows[detector].parents == [adversarial, classifier]
+    assert [cell["attack"] for cell in rows[detector].facts["cells"]] == ["fgsm"]
+    assert rows[gate].parents == [classifier, detector]
+    assert rows[gate].facts["alpha"] == 0.3
     assert all((settings.data_root / row.folder).is_dir() for row in rows.values())
 
     weights = f"models/{classifier}/weights.safetensors"
