@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from datasets import duplicates
 from datasets.duplicates import Groups, exact_groups, fingerprint, near_pairs, pixels_sha256
 from datasets.image import Image
 from tests.datasets.scan_files import encoded, picture
@@ -41,6 +42,23 @@ def test_deep_and_shallow_copies_are_near() -> None:
 
 def test_different_pictures_are_not_near() -> None:
     assert pairs_of(*(picture(seed, side=96) for seed in range(60))) == []
+
+
+def test_noise_that_changes_the_hash_leaves_a_near_copy() -> None:
+    original = picture(1, side=96)
+    noise = np.random.default_rng(0).normal(0, 40, original.shape)
+    noisy = np.clip(original + noise, 0, 255).astype(np.uint8)
+    hashes = [fingerprint(image(one)).phash or 0 for one in (original, noisy)]
+    assert 0 < (hashes[0] ^ hashes[1]).bit_count() <= duplicates.MAX_HASH_DISTANCE
+    assert pairs_of(original, noisy) == [(0, 1)]
+
+
+@pytest.mark.parametrize(("switch", "value"), [("MAX_HASH_DISTANCE", 64), ("MIN_CORRELATION", -2.0)])
+def test_either_check_alone_tells_different_pictures_apart(
+    monkeypatch: pytest.MonkeyPatch, switch: str, value: float
+) -> None:
+    monkeypatch.setattr(duplicates, switch, value)
+    assert pairs_of(*(picture(seed, side=96) for seed in range(20))) == []
 
 
 def test_a_mirrored_picture_is_another() -> None:

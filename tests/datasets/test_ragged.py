@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import pickle
 from pathlib import Path
 
@@ -125,4 +126,6 @@ def test_says_which_array_is_missing(tmp_path: Path) -> None:
 
 
 def _total_of(reader: RaggedReader, queue: "multiprocessing.queues.SimpleQueue[int]") -> None:
-    queue.put(int(reader[2].sum()))
+    total = int(reader[2].sum())
+    opened = reader._opened
+    queue.put(total if opened is not None and opened.pid == os.getpid() else -1)
