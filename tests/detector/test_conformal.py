@@ -58,7 +58,7 @@ def test_one_per_cent_needs_three_hundred_clean_scans():
 
 
 def test_a_rate_that_n_cannot_support_is_refused_with_one_that_it_can():
-    with pytest.raises(NotEnoughClean, match="200 clean calibration images cannot support .* 0.01 .*choose 0.02") as e:
+    with pytest.raises(NotEnoughClean, match=r"200 clean calibration images cannot support .* 0.01 .*choose 0.02") as e:
         require_support(200, 0.01)
     assert e.value.supported_alpha == 0.02
     require_support(200, 0.02)

@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.detection.evaluate import evaluate_detector
+from pipeline.detection.settings import DetectorSettings
+from pipeline.detection.train import CHECKPOINT_FILE, train_detector
+from pipeline.errors import BadDetector
+
+SETTINGS = DetectorSettings(epochs=2, draws=16, batch=8, crop=24)
+
+
+class Killed(Exception):  # noqa: N818 - what happens, not an error.
+    """Stands for the end of the process."""
+
+
+def train(chain, folder, *, progress=None, settings=SETTINGS):
+    given = {} if progress is None else {"progress": progress}
+    return train_detector(
+        chain.adversarial_set, chain.dataset, chain.classifier, settings, folder / "out", work=folder / "work", **given
+    )
+
+
+def test_killed_and_taken_up_again_it_ends_as_if_undisturbed(tiny_chain, tmp_path):
+    def kill(done, total, what):
+        if what.startswith("epoch 2 of 2") and done >= 3:
+            raise Killed
+
+    (tmp_path / "a").mkdir()
+    with pytest.raises(Killed):
+        train(tiny_chain, tmp_path / "a", progress=kill)
+    assert (tmp_path / "a" / "work" / CHECKPOINT_FILE).exists()
+    assert not (tmp_path / "a" / "out").exists()
+    steps = []
+    resumed = train(tiny_chain, tmp_path / "a", progress=lambda done, total, what: steps.append(what))
+    assert not any(what.startswith("epoch 1 of 2") for what in steps)
+    assert resumed.id == train(tiny_chain, tmp_path / "b").id
+    assert not (tmp_path / "a" / "work" / CHECKPOINT_FILE).exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken_up(tiny_chain, tmp_path):
+    def kill(done, total, what):
+        if what.startswith("epoch 2"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tiny_chain, tmp_path, progress=kill)
+    other = DetectorSettings(epochs=1, draws=16, batch=8, crop=24, seed=1)
+    assert len(train(tiny_chain, tmp_path, settings=other).notes["history"]) == 1
+
+
+def test_progress_only_grows_within_the_epochs(tiny_chain, tmp_path):
+    seen = []
+    train(tiny_chain, tmp_path, progress=lambda done, total, what: seen.append((done, total, what)))
+    epochs = [done for done, _, what in seen if what.startswith("epoch")]
+    assert epochs == sorted(epochs)
+    assert all(0 <= done <= total for done, total, _ in seen)
+
+
+def test_it_refuses_a_classifier_that_was_not_attacked(tiny_chain, tmp_path):
+    stranger = replace(tiny_chain.classifier, id="0123456789abcdef")
+    with pytest.raises(BadDetector, match=r"was made with classifier .*, 0123456789abcdef was given"):
+        train_detector(
+            tiny_chain.adversarial_set, tiny_chain.dataset, stranger, SETTINGS, tmp_path, work=tmp_path / "work"
+        )
+
+
+@pytest.fixture(scope="module")
+def report(tiny_chain):
+    return evaluate_detector(
+        tiny_chain.detector, tiny_chain.adversarial_set, tiny_chain.dataset, tiny_chain.classifier, alpha=0.1
+    )
+
+
+def test_a_null_attack_is_not_told_from_clean(report):
+    assert report.null_attack == pytest.approx(0.5, abs=1e-6)
+
+
+def test_every_row_of_the_split_is_counted_once(report, tiny_chain):
+    rows = tiny_chain.adversarial_set.rows()
+    inside = np.isin(rows.parent, tiny_chain.dataset.indices("test"))
+    counted = sum(cell.n + cell.n_failed + cell.n_unchanged + cell.n_clean_wrong for cell in report.cells)
+    assert counted == int(inside.sum()) > 0
+    assert [cell.n for cell in report.cells] == [
+        int((inside & (rows.attack == cell.attack) & (rows.status == "success")).sum()) for cell in report.cells
+    ]
+
+
+def test_the_report_says_its_numbers_in_json_and_in_tables(report):
+    table = report.to_markdown()
+    assert "| fgsm | 16/255 |" in table
+    assert "JPEG 75" in table
+    assert report.to_json()["n_clean"] == report.n_clean
+    assert {row["name"] for row in report.to_json()["controls"]} >= {"sign noise 1/255", "Rician noise 2/255"}
