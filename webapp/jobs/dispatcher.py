@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from webapp.config import Settings
 from webapp.jobs.dispatching import Dispatcher
@@ -26,7 +26,7 @@ def main() -> int:
     while not ended.wait(settings.dispatch_s):
         try:
             dispatcher.step()
-        except OperationalError:
+        except DBAPIError:
             # The database is locked or away: nothing is lost by waiting for it.
             logger.exception("A step of the dispatcher failed; the next one tries again.")
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sqlalchemy import and_, exists, or_, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
 from webapp.config import Settings
@@ -172,7 +172,7 @@ class Lease:
         while not self._ended.wait(pause):
             try:
                 self._renew()
-            except OperationalError:
+            except DBAPIError:
                 # The database may come back before the lease has run out; tick() judges by the clock.
                 logger.warning("The lease of shard %s/%s was not renewed.", self._claim.job_id, self._claim.idx)
             if self._lost or self._cancelled:

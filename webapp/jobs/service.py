@@ -11,7 +11,7 @@ from webapp.errors import UnknownRecord, WrongState
 from webapp.jobs.inline import run_until_ended
 from webapp.jobs.journal import note
 from webapp.jobs.lease import LIVE, changed
-from webapp.jobs.registry import Params, kind_named, load_kinds
+from webapp.jobs.registry import KINDS, Params, kind_named, load_kinds
 from webapp.records.base import now
 from webapp.records.jobs import Job, JobLog, JobState, Shard, ShardState
 from webapp.records.session import Database
@@ -139,7 +139,7 @@ class Jobs:
         return JobProgress(
             id=job.id,
             kind=job.kind,
-            title=kind_named(job.kind).title,
+            title=KINDS[job.kind].title if job.kind in KINDS else job.kind,
             state=job.state,
             cancelling=job.cancel and job.state in LIVE,
             fraction=sum(map(_done_weight, shards)) / total if shards else float(job.state is JobState.DONE),

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from webapp.config import Settings
 from webapp.jobs.huey_engine import consumer_of
@@ -56,7 +56,7 @@ def _be_seen(database: Database, owner: str, queue: str, ended: threading.Event)
                 row = Worker(id=owner, host=socket.gethostname()[:80], pid=os.getpid(), queues=[queue], gpu=None)
                 row.seen = clock(session)
                 session.merge(row)
-        except OperationalError:
+        except DBAPIError:
             logger.warning("The worker could not say that it is alive.")
         if ended.wait(_SEEN_S):
             return
