@@ -1,57 +1,12 @@
 """Small changes that leave a scan's class as it is."""
 
 import math
-from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.errors import BadTraining
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """How far an image may be moved and toned; each value is drawn evenly within its bounds.
-
-    Attributes:
-        flip: share of the images that are mirrored left to right.
-        rotation: largest angle in degrees, either way.
-        scale: largest change of size, as a share.
-        shift: largest move, as a share of the side.
-        contrast: largest change of contrast, as a share.
-        brightness: largest change of brightness, in pixels of [0, 1].
-
-    Raises:
-        BadTraining: a value outside its range.
-    """
-
-    flip: float = 0.5
-    rotation: float = 8.0
-    scale: float = 0.08
-    shift: float = 0.04
-    contrast: float = 0.15
-    brightness: float = 0.04
-
-    def __post_init__(self) -> None:
-        for one in fields(self):
-            value, highest = getattr(self, one.name), 180.0 if one.name == "rotation" else 1.0
-            if not isinstance(value, (int, float)) or not 0 <= value <= highest:
-                raise BadTraining(f"augmentation {one.name} {value!r}; give 0 to {highest:g}")
-
-    @classmethod
-    def from_json(cls, values: object) -> "Augmentation":
-        """Augmentation from a JSON object; what is not named keeps its default.
-
-        Raises:
-            BadTraining: not an object, an unknown name, or a value that is no number in range.
-        """
-        if not isinstance(values, dict):
-            raise BadTraining(f"augmentation is a JSON object, found {type(values).__name__}")
-        try:
-            return cls(**values)
-        except TypeError as e:
-            raise BadTraining(f"augmentation: {e}; see Augmentation") from e
+from pipeline.training.settings import Augmentation
 
 
 def augment(x: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:

@@ -40,10 +40,10 @@ class Checkpoint:
             torch.save({**fields, "history": [asdict(result) for result in self.history]}, beside)
 
     @classmethod
-    def read(cls, file: Path, device: torch.device) -> "Checkpoint | None":
-        """The checkpoint of a file; None where there is none, or none that can be read: the training starts over."""
+    def read(cls, file: Path) -> "Checkpoint | None":
+        """The checkpoint of a file, on the CPU; None, and the training starts over, where none can be read."""
         try:
-            values = torch.load(file, map_location=device, weights_only=True)
+            values = torch.load(file, map_location="cpu", weights_only=True)
             return cls(**{**values, "history": [EpochResult(**result) for result in values["history"]]})
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
             return None

@@ -83,7 +83,8 @@ class Training:
     def take_up(self, checkpoint: Checkpoint) -> None:
         """Go on from a state as if it had never been left."""
         self.model.network.load_state_dict(checkpoint.network)
-        self.average, self.best = checkpoint.average, checkpoint.best
+        self.average = {key: value.to(self.device) for key, value in checkpoint.average.items()}
+        self.best = {key: value.to(self.device) for key, value in checkpoint.best.items()}
         self._optimizer.load_state_dict(checkpoint.optimizer)
         self._scaler.load_state_dict(checkpoint.scaler)
         self.best_epoch, self.history = checkpoint.best_epoch, checkpoint.history

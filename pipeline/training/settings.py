@@ -1,10 +1,9 @@
-"""How a classifier is trained."""
+"""How a classifier is trained; known without torch, so that a form can be made of it."""
 
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from pipeline.errors import BadTraining
-from pipeline.training.augmentation import Augmentation
 
 # (lowest, highest) of each number; what lies outside was never meant.
 _RANGES = {
@@ -19,6 +18,50 @@ _RANGES = {
     "patience": (1, 1000),
     "seed": (0, 2**31 - 1),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How far an image may be moved and toned; each value is drawn evenly within its bounds.
+
+    Attributes:
+        flip: share of the images that are mirrored left to right.
+        rotation: largest angle in degrees, either way.
+        scale: largest change of size, as a share.
+        shift: largest move, as a share of the side.
+        contrast: largest change of contrast, as a share.
+        brightness: largest change of brightness, in pixels of [0, 1].
+
+    Raises:
+        BadTraining: a value outside its range.
+    """
+
+    flip: float = 0.5
+    rotation: float = 8.0
+    scale: float = 0.08
+    shift: float = 0.04
+    contrast: float = 0.15
+    brightness: float = 0.04
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, highest = getattr(self, one.name), 180.0 if one.name == "rotation" else 1.0
+            if not isinstance(value, (int, float)) or not 0 <= value <= highest:
+                raise BadTraining(f"augmentation {one.name} {value!r}; give 0 to {highest:g}")
+
+    @classmethod
+    def from_json(cls, values: object) -> "Augmentation":
+        """Augmentation from a JSON object; what is not named keeps its default.
+
+        Raises:
+            BadTraining: not an object, an unknown name, or a value that is no number in range.
+        """
+        if not isinstance(values, dict):
+            raise BadTraining(f"augmentation is a JSON object, found {type(values).__name__}")
+        try:
+            return cls(**values)
+        except TypeError as e:
+            raise BadTraining(f"augmentation: {e}; see Augmentation") from e
 
 
 @dataclass(frozen=True, kw_only=True)

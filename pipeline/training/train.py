@@ -85,7 +85,7 @@ def spec_for(dataset: Dataset, settings: TrainingSettings) -> ClassifierSpec:
 
 
 def _run(training: Training, file: Path, progress: Progress) -> None:
-    left = Checkpoint.read(file, training.device)
+    left = Checkpoint.read(file)
     if left is not None:
         training.take_up(left)
     while not training.finished:

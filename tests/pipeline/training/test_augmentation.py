@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from pipeline.errors import BadTraining
-from pipeline.training.augmentation import Augmentation, augment
+from pipeline.training.augmentation import augment
+from pipeline.training.settings import Augmentation
 
 _NONE = Augmentation(flip=0, rotation=0, scale=0, shift=0, contrast=0, brightness=0)
 

@@ -3,8 +3,6 @@ import torch
 
 from pipeline.training.checkpoint import Checkpoint, EpochResult
 
-_CPU = torch.device("cpu")
-
 
 def _checkpoint():
     state = {"w": torch.rand(3)}
@@ -15,7 +13,7 @@ def _checkpoint():
 def test_comes_back_as_it_was_written(tmp_path):
     written = _checkpoint()
     written.write(tmp_path / "a.pt")
-    read = Checkpoint.read(tmp_path / "a.pt", _CPU)
+    read = Checkpoint.read(tmp_path / "a.pt")
     assert read.history == written.history
     assert torch.equal(read.best["w"], written.best["w"])
 
@@ -24,4 +22,4 @@ def test_comes_back_as_it_was_written(tmp_path):
 def test_a_file_that_cannot_be_read_starts_over(tmp_path, content):
     if content is not None:
         (tmp_path / "a.pt").write_bytes(content)
-    assert Checkpoint.read(tmp_path / "a.pt", _CPU) is None
+    assert Checkpoint.read(tmp_path / "a.pt") is None

@@ -1,8 +1,7 @@
 import pytest
 
 from pipeline.errors import BadTraining
-from pipeline.training.augmentation import Augmentation
-from pipeline.training.settings import TrainingSettings
+from pipeline.training.settings import Augmentation, TrainingSettings
 
 
 def test_comes_back_from_its_own_json():
