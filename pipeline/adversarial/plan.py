@@ -116,7 +116,7 @@ def plan(recipe: Recipe, dataset: Dataset, *, architecture: str = "SequentialCNN
 
 
 def _chosen(recipe: Recipe, dataset: Dataset, split: str) -> list[list[int]]:
-    """The images of each cell: a walk through shuffled rounds of the split, so that all are used equally often."""
+    """The images of each cell: a walk through shuffled rounds of the split, all used about equally often."""
     available = dataset.indices(split)
     if not len(available):
         raise BadRecipe(f"split {split} of {dataset.name} has no images; leave it out or import with a share for it")
@@ -128,7 +128,7 @@ def _chosen(recipe: Recipe, dataset: Dataset, split: str) -> list[list[int]]:
         taken: list[int] = queue[:n]
         queue = queue[n:]
         if len(taken) < n:
-            fresh = draw.permutation(available).tolist()
+            fresh = _mixed(available, dataset.labels[available], draw)
             had = set(taken)
             # An image of the last round waits for the next cell: no cell holds it twice.
             queue = [i for i in fresh if i not in had] + [i for i in fresh if i in had]
@@ -136,6 +136,16 @@ def _chosen(recipe: Recipe, dataset: Dataset, split: str) -> list[list[int]]:
             taken, queue = taken + queue[:missing], queue[missing:]
         cells.append(sorted(taken))
     return cells
+
+
+def _mixed(available: np.ndarray, labels: np.ndarray, draw: np.random.Generator) -> list[int]:
+    """A shuffle in which every stretch has the classes in about their shares."""
+    place = np.empty(len(available))
+    for label in np.unique(labels):
+        same = np.flatnonzero(labels == label)
+        place[draw.permutation(same)] = (np.arange(len(same)) + draw.random()) / len(same)
+    mixed: list[int] = available[np.argsort(place, kind="stable")].tolist()
+    return mixed
 
 
 def _batches(

@@ -1,0 +1,72 @@
+import json
+
+import pytest
+
+from pipeline.adversarial.recipe import DEFAULT_RECIPE, AttackSpec, Recipe
+from pipeline.errors import BadRecipe
+
+RECIPE = Recipe(
+    attacks=(AttackSpec("pgd", [1 / 255, 8 / 255], {"steps": 4}), AttackSpec("cw")),
+    splits=("test", "detector"),
+    per_cell={"test": 5, "detector": None},
+    seed=3,
+    targeted=True,
+)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, DEFAULT_RECIPE], ids=["own", "default"])
+def test_survives_json(recipe: Recipe) -> None:
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+def test_every_attack_at_every_radius_is_a_cell() -> None:
+    assert [(cell.NAME, cell.radius) for cell in RECIPE.cells()] == [
+        ("pgd", 1 / 255),
+        ("pgd", 8 / 255),
+        ("cw", float("inf")),
+    ]
+    assert [cell.params().get("steps") for cell in RECIPE.cells()] == [4, 4, 60]
+
+
+def test_one_radius_and_one_share_may_stand_alone() -> None:
+    recipe = Recipe(attacks=(AttackSpec("fgsm", 8 / 255),), splits=("test",), per_cell=7)
+    assert recipe.attacks[0].eps == (8 / 255,)
+    assert recipe.share("test") == 7
+    assert RECIPE.share("detector") is None
+
+
+def test_the_default_has_all_five_attacks_at_four_radii() -> None:
+    cells = [(cell.NAME, round(cell.radius * 255, 6)) for cell in DEFAULT_RECIPE.cells() if cell.BOUNDED]
+    assert cells == [(name, k) for name in ("fgsm", "bim", "pgd", "mim") for k in (1, 2, 4, 8)]
+    assert [cell.NAME for cell in DEFAULT_RECIPE.cells()].count("cw") == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "a recipe is a JSON object"),
+        ({}, "a recipe is a JSON object with attacks"),
+        ({"attacks": [], "seed": 0}, "name at least one attack"),
+        ({"attacks": ["pgd"], "colour": 1}, "a recipe is a JSON object with attacks"),
+        ({"attacks": 5}, "recipe: "),
+        ({"attacks": [5]}, "an attack is an object, found int"),
+        ({"attacks": [{"eps": 0.1}]}, "missing 1 required positional argument: 'name'"),
+        ({"attacks": [{"name": ["pgd"]}]}, "give a name and a JSON object"),
+        ({"attacks": [{"name": "pgd", "params": 3}]}, "give a name and a JSON object"),
+        ({"attacks": ["deepfool"]}, "no attack 'deepfool'; there are fgsm"),
+        ({"attacks": [{"name": "pgd", "eps": [-0.1]}]}, r"eps -0.1; a linf radius lies within \[0, 1\]"),
+        ({"attacks": [{"name": "pgd", "eps": [1.5]}]}, r"eps 1.5; a linf radius lies within \[0, 1\]"),
+        ({"attacks": [{"name": "pgd", "eps": "8/255"}]}, "eps '8'"),
+        ({"attacks": [{"name": "pgd", "eps": []}]}, "name at least one attack"),
+        ({"attacks": [{"name": "pgd", "params": {"eps": 0.1}}]}, "give it as the attack's eps"),
+        ({"attacks": ["pgd", {"name": "pgd", "eps": 8 / 255}]}, "pgd twice at one eps"),
+        ({"attacks": ["pgd"], "splits": ["exam"]}, "give some of train, val, detector, calibration, test"),
+        ({"attacks": ["pgd"], "splits": []}, "give some of train"),
+        ({"attacks": ["pgd"], "per_cell": 0}, "per_cell 0 for detector; give a whole number of at least 1"),
+        ({"attacks": ["pgd"], "per_cell": {"train": 3}}, "per_cell names"),
+        ({"attacks": ["pgd"], "seed": -1}, "seed -1; give a whole number"),
+    ],
+)
+def test_refuses_what_cannot_be_carried_out(values: object, message: str) -> None:
+    with pytest.raises(BadRecipe, match=message):
+        Recipe.from_json(values)
