@@ -1,0 +1,1 @@
+"""`make demo`: the whole product on simulated brain MRI, from nothing."""
