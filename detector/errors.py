@@ -11,15 +11,15 @@ class DetectorError(ValueError):
     """Anything wrong with what a detector was given."""
 
 
-class FeatureMismatch(DetectorError):  # noqa: N818 - reads as the sentence it is raised in.
+class FeatureMismatch(DetectorError):
     """Tensors that belong together differ in size."""
 
 
-class NotEnoughSamples(DetectorError):  # noqa: N818 - as above.
+class NotEnoughSamples(DetectorError):
     """Too few images to fit or to judge."""
 
 
-class NotEnoughClean(DetectorError):  # noqa: N818 - as above.
+class NotEnoughClean(DetectorError):
     """Too few clean calibration images for the false-alarm rate asked for.
 
     Attributes:

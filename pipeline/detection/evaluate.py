@@ -1,5 +1,6 @@
 """What a detector does on scans that it has not seen: attacked, clean, and harmlessly changed."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ def evaluate_detector(
     view = _View(
         network, dataset, adversarial_set.rows(), items, threshold(detector.calibration, alpha), seed, progress
     )
-    clean = view.scores(clean_scans(dataset, items), "clean scans")
+    clean = view.scores(clean_scans(dataset, items), len(items), "clean scans")
     cells, confusion, attacked = view.cells(clean)
     n = len(detector.calibration)
     return DetectorReport(
@@ -68,7 +69,7 @@ def evaluate_detector(
         band=false_alarm_band(n, alpha),
         n_clean=len(items),
         clean_alarms=rate(int((clean.score > view.tau).sum()), len(items)),
-        null_attack=auroc(view.scores(_null_attacked(dataset, items), "null attack").score, clean.score),
+        null_attack=auroc(view.scores(_null_attacked(dataset, items), len(items), "null attack").score, clean.score),
         cells=tuple(cells),
         controls=tuple(view.controls(attacked, rng)),
         confusion=confusion,
@@ -87,8 +88,8 @@ class _View:
     seed: int
     progress: Progress
 
-    def scores(self, scans: list[Scan], what: str) -> Scores:
-        return score_scans(self.network, scans, n=len(scans), what=what, progress=self.progress)
+    def scores(self, scans: Iterable[Scan], n: int, what: str) -> Scores:
+        return score_scans(self.network, scans, n=n, what=what, progress=self.progress)
 
     def cells(self, clean: Scores) -> tuple[list[Cell], dict[str, dict[str, int]], np.ndarray]:
         """One cell an attack and eps, the confusion of types, and the scores of all successful attacks."""
@@ -100,8 +101,8 @@ class _View:
         cells, successful = [], []
         for attack, eps in pairs:
             chosen = np.flatnonzero(inside & (self.rows.attack == attack) & (self.rows.eps == np.float32(eps)))
-            scans = [(self.rows.levels(int(row)), int(self.rows.bits[row])) for row in chosen]
-            found = self.scores(scans, f"{attack} {255 * eps:g}/255" if eps > 0 else attack)
+            scans = ((self.rows.levels(int(row)), int(self.rows.bits[row])) for row in chosen)
+            found = self.scores(scans, len(chosen), f"{attack} {255 * eps:g}/255" if eps > 0 else attack)
             is_success = self.rows.status[chosen] == "success"
             named = _count_names(confusion, attack, found.type_probs[is_success])
             successful.append(found.score[is_success])
@@ -111,10 +112,11 @@ class _View:
     def controls(self, attacked: np.ndarray, rng: np.random.Generator) -> list[ControlRow]:
         """False alarms on every harmless change, and how far attacks stand above it."""
         chosen = rng.permutation(self.items)[:MAX_CONTROLLED]
-        originals = clean_scans(self.dataset, chosen)
         controls = []
         for name, control in STANDARD_CONTROLS.items():
-            score = self.scores([(control(levels, bits, rng), bits) for levels, bits in originals], name).score
+            originals = clean_scans(self.dataset, chosen)
+            changed = ((control(levels, bits, rng), bits) for levels, bits in originals)
+            score = self.scores(changed, len(chosen), name).score
             controls.append(
                 ControlRow(name, len(score), rate(int((score > self.tau).sum()), len(score)), auroc(attacked, score))
             )
@@ -151,9 +153,10 @@ class _View:
         )
 
 
-def _null_attacked(dataset: Dataset, items: np.ndarray) -> list[Scan]:
+def _null_attacked(dataset: Dataset, items: np.ndarray) -> Iterator[Scan]:
     """Clean scans written and decoded as attacked ones are, with nothing done to them."""
-    return [(decode(encode_png(levels, bits)).levels, bits) for levels, bits in clean_scans(dataset, items)]
+    for levels, bits in clean_scans(dataset, items):
+        yield decode(encode_png(levels, bits)).levels, bits
 
 
 def _count_names(confusion: dict[str, dict[str, int]], attack: str, type_probs: np.ndarray) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """What the classifier says of scans, taken once, and the choice of an epoch by what is held out."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,20 +25,21 @@ CLEAN_QUANTILE = 0.98
 """The held-out threshold: at 2 % alarms a few hundred clean scans still hold some above it."""
 
 
-def clean_scans(dataset: Dataset, items: np.ndarray) -> list[Scan]:
-    """The levels and bits of items of a data set."""
-    return [(dataset.levels(int(item)), dataset.items[int(item)].bits) for item in items]
+def clean_scans(dataset: Dataset, items: np.ndarray) -> Iterator[Scan]:
+    """The levels and bits of items of a data set, read one after the other."""
+    for item in items:
+        yield dataset.levels(int(item)), dataset.items[int(item)].bits
 
 
 @torch.no_grad()
 def features_and_logits(
-    model: PixelModel, scans: list[Scan], *, what: str, progress: Progress
+    model: PixelModel, scans: Iterable[Scan], *, n: int, what: str, progress: Progress
 ) -> tuple[Tensor, Tensor]:
-    """The classifier's penultimate features (N, D) and logits (N, K) of scans."""
+    """The classifier's penultimate features (N, D) and logits (N, K) of `n` scans."""
     features, logits = [], []
     n_done = 0
     for pixels in pixel_batches(scans, model.spec):
-        progress(n_done, len(scans), what)
+        progress(n_done, n, what)
         some_features, some_logits = model.features_and_logits(pixels)
         features.append(some_features)
         logits.append(some_logits)
@@ -132,7 +134,8 @@ def hold_out(
     scans = [*clean_scans(dataset, part.clean), *harmless]
     scans += [(rows.levels(int(row)), int(rows.bits[row])) for row in attacked]
     parents = np.concatenate([part.clean, np.repeat(controlled, len(STANDARD_CONTROLS)), rows.parent[attacked]])
-    features, logits = features_and_logits(model, scans, what="features of held-out scans", progress=progress)
+    what = "features of held-out scans"
+    features, logits = features_and_logits(model, scans, n=len(scans), what=what, progress=progress)
     kind = np.repeat([0, 1, 2], [len(part.clean), len(harmless), len(attacked)])
     return HeldOut(
         scans=scans,

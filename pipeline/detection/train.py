@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
@@ -26,7 +27,6 @@ from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 
 CALIBRATION_SPLIT = "calibration"
-CHECKPOINT_FILE = "detector.ckpt"
 
 
 def train_detector(
@@ -51,7 +51,7 @@ def train_detector(
         classifier: whose features and logits the detector reads.
         settings: how to train.
         root: the folder of all detectors.
-        work: the folder for the checkpoint, which is removed at the end.
+        work: the folder for the checkpoint, named by what is trained and removed at the end.
         name: for people.
         progress: called between batches; may raise to cancel, the checkpoint stays.
 
@@ -59,11 +59,11 @@ def train_detector(
         BadDetector: the three do not belong together, or there are too few images.
     """
     _require_kin(adversarial_set, dataset, classifier)
-    path = work / CHECKPOINT_FILE
-    key = f"{adversarial_set.id} {dataset.id} {classifier.id} {settings.to_json()}"
+    key = content_id([adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
+    path = work / f"detector-{key}.ckpt"
     model = load_model(classifier)
     with as_pipeline_errors(), model.frozen():
-        calibration = clean_scans(dataset, _calibration_items(dataset))
+        calibration = _calibration_items(dataset)
         rows = adversarial_set.rows()
         fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
@@ -73,7 +73,8 @@ def train_detector(
         fused = _fuse(learned, mahalanobis, held_out, model, progress)
         network = GateNetwork(model, fused)
         what = "calibrating on clean scans"
-        scores = score_scans(network, calibration, n=len(calibration), what=what, progress=progress)
+        scans = clean_scans(dataset, calibration)
+        scores = score_scans(network, scans, n=len(calibration), what=what, progress=progress)
     detector = save_detector(
         fused,
         scores.score,
@@ -146,9 +147,9 @@ def _within(progress: Progress, n_steps: int, total: int) -> Progress:
 
 
 def _fit_distance(model: PixelModel, dataset: Dataset, fit: Part, progress: Progress) -> Mahalanobis:
-    features, _ = features_and_logits(
-        model, clean_scans(dataset, fit.clean), what="features of clean scans", progress=progress
-    )
+    scans = clean_scans(dataset, fit.clean)
+    what = "features of clean scans"
+    features, _ = features_and_logits(model, scans, n=len(fit.clean), what=what, progress=progress)
     return fit_mahalanobis(features, torch.from_numpy(dataset.labels[fit.clean]))
 
 
