@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from datasets.adversarial_store import AdversarialRows, write_rows
 from datasets.progress import Progress, ignore
@@ -77,8 +78,8 @@ def build_adversarial(
         # Named by what it holds, so that another cut never takes it for its own.
         path = folder / f"{cut.start:06d}-{cut.stop:06d}.h5"
         if not is_whole(made, k, path):
-            model = model or load_model(classifier, device)
-            build_shard(made, k, dataset, classifier, path, _shifted(progress, done, len(made)), model=model)
+            model = model or _loaded(classifier, dataset, device)
+            _build(made, k, dataset, model, path, _shifted(progress, done, len(made)))
         parts.append(path)
         done += sum(len(batch.parents) for batch in made.shard(k))
         progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
@@ -96,7 +97,6 @@ def build_shard(
     progress: Progress = ignore,
     *,
     device: str = "cpu",
-    model: PixelModel | None = None,
 ) -> None:
     """Attack the images of one shard and write their rows to `out`, whole or not at all.
 
@@ -108,13 +108,16 @@ def build_shard(
         out: the file of this part.
         progress: told of rows done out of those of the shard.
         device: where the classifier runs.
-        model: the classifier, where it is loaded already.
 
     Raises:
         BadRecipe: the plan is of another data set, the classes differ, or there is no shard k.
     """
-    _check(made, dataset, classifier)
-    model = model or load_model(classifier, device)
+    if made.dataset_id != dataset.id:
+        raise BadRecipe(f"the plan is of data set {made.dataset_id}, found {dataset.id}; plan again")
+    _build(made, k, dataset, _loaded(classifier, dataset, device), out, progress)
+
+
+def _build(made: Plan, k: int, dataset: Dataset, model: PixelModel, out: Path, progress: Progress) -> None:
     batches = made.shard(k)
     total, done = sum(len(batch.parents) for batch in batches), 0
     results: list[LatticeResult] = []
@@ -154,14 +157,16 @@ def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, results: lis
     )
 
 
-def _check(made: Plan, dataset: Dataset, classifier: Classifier) -> None:
-    if made.dataset_id != dataset.id:
-        raise BadRecipe(f"the plan is of data set {made.dataset_id}, found {dataset.id}; plan again")
+def _loaded(classifier: Classifier, dataset: Dataset, device: str) -> PixelModel:
+    """The classifier, laid out in memory for the fastest gradients."""
     if tuple(classifier.spec.classes) != tuple(dataset.classes):
         raise BadRecipe(
             f"classes {', '.join(classifier.spec.classes)} of the classifier, {', '.join(dataset.classes)} of the data "
             "set; use a classifier that was made for these classes, in this order"
         )
+    model = load_model(classifier, device)
+    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
+    return model
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int, str], None]:

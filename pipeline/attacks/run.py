@@ -17,7 +17,7 @@ from pipeline.attacks.losses import least_likely
 from pipeline.attacks.outcome import Attempt, LatticeResult, joined, judged, right_before
 from pipeline.attacks.problem import pose
 from pipeline.attacks.repair import on_lattice
-from pipeline.attacks.seeding import params_json, pixels_hash, seed_for
+from pipeline.attacks.seeding import params_json, seed_for
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 
@@ -56,7 +56,7 @@ def attack_levels(
         target: (N,) classes to reach, or the class that the model believes in least.
         eps: (N,) radius an image, in pixel fractions; without it the attack's own.
         mask: (H, W) or (N, H, W) bool, true where pixels may change.
-        pixels_sha256: hash an image, as its data set has it; made from the levels without.
+        pixels_sha256: hash an image, as its data set has it; made anew from the levels where absent.
         seed: of the run; each image draws from its own generator.
         batch_size: images at a time; for memory and speed.
         progress: told of images done, also inside a batch.
@@ -67,23 +67,14 @@ def attack_levels(
     """
     _check(levels, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
     encode_png(levels[0], bits)  # Refuses what cannot be written before any work is done.
-    hashes = pixels_sha256 or [pixels_hash(image, bits) for image in levels]
+    hashes = pixels_sha256 or _hashes(levels, bits)
     seeds = [seed_for(digest, attack.NAME, params_json(attack.params()), seed) for digest in hashes]
+    whole = _whole(levels, bits, y, target, eps, mask, seeds)
     parts = []
-    for start in range(0, len(levels), batch_size):
-        rows = slice(start, start + batch_size)
-        batch = _Batch(
-            levels=levels[rows],
-            bits=bits,
-            y=torch.from_numpy(y[rows].astype(np.int64)),
-            target=torch.from_numpy(target[rows].astype(np.int64)) if isinstance(target, np.ndarray) else None,
-            least_likely=target == "least_likely" if isinstance(target, str) else False,
-            eps=None if eps is None else torch.from_numpy(eps[rows].astype(np.float32)),
-            mask=None if mask is None else torch.from_numpy(mask if mask.ndim == 2 else mask[rows, None]),
-            seeds=seeds[rows],
-        )
-        with model.frozen():
-            parts.append(_attack_batch(model, attack, batch, _teller(progress, start, len(levels), attack.NAME)))
+    with model.frozen():
+        for start in range(0, len(levels), batch_size):
+            tick = _teller(progress, start, len(levels), attack.NAME)
+            parts.append(_attack_batch(model, attack, whole.cut(start, start + batch_size), tick))
     progress(len(levels), len(levels), attack.NAME)
     return joined(parts)
 
@@ -98,6 +89,41 @@ class _Batch:
     eps: Tensor | None
     mask: Tensor | None  # (H, W) or (N, 1, H, W)
     seeds: Sequence[int]
+
+    def cut(self, start: int, stop: int) -> "_Batch":
+        """Some consecutive images of it."""
+        rows = slice(start, stop)
+        return _Batch(
+            levels=self.levels[rows],
+            bits=self.bits,
+            y=self.y[rows],
+            target=None if self.target is None else self.target[rows],
+            least_likely=self.least_likely,
+            eps=None if self.eps is None else self.eps[rows],
+            mask=self.mask if self.mask is None or self.mask.ndim == 2 else self.mask[rows],
+            seeds=self.seeds[rows],
+        )
+
+
+def _whole(
+    levels: np.ndarray,
+    bits: int,
+    y: np.ndarray,
+    target: Target,
+    eps: np.ndarray | None,
+    mask: np.ndarray | None,
+    seeds: Sequence[int],
+) -> _Batch:
+    return _Batch(
+        levels=levels,
+        bits=bits,
+        y=torch.from_numpy(y.astype(np.int64)),
+        target=torch.from_numpy(target.astype(np.int64)) if isinstance(target, np.ndarray) else None,
+        least_likely=isinstance(target, str),
+        eps=None if eps is None else torch.from_numpy(eps.astype(np.float32)),
+        mask=None if mask is None else torch.from_numpy(mask if mask.ndim == 2 else mask[:, None]),
+        seeds=seeds,
+    )
 
 
 def _attack_batch(model: PixelModel, attack: Attack, batch: _Batch, tick: Tick) -> LatticeResult:
@@ -143,6 +169,12 @@ def _attacked(
     changed = on_lattice(problem, attack, result.x_adv, result.success, (1 << batch.bits) - 1)
     stored = changed.cpu().permute(0, 2, 3, 1).numpy().astype(batch.levels.dtype)
     return np.stack([_as_read(image, batch.bits) for image in stored]), result.steps.cpu(), result.reason
+
+
+def _hashes(levels: np.ndarray, bits: int) -> list[str]:
+    from datasets.duplicates import pixels_sha256  # Here, since it loads libraries that only an import needs.
+
+    return [pixels_sha256(image, bits) for image in levels]
 
 
 def _as_read(levels: np.ndarray, bits: int) -> np.ndarray:

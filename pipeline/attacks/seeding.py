@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,13 +21,6 @@ def seed_for(pixels_sha256: str, attack_name: str, params_json: str, seed: int) 
 def params_json(params: Mapping[str, object]) -> str:
     """Parameters in the one spelling that goes into a seed."""
     return json.dumps(params, sort_keys=True)
-
-
-def pixels_hash(levels: np.ndarray, bits: int) -> str:
-    """The hash of an image's shape, depth and levels, for images that come without one."""
-    digest = hashlib.sha256(json.dumps([list(levels.shape), bits]).encode())
-    digest.update(np.ascontiguousarray(levels).tobytes())
-    return digest.hexdigest()
 
 
 def uniform(x: Tensor, seeds: Sequence[int]) -> Tensor:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from datasets.duplicates import pixels_sha256
 from datasets.image import to_unit
 from datasets.splits import SPLITS
 from datasets.store import Dataset, DatasetWriter, Item
-from pipeline.attacks.seeding import pixels_hash
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, save_classifier
 from pipeline.models.registry import build_model
@@ -47,7 +47,7 @@ def small_dataset(root: Path, *, n: int = 40, classes: tuple[str, ...] = CLASSES
                     split=SPLITS[i % 5],
                     group=i,
                     sha256=f"{i:064x}",
-                    pixels_sha256=pixels_hash(levels, 8),
+                    pixels_sha256=pixels_sha256(levels, 8),
                     shape=shape,
                     bits=8,
                 )

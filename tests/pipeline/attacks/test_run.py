@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from datasets.decoding import decode
+from datasets.duplicates import pixels_sha256
 from datasets.errors import BadImage
 from datasets.image import encode_png, to_unit
 from pipeline.attacks.carlini_wagner import CarliniWagner
@@ -117,6 +118,8 @@ def test_seeds_hang_on_the_image_and_the_run() -> None:
     one = attack_levels(model, attack, levels, 8, y, seed=1)
     np.testing.assert_array_equal(one.levels, attack_levels(model, attack, levels, 8, y, seed=1).levels)
     assert (one.levels != attack_levels(model, attack, levels, 8, y, seed=2).levels).any()
+    given = attack_levels(model, attack, levels, 8, y, seed=1, pixels_sha256=[pixels_sha256(i, 8) for i in levels])
+    np.testing.assert_array_equal(one.levels, given.levels)
 
 
 def test_tells_progress_between_batches_and_can_be_cancelled() -> None:
