@@ -49,6 +49,10 @@ def test_imports_run_one_way() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_nothing_imports_the_door() -> None:
+    assert not [relative(path) for path in MODULES if re.search(r"^\s*(import|from) wsgi\b", path.read_text(), re.M)]
+
+
 def test_every_tests_folder_is_a_package() -> None:
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
     assert not [relative(folder) for folder in folders if not (folder / "__init__.py").exists()]
