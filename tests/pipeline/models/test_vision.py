@@ -1,9 +1,12 @@
+import hashlib
+
 import pytest
 import torch
 
 from pipeline.errors import BadClassifier, MissingWeights
 from pipeline.models.registry import build, default_spec
 from pipeline.models.torchvision_door import torchvision_models
+from pipeline.models.vision import _read_checked
 
 
 @pytest.fixture
@@ -27,6 +30,12 @@ def test_a_file_whose_hash_differs_from_its_name_is_refused(hub):
     (hub / "resnet18-f37072fd.pth").write_bytes(b"other bytes")
     with pytest.raises(BadClassifier, match="expected f37072fd"):
         build(_spec(1), pretrained=True)
+
+
+def test_a_file_that_its_own_hash_names_is_read(hub):
+    torch.save({"w": torch.ones(2)}, hub / "saved")
+    name = f"resnet18-{hashlib.sha256((hub / 'saved').read_bytes()).hexdigest()[:8]}.pth"
+    assert _read_checked((hub / "saved").rename(hub / name))["w"].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
