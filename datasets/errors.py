@@ -16,31 +16,31 @@ class DatasetError(ValueError):
     """Root of everything that is wrong with data; its message is fit for the person who handed it in."""
 
 
-class BadImage(DatasetError):  # noqa: N818 - reads as the sentence it is raised in.
+class BadImage(DatasetError):
     """A file that cannot become an image."""
 
 
-class BadArchive(DatasetError):  # noqa: N818 - as above.
+class BadArchive(DatasetError):
     """A zip archive that cannot be opened safely."""
 
 
-class BadArrays(DatasetError):  # noqa: N818 - as above.
+class BadArrays(DatasetError):
     """A file of arrays that does not hold images and labels."""
 
 
-class BadDataset(DatasetError):  # noqa: N818 - as above.
+class BadDataset(DatasetError):
     """A collection of images that nothing can be learnt from."""
 
 
-class UnknownItem(DatasetError):  # noqa: N818 - as above.
+class UnknownItem(DatasetError):
     """A name or a number that the data set does not hold."""
 
 
-class DamagedStore(DatasetError):  # noqa: N818 - as above.
+class DamagedStore(DatasetError):
     """A file of our own that is not as we wrote it."""
 
 
-class JailFailure(DatasetError):  # noqa: N818 - as above.
+class JailFailure(DatasetError):
     """A child process that ended without an answer."""
 
 
