@@ -24,6 +24,7 @@ from webapp.api import docs as api_docs
 from webapp.api import jobs as api_jobs
 from webapp.api import screenings as api_screenings
 from webapp.api.authentication import SCHEMES
+from webapp.api.bodies import complete
 from webapp.api.schemas import Problem
 from webapp.config import Settings
 from webapp.context import Context, put_context
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> APIFlask:
         json_errors=False,
         root_path=str(_ROOT),
     )
+    app.spec_processor(complete)
     app.config.update(_flask_settings(settings), **login_settings(settings))
     put_context(app.extensions, Context(settings, database, Jobs(database, settings)))
     for blueprint, _ in BLUEPRINTS:

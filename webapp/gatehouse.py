@@ -12,7 +12,7 @@ from datasets.raster import raster_type
 from pipeline.gate.decision import Decision
 from pipeline.gate.screening import OpenGate, open_gate
 from webapp.context import context
-from webapp.decisions import decision_of
+from webapp.decisions import reason_of
 from webapp.pictures import shown_png
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate
@@ -54,7 +54,7 @@ def bad_image(row: Screening, data: bytes) -> Refusal:
         status,
         "not_screened",
         "Image not screened",
-        decision_of(row).reason,
+        reason_of(row),
         "Send the original file as PNG, JPEG, TIFF, BMP or single-frame DICOM.",
     )
     refusal.fields = {"verdict": row.verdict, "id": row.id, "input_sha256": row.sha256}

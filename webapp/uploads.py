@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.datastructures import FileStorage
@@ -17,6 +17,9 @@ from werkzeug.datastructures import FileStorage
 from webapp.context import context
 from webapp.problems import Refusal
 from webapp.records.artefacts import Upload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _CHUNK = 1024 * 1024
 _FORM_BYTES = 1024 * 1024  # Of a request whose view takes no file.
@@ -29,8 +32,14 @@ View = TypeVar("View", bound=Callable[..., Any])
 class StreamedRequest(Request):
     """A request whose file parts go to the data root's own disk while they arrive, not to a small /tmp."""
 
+    def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
+        """A request that has opened no file yet."""
+        super().__init__(environ, populate_request, shallow)
+        self.opened: list[IO[bytes]] = []
+
     def _get_file_stream(self, *_args: object, **_kwargs: object) -> IO[bytes]:
-        return tempfile.TemporaryFile("rb+", dir=_work_folder())
+        self.opened.append(tempfile.TemporaryFile("rb+", dir=_work_folder()))
+        return self.opened[-1]
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ def install_body_limits(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 200
     app.before_request(_limit_body)
+    app.teardown_request(_close_files)
 
 
 def shown_name(name: str | None) -> str:
@@ -162,6 +172,12 @@ def _limit_body() -> None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         detail = "The body is compressed by Content-Encoding."
         raise Refusal(415, "content_encoding", "Encoding not accepted", detail, "Send it as it is.")
+
+
+def _close_files(_error: BaseException | None) -> None:
+    # Of a form that is refused in its middle, nobody else knows the files.
+    for file in cast(StreamedRequest, request).opened:
+        file.close()
 
 
 def _folder() -> Path:

@@ -64,10 +64,14 @@ class ListOf(Schema):
     page = Integer(load_default=1, validate=Range(1, 1_000_000))
 
 
+class ScreenedRow(Screened):
+    """One row of a page; of its own name, since the document holds each name once."""
+
+
 class ScreenedPage(Schema):
     """A page of decisions."""
 
-    items = List(Nested(Screened))
+    items = List(Nested(ScreenedRow))
     page = Integer()
     n_pages = Integer()
     n_total = Integer()
@@ -95,10 +99,14 @@ class ArtefactTold(Schema):
     active = Boolean(metadata={"description": "Gates only: whether it screens now."})
 
 
+class ArtefactRow(ArtefactTold):
+    """One row of a page; of its own name, since the document holds each name once."""
+
+
 class ArtefactPage(Schema):
     """A page of artefacts."""
 
-    items = List(Nested(ArtefactTold))
+    items = List(Nested(ArtefactRow))
     page = Integer()
     n_pages = Integer()
     n_total = Integer()
@@ -119,10 +127,14 @@ class JobTold(Schema):
     url = String()
 
 
+class JobRow(JobTold):
+    """One row of a page; of its own name, since the document holds each name once."""
+
+
 class JobPage(Schema):
     """A page of jobs."""
 
-    items = List(Nested(JobTold))
+    items = List(Nested(JobRow))
     page = Integer()
     n_pages = Integer()
     n_total = Integer()

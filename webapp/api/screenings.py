@@ -20,19 +20,6 @@ from webapp.uploads import read_limited, takes
 bp = APIBlueprint("api_screenings", __name__, url_prefix="/api/v1", tag="Screenings")
 
 _RAW = ("application/dicom", "application/octet-stream")
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {
-    "schema": {
-        "type": "object",
-        "required": ["image"],
-        "properties": {"image": {"type": "string", "format": "binary"}},
-    }
-}
-# One body, in either of two forms; APIFlask describes only one of them by itself.
-BODY: dict[str, Any] = {
-    "required": True,
-    "content": {"multipart/form-data": _FORM, "image/*": _BINARY, **dict.fromkeys(_RAW, _BINARY)},
-}
 
 
 @bp.post("/screenings")

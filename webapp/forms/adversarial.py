@@ -6,7 +6,7 @@ from typing import Any
 from wtforms import Field, IntegerField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
-from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field
+from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
 
 ATTACKS = [
     ("fgsm", "FGSM, one step"),
@@ -47,7 +47,7 @@ class AdversarialForm(NamedForm):
     dataset_id = artefact_field("Data set")
     classifier_id = artefact_field("Classifier", "The one that the attacks aim at.")
     attacks = MultiCheckboxField(
-        "Attacks", [DataRequired("Choose at least one.")], choices=ATTACKS, default=["fgsm", "bim", "pgd", "mim", "cw"]
+        "Attacks", [DataRequired("Choose at least one.")], choices=choices_of(ATTACKS), default=["fgsm", "bim", "pgd", "mim", "cw"]
     )
     eps = StringField(
         "Radii, in n/255",

@@ -5,7 +5,7 @@ from typing import Any
 from wtforms import FloatField, IntegerField, SelectField
 from wtforms.validators import InputRequired, NumberRange
 
-from webapp.forms.parts import NamedForm, artefact_field, file_field
+from webapp.forms.parts import NamedForm, artefact_field, choices_of, file_field
 
 ARCHITECTURES = [
     ("SequentialCNN", "SequentialCNN (small, ours; the best start)"),
@@ -21,7 +21,7 @@ HEADS = [
 
 class _ShapedForm(NamedForm):
     dataset_id = artefact_field("Data set", "Its classes become the classes of the classifier.")
-    architecture = SelectField("Architecture", choices=ARCHITECTURES)
+    architecture = SelectField("Architecture", choices=choices_of(ARCHITECTURES))
     side = IntegerField(
         "Side of the input, in pixels",
         [InputRequired("Give a number."), NumberRange(16, 512, "Use 16 to 512.")],
@@ -56,8 +56,8 @@ class ImportClassifierForm(_ShapedForm):
         "A .safetensors file or a .pt/.pth state dict. Pickled models are refused, since opening one runs its code.",
         accept=".safetensors,.pt,.pth",
     )
-    channels = SelectField("Channels", choices=[("1", "Grey"), ("3", "Colour")])
-    head = SelectField("Output", choices=HEADS)
+    channels = SelectField("Channels", choices=choices_of([("1", "Grey"), ("3", "Colour")]))
+    head = SelectField("Output", choices=choices_of(HEADS))
     mean = FloatField("Mean of the normalisation", [InputRequired("Give a number.")], default=0.0)
     std = FloatField(
         "Its standard deviation",

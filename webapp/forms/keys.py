@@ -3,7 +3,7 @@
 from wtforms import IntegerField, RadioField
 from wtforms.validators import InputRequired, NumberRange
 
-from webapp.forms.parts import NamedForm
+from webapp.forms.parts import NamedForm, choices_of
 
 
 class KeyForm(NamedForm):
@@ -11,7 +11,7 @@ class KeyForm(NamedForm):
 
     scope = RadioField(
         "What it opens",
-        choices=[("screen", "Screening only"), ("admin", "Every step of an administrator")],
+        choices=choices_of([("screen", "Screening only"), ("admin", "Every step of an administrator")]),
         default="screen",
     )
     days = IntegerField(

@@ -6,12 +6,16 @@ from typing import Any
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.records.artefacts import Artefact
 
-Choices = list[tuple[str, str]]
+
+def choices_of(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """Choices from pairs of value and words."""
+    return [SelectChoice(value, words) for value, words in pairs]
 
 
 class MultiCheckboxField(SelectMultipleField):
@@ -46,6 +50,6 @@ def artefact_field(label: str, description: str = "") -> SelectField:
 
 def offer(field: SelectField, artefacts: Iterable[Artefact], *, chosen: str | None = None) -> None:
     """Let a field choose among these artefacts."""
-    field.choices = [(row.id, f"{row.name} ({row.id[:8]})") for row in artefacts]
+    field.choices = choices_of((row.id, f"{row.name} ({row.id[:8]})") for row in artefacts)
     if chosen and not field.data:
         field.data = chosen

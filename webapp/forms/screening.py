@@ -12,7 +12,7 @@ class ScanForm(FlaskForm):
 
     image = file_field(
         "Scan",
-        "PNG, JPEG, TIFF, BMP or single-frame DICOM, at most 64 MiB. Use the original file: a screenshot is another image.",
+        "PNG, JPEG, TIFF, BMP or single-frame DICOM, at most 64 MiB. Use the original file, not a screenshot.",
         accept=".png,.jpg,.jpeg,.tif,.tiff,.bmp,.dcm,image/*,application/dicom",
     )
 

@@ -1,0 +1,26 @@
+"""One application for all tests of pages and API, and pictures that it refuses."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.gate import TinyChain
+from tests.webapp.views.site import Site, build_site
+
+
+@pytest.fixture(scope="session")
+def site(tiny_chain: TinyChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The application on the tiny chain."""
+    made = build_site(tiny_chain, tmp_path_factory.mktemp("site") / "root")
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture
+def admin(site):
+    return site.client("admin")
+
+
+@pytest.fixture
+def clinician(site):
+    return site.client("clinician")
