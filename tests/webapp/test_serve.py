@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def serve(settings):
 
     yield start
     for process in started:
-        process.kill()
+        end(family(process.pid))
         process.communicate()
 
 
@@ -79,6 +80,13 @@ def alive(pid):
         return stat.read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def end(pids):
+    """Kill what is left, so that a test that fails leaves nothing behind."""
+    for pid in filter(alive, pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def answers(settings):
@@ -128,7 +136,10 @@ def test_a_killed_supervisor_leaves_no_orphan(serve, settings, database):
     everyone = family(supervisor.pid)
     supervisor.kill()
     supervisor.wait()
-    wait_until(lambda: not any(map(alive, everyone)), seconds=15)
+    try:
+        wait_until(lambda: not any(map(alive, everyone)), seconds=15)
+    finally:
+        end(everyone)
     with only_one(settings.data_root):
         pass
 

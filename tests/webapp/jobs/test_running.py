@@ -104,7 +104,8 @@ def test_a_worker_that_ends_gives_its_shard_back_without_counting_it(jobs, bench
     assert jobs.run_until_ended(job.id).state is JobState.DONE
 
 
-def test_a_late_worker_is_fenced_off(jobs, bench, database, settings, shard_of):
+@pytest.mark.parametrize("second_owner", ["there:2:y", "here:1:x"])
+def test_a_late_worker_is_fenced_off(jobs, bench, database, settings, shard_of, second_owner):
     job = jobs.enqueue("count", {"n": 1, "steps": 1, "step_s": 0.5})
     late = threading.Thread(target=bench.run, args=(job.id, 0))
     late.start()
@@ -112,10 +113,10 @@ def test_a_late_worker_is_fenced_off(jobs, bench, database, settings, shard_of):
         time.sleep(0.01)
     with database.transaction() as session:
         session.execute(update(Shard).where(Shard.idx == 0).values(lease=0.0))
-    second = claim_shard(database, settings, job_id=job.id, idx=0, owner="there:2:y")
+    second = claim_shard(database, settings, job_id=job.id, idx=0, owner=second_owner)
     late.join()
     shard = shard_of(job.id)
-    assert (second.attempt, shard.state, shard.owner) == (2, ShardState.LEASED, "there:2:y")
+    assert (second.attempt, shard.state, shard.owner) == (2, ShardState.LEASED, second_owner)
     assert not (job_folder(settings, job.id) / "0.a1").exists()
 
 
