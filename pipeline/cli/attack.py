@@ -86,6 +86,6 @@ def _label(name: str, classes: tuple[str, ...]) -> int:
 
 def _eps(text: str) -> float:
     try:
-        return float(Fraction(text))
+        return float(Fraction(text)) if "/" in text else float(text)
     except (ValueError, ZeroDivisionError) as e:
         raise ArgumentTypeError(f"{text!r} is no number; give one such as 4/255 or 0.0157") from e
