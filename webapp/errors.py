@@ -19,27 +19,27 @@ class WebappError(ValueError):
     """What every refusal of this package is."""
 
 
-class BadSetting(WebappError):  # noqa: N818 - reads as the sentence it is raised in.
+class BadSetting(WebappError):
     """A setting is out of range; the message names the variable to change."""
 
 
-class BadAccount(WebappError):  # noqa: N818 - reads as the sentence it is raised in.
+class BadAccount(WebappError):
     """An account or key cannot be made as asked."""
 
 
-class BadJob(WebappError):  # noqa: N818 - reads as the sentence it is raised in.
+class BadJob(WebappError):
     """A job cannot be made as asked."""
 
 
-class UnknownRecord(WebappError):  # noqa: N818 - reads as the sentence it is raised in.
+class UnknownRecord(WebappError):
     """No row has this id."""
 
 
-class WrongState(WebappError):  # noqa: N818 - reads as the sentence it is raised in.
+class WrongState(WebappError):
     """The state of the row does not allow what was asked."""
 
 
-class AlreadyServing(WebappError):  # noqa: N818 - reads as the sentence it is raised in.
+class AlreadyServing(WebappError):
     """Another supervisor holds this data root."""
 
 
