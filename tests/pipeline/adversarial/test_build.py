@@ -179,6 +179,25 @@ def test_a_targeted_set_aims_at_the_least_likely_class(
     np.testing.assert_array_equal(rows.success[attacked], rows.pred_after[attacked] == rows.target[attacked])
 
 
+def test_an_image_starts_at_random_by_its_own_and_the_recipes_seed(
+    dataset: Dataset, classifier: Classifier, tmp_path: Path
+) -> None:
+    starts = (AttackSpec("pgd", 64 / 255, {"alpha": 0.0}),)  # Nothing but the random start.
+
+    def levels(folder: str, **changes: object) -> dict[int, bytes]:
+        recipe = Recipe(**{"attacks": starts, "splits": ("test",), "seed": 1, **changes})
+        rows = build_adversarial(dataset, classifier, recipe, tmp_path / folder, work=tmp_path / "work").rows()
+        attacked = np.flatnonzero(rows.status != "clean_wrong").tolist()
+        return {int(rows.parent[row]): rows.levels(row).tobytes() for row in attacked}
+
+    first = levels("first")
+    fewer = levels("fewer", per_cell=3, splits=("test", "val"))
+    assert all(first[parent] == fewer[parent] for parent in first.keys() & fewer.keys())
+    assert first.keys() & fewer.keys()
+    other = levels("other", seed=2)
+    assert all(first[parent] != other[parent] for parent in first)
+
+
 def test_refuses_another_data_set_and_other_classes(dataset: Dataset, classifier: Classifier, tmp_path: Path) -> None:
     other = small_dataset(tmp_path / "other", classes=("right", "left"))
     with pytest.raises(BadRecipe, match="the plan is of data set"):

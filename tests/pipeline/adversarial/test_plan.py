@@ -29,14 +29,15 @@ def test_the_same_recipe_gives_the_same_plan(dataset: Dataset) -> None:
     assert made(dataset).batches != made(dataset, seed=1).batches
 
 
-def test_every_cell_has_its_share_of_each_split_and_no_image_twice(dataset: Dataset) -> None:
-    whole = made(dataset)
+@pytest.mark.parametrize("per_cell", [7, 13, 19])
+def test_every_cell_has_its_share_of_each_split_and_no_image_twice(dataset: Dataset, per_cell: int) -> None:
+    whole = made(dataset, per_cell=per_cell)
     for cell in range(len(whole.cells)):
         for split in ("detector", "test"):
             parents = [i for b in whole.batches if (b.cell, b.split) == (cell, split) for i in b.parents]
-            assert len(parents) == len(set(parents)) == 7
+            assert len(parents) == len(set(parents)) == per_cell
             assert {dataset.items[i].split for i in parents} == {split}
-    assert len(whole) == len(list(whole.items())) == 7 * 6 * 2
+    assert len(whole) == len(list(whole.items())) == per_cell * 6 * 2
 
 
 def test_images_are_used_about_equally_often(dataset: Dataset) -> None:
@@ -58,8 +59,10 @@ def test_shares_may_differ_by_split(dataset: Dataset) -> None:
 def test_classes_keep_their_shares(dataset: Dataset) -> None:
     test = dataset.indices("test")
     share = dataset.labels[test].mean()
-    first = [i for b in made(dataset, per_cell=10).batches if (b.cell, b.split) == (0, "test") for i in b.parents]
-    assert abs(dataset.labels[first].sum() - 10 * share) <= 1
+    for seed in range(5):
+        batches = made(dataset, per_cell=10, seed=seed).batches
+        first = [i for b in batches if (b.cell, b.split) == (0, "test") for i in b.parents]
+        assert abs(dataset.labels[first].sum() - 10 * share) <= 1
 
 
 def test_a_batch_has_one_shape_and_one_attack(dataset: Dataset) -> None:

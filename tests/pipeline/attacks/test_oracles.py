@@ -85,6 +85,14 @@ def test_cw_finds_the_distance_to_the_nearest_boundary() -> None:
     assert ((quick.x_adv - x).flatten(1).norm(dim=1) / distance).mean() <= 1.03
 
 
+def test_cw_raises_c_until_it_fools() -> None:
+    model = linear_model(3)
+    x = 0.15 + patterns(6, 3)[0]
+    y = model(x).argmax(1)
+    assert not CarliniWagner(c_first=1e-4, search_steps=1)(model, x, y, seeds=range(6)).success.any()
+    assert CarliniWagner(c_first=1e-4, search_steps=7)(model, x, y, seeds=range(6)).success.all()
+
+
 def test_cw_keeps_the_margin_that_kappa_asks_for() -> None:
     model = linear_model(3)
     x = 0.5 + 0.05 * patterns(6, 3)[0]
