@@ -42,18 +42,18 @@ def train_detector(
 ) -> Detector:
     """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
 
-    A checkpoint is written after every epoch. Called again with the same arguments after a kill, it goes on
+    A checkpoint is written after every epoch; called again with the same arguments after a kill, training goes on
     from there and ends with the same detector, bit for bit on the same machine and number of threads.
 
     Args:
         adversarial_set: made on `dataset` against `classifier`.
         dataset: with the splits `detector` and `calibration`.
         classifier: whose features and logits the detector reads.
-        settings: how to train.
+        settings: how.
         root: the folder of all detectors.
         work: the folder for the checkpoint, named by what is trained and removed at the end.
         name: for people.
-        progress: called between batches; may raise to cancel, the checkpoint stays.
+        progress: may raise to cancel; the checkpoint stays.
 
     Raises:
         BadDetector: the three do not belong together, or there are too few images.
@@ -71,31 +71,38 @@ def train_detector(
         samples = Samples(dataset, rows, fit, classifier.spec, settings)
         learned = _learn(samples, held_out, model, path, key, progress)
         fused = _fuse(learned, mahalanobis, held_out, model, progress)
-        network = GateNetwork(model, fused)
-        what = "calibrating on clean scans"
-        scans = clean_scans(dataset, calibration)
-        scores = score_scans(network, scans, n=len(calibration), what=what, progress=progress)
-    detector = save_detector(
-        fused,
-        scores.score,
-        root,
-        name=name,
-        classifier_id=classifier.id,
-        parents=(adversarial_set.id, dataset.id, classifier.id),
-        notes={
-            "settings": settings.to_json(),
-            "history": learned.history,
-            "best_epoch": learned.epoch,
-            "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
-            "n_clean": len(fit.clean),
-            "n_attacked": len(fit.attacked),
-            "n_held_out_clean": len(held.clean),
-            "n_held_out_attacked": int(held_out.is_adv.sum()),
-            "n_calibration": len(calibration),
-        },
-    )
+        scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
+    parents = (adversarial_set.id, dataset.id, classifier.id)
+    notes = _notes(settings, learned, fused, held_out, fit, len(calibration))
+    detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
     path.unlink(missing_ok=True)
     return detector
+
+
+def _calibrate(network: GateNetwork, dataset: Dataset, items: np.ndarray, progress: Progress) -> np.ndarray:
+    scans = clean_scans(dataset, items)
+    return score_scans(network, scans, n=len(items), what="calibrating on clean scans", progress=progress).score
+
+
+def _notes(
+    settings: DetectorSettings,
+    learned: Checkpoint,
+    fused: FusedDetector,
+    held_out: HeldOut,
+    fit: Part,
+    n_calibration: int,
+) -> dict[str, object]:
+    return {
+        "settings": settings.to_json(),
+        "history": learned.history,
+        "best_epoch": learned.epoch,
+        "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
+        "n_clean": len(fit.clean),
+        "n_attacked": len(fit.attacked),
+        "n_held_out_clean": int(held_out.is_clean.sum()),
+        "n_held_out_attacked": int(held_out.is_adv.sum()),
+        "n_calibration": n_calibration,
+    }
 
 
 def _fuse(

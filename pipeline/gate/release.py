@@ -43,11 +43,7 @@ def release(
         BadGate: `alpha_uncertain` is out of range, or the compiled graph differs from torch.
         UnknownArtefact: the detector's classifier is not under the data root.
     """
-    uncertain = min(2 * alpha, _MAX_ALPHA) if alpha_uncertain is None else alpha_uncertain
-    with as_pipeline_errors():
-        require_support(len(detector.calibration), alpha)
-    if not alpha <= uncertain <= _MAX_ALPHA:
-        raise BadGate(f"alpha_uncertain {uncertain}; give {alpha:g} (alpha) to {_MAX_ALPHA}")
+    uncertain = _checked_rates(detector, alpha, alpha_uncertain)
     progress(0, _N_STEPS, "opening classifier and detector")
     classifier = open_classifier(root.find("models", detector.classifier_id))
     network = GateNetwork(load_model(classifier), load_detector(detector))
@@ -69,3 +65,13 @@ def release(
         gate = write_gate(graph, described, root.gates, name=name, notes={"largest_difference": difference})
     progress(_N_STEPS, _N_STEPS, "released")
     return gate
+
+
+def _checked_rates(detector: Detector, alpha: float, alpha_uncertain: float | None) -> float:
+    """The rate up to which a scan is uncertain, after both rates were checked."""
+    with as_pipeline_errors():
+        require_support(len(detector.calibration), alpha)
+    uncertain = min(2 * alpha, _MAX_ALPHA) if alpha_uncertain is None else alpha_uncertain
+    if not alpha <= uncertain <= _MAX_ALPHA:
+        raise BadGate(f"alpha_uncertain {uncertain}; give {alpha:g} (alpha) to {_MAX_ALPHA}")
+    return uncertain
