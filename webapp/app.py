@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> APIFlask:
         json_errors=False,
         root_path=str(_ROOT),
     )
-    app.spec_processor(complete)
+    app.spec_processor(complete)  # type: ignore[arg-type]  # It may be text too, for a format that is not ours.
     app.config.update(_flask_settings(settings), **login_settings(settings))
     put_context(app.extensions, Context(settings, database, Jobs(database, settings)))
     for blueprint, _ in BLUEPRINTS:

@@ -51,7 +51,7 @@ def jobs() -> Jobs:
 
 def user_id() -> int:
     """The id of the user who is logged in."""
-    return cast(int, cast(User, current_user).id)
+    return cast(User, current_user).id
 
 
 def is_admin() -> bool:

@@ -60,9 +60,13 @@ def install_limits(app: Flask, *, api_blueprints: list[Any]) -> None:
     """Slow down who guesses passwords or floods the API."""
     limiter = Limiter(key_func=get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
     view = app.view_functions["security.login"]
-    failed = {"methods": ["POST"], "deduct_when": lambda response: response.status_code != 302}
-    view = limiter.limit(_GUESSES, key_func=_account, **failed)(view)
-    app.view_functions["security.login"] = limiter.limit(_LOGINS, methods=["POST"])(view)
+    guesses = limiter.limit(
+        _GUESSES,
+        key_func=_account,
+        methods=["POST"],
+        deduct_when=lambda response: response.status_code != 302,  # A right password is redirected and not counted.
+    )
+    app.view_functions["security.login"] = limiter.limit(_LOGINS, methods=["POST"])(guesses(view))  # type: ignore[assignment]  # It gives a view for a view.
     for blueprint in api_blueprints:
         limiter.limit(_REQUESTS, key_func=_caller)(blueprint)
         limiter.limit(_WRONG_KEYS, deduct_when=lambda response: response.status_code == 401)(blueprint)

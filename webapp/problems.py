@@ -11,7 +11,7 @@ from apiflask import HTTPError
 from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp.errors import answer_for
 
@@ -76,8 +76,8 @@ def problem_of(error: Exception) -> Problem:
         return _problem(400, "csrf", "Form not accepted", detail, _next(400), reference)
     if isinstance(error, HTTPError):
         status = error.status_code
-        detail = " ".join(_sentences(error.detail)) or error.message
-        return _problem(status, _code(status), "Request not accepted", detail, _next(status), reference)
+        told = " ".join(_sentences(error.detail)) or error.message or "The request is not as it must be."
+        return _problem(status, _code(status), "Request not accepted", told, _next(status), reference)
     if isinstance(error, HTTPException):
         status = error.code or 500
         return _problem(status, _code(status), error.name, _description(error), _next(status), reference)
@@ -113,6 +113,9 @@ def _told(error: Exception, found: Problem) -> Response:
     if request.path.startswith(_API):
         extra = error.fields if isinstance(error, Refusal) else {}
         return jsonify({**problem_json(found), **extra})
+    if isinstance(error, SecurityError):
+        # No page can be drawn for a host that is not ours: there is no address to link to.
+        return Response(f"{found.title}: {found.detail}\n", mimetype="text/plain")
     return Response(render_template("errors/error.html", problem=found), mimetype="text/html")
 
 

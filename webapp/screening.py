@@ -1,6 +1,6 @@
 """Screen a scan, read its verdict, look at past ones."""
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp import decisions
@@ -56,7 +56,7 @@ def image(screening_id: str) -> Response:
     row = screening(screening_id, owner_id=_owner_id())
     if row.image is None:
         abort(404)
-    return send_file(context().path(row.image), mimetype="image/png", max_age=0)
+    return Response(context().path(row.image).read_bytes(), mimetype="image/png")
 
 
 def _owner_id() -> int | None:

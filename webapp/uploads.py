@@ -38,7 +38,7 @@ class StreamedRequest(Request):
         self.opened: list[IO[bytes]] = []
 
     def _get_file_stream(self, *_args: object, **_kwargs: object) -> IO[bytes]:
-        self.opened.append(tempfile.TemporaryFile("rb+", dir=_work_folder()))
+        self.opened.append(tempfile.TemporaryFile("rb+", dir=_work_folder()))  # noqa: SIM115 - closed at the end of the request.
         return self.opened[-1]
 
 

@@ -17,7 +17,7 @@ _WORDS = {
     429: "Too many requests.",
     503: "No gate is released.",
 }
-_SECURITY = [{"ApiKey": []}, {"Bearer": []}]
+_SECURITY: list[str | dict[str, list[Any]]] = [{"ApiKey": []}, {"Bearer": []}]
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -47,7 +47,10 @@ class AdversarialForm(NamedForm):
     dataset_id = artefact_field("Data set")
     classifier_id = artefact_field("Classifier", "The one that the attacks aim at.")
     attacks = MultiCheckboxField(
-        "Attacks", [DataRequired("Choose at least one.")], choices=choices_of(ATTACKS), default=["fgsm", "bim", "pgd", "mim", "cw"]
+        "Attacks",
+        [DataRequired("Choose at least one.")],
+        choices=choices_of(ATTACKS),
+        default=["fgsm", "bim", "pgd", "mim", "cw"],
     )
     eps = StringField(
         "Radii, in n/255",

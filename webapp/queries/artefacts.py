@@ -90,5 +90,5 @@ def standing() -> Standing:
     return Standing({str(kind): n for kind, n in rows}, active_gate())
 
 
-def _of_kind(kind: ArtefactKind) -> Select[tuple[Artefact]]:
+def _of_kind(kind: ArtefactKind) -> Select[Artefact]:
     return select(Artefact).where(Artefact.kind == kind).order_by(Artefact.created.desc(), Artefact.id)

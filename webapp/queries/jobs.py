@@ -1,5 +1,7 @@
 """Jobs as rows, and the page of what a job made."""
 
+from typing import Any
+
 from flask import url_for
 from sqlalchemy import select
 
@@ -36,4 +38,5 @@ def made_by(job: JobProgress) -> tuple[str, str] | None:
 def artefact_url(row: Artefact) -> str:
     """The page of an artefact."""
     endpoint, argument = _PAGES[row.kind]
-    return url_for(endpoint, **{argument: row.id})
+    values: dict[str, Any] = {argument: row.id}
+    return url_for(endpoint, **values)

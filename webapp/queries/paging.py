@@ -32,7 +32,7 @@ def page_number() -> int:
     return min(max(1, request.args.get("page", 1, type=int)), 1_000_000)
 
 
-def page_of(session: Session, query: Select[tuple[T]], number: int, *, size: int = PAGE) -> Page[T]:
+def page_of(session: Session, query: Select[T], number: int, *, size: int = PAGE) -> Page[T]:
     """One page of what a query finds."""
     n_total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     rows = list(session.scalars(query.limit(size).offset((number - 1) * size)))

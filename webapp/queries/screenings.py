@@ -46,6 +46,6 @@ def note_override(row: Screening, *, user_id: int, reason: str) -> None:
         session.add(OverrideNote(screening_id=row.id, user_id=user_id, reason=reason))
 
 
-def _seen_by(owner_id: int | None) -> Select[tuple[Screening]]:
+def _seen_by(owner_id: int | None) -> Select[Screening]:
     query = select(Screening)
     return query if owner_id is None else query.where(Screening.owner_id == owner_id)

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from openapi_spec_validator import validate
+from werkzeug.test import EnvironBuilder
 
 from datasets.image import encode_png
 from pipeline.gate.decision import Verdict
@@ -110,7 +111,10 @@ def test_a_wrong_extension_changes_nothing(site, api, key):
 def test_an_image_that_is_too_large_is_refused(site, api, key, form):
     data = bytes(site.settings.max_image_bytes + 1)
     if form:
-        answer = api.post("/api/v1/screenings", headers=key, data={"image": (io.BytesIO(data), "a.png")})
+        sent = {"image": (io.BytesIO(data), "a.png")}
+        environ = EnvironBuilder("/api/v1/screenings", method="POST", headers=key, data=sent).get_environ()
+        answer = api.open(environ)
+        environ["wsgi.input"].close()  # The builder puts a large body into a file, which nobody else closes.
     else:
         answer = api.post("/api/v1/screenings", headers={**key, "Content-Type": "image/png"}, data=data)
     assert answer.status_code == 413
@@ -241,8 +245,3 @@ def test_the_document_is_valid_and_names_every_operation(site, api):
     rules = {rule.endpoint for rule in site.app.url_map.iter_rules() if rule.endpoint.startswith("api_")}
     n_operations = sum(len(item) for path, item in spec["paths"].items() if path.startswith("/api/"))
     assert n_operations == len(rules - {"api_docs.show"})
-
-
-def test_health_tells_whether_scans_can_be_screened(api):
-    assert api.get("/healthz").get_json() == {"status": "alive"}
-    assert api.get("/readyz").get_json()["checks"] == {"database": True, "disk": True, "gate": True}
