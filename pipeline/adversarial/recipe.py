@@ -135,17 +135,6 @@ class Recipe:
                 raise BadRecipe(f"per_cell {share!r} for {split}; give a whole number of at least 1, or none for all")
 
 
-DEFAULT_RECIPE = Recipe(
-    attacks=(
-        *(AttackSpec(name, (1 / 255, 2 / 255, 4 / 255, 8 / 255)) for name in ("fgsm", "bim", "pgd", "mim")),
-        AttackSpec("cw"),
-    ),
-    # Enough for an interval of a few points a cell, and some minutes on two cores.
-    per_cell={"detector": 300, "test": 300},
-)
-"""All five attacks, the bounded ones from the smallest step of an 8-bit file to eight of them."""
-
-
 _LEVELS = (1 / 255, 2 / 255, 4 / 255, 8 / 255)
 
 DEFAULT_RECIPE = Recipe(
