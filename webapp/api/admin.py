@@ -93,7 +93,7 @@ def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404)
 def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
-    """Compile a detector and its classifier into a gate, and let it screen."""
+    """Compile a detector and its classifier into a gate; it screens once it is activated."""
     job: Job = orders.release_gate(**json_data, owner_id=calling_key().owner_id)
     return accepted(job)
 
