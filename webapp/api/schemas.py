@@ -154,13 +154,13 @@ class NewClassifier(Schema):
     dataset_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
     architecture = String(load_default="SequentialCNN", validate=OneOf([name for name, _ in ARCHITECTURES]))
-    side = Integer(load_default=128, validate=Range(16, 512))
+    side = Integer(load_default=224, validate=Range(16, 512))
     channels = Integer(load_default=1, validate=OneOf([1, 3]))
     upload_id = String(load_default=None, allow_none=True, validate=_ID)
     head = String(load_default="logits", validate=OneOf([name for name, _ in HEADS]))
     mean = Float(load_default=0.0)
     std = Float(load_default=1.0, validate=Range(1e-6, 1e6))
-    epochs = Integer(load_default=30, validate=Range(1, 500))
+    epochs = Integer(load_default=40, validate=Range(1, 500))
     seed = Integer(load_default=0, validate=SEED)
 
 

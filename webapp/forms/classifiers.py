@@ -25,7 +25,7 @@ class _ShapedForm(NamedForm):
     side = IntegerField(
         "Side of the input, in pixels",
         [InputRequired("Give a number."), NumberRange(16, 512, "Use 16 to 512.")],
-        default=128,
+        default=224,
         description="Every image is resized to this square inside the model.",
     )
 
@@ -36,7 +36,7 @@ class TrainClassifierForm(_ShapedForm):
     epochs = IntegerField(
         "Epochs at most",
         [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")],
-        default=30,
+        default=40,
         description="Training ends earlier when the validation split no longer improves.",
     )
     seed = IntegerField(

@@ -12,7 +12,7 @@ class DetectorForm(NamedForm):
     adversarial_id = artefact_field(
         "Adversarial set", "The detector learns from it and from the clean images behind it."
     )
-    epochs = IntegerField("Epochs", [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")], default=12)
+    epochs = IntegerField("Epochs", [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")], default=8)
     seed = IntegerField(
         "Seed", [InputRequired("Give a number."), NumberRange(0, 2**31 - 1, "Use 0 or more.")], default=0
     )
