@@ -19,11 +19,11 @@ class PipelineError(ValueError):
     """Root of all that the pipeline refuses; its message is fit for the person who asked."""
 
 
-class UnknownArtefact(PipelineError):  # noqa: N818 - reads as the sentence it is raised in.
+class UnknownArtefact(PipelineError):
     """No artefact, or more than one, answers to the id."""
 
 
-class BadClassifier(PipelineError):  # noqa: N818 - as above.
+class BadClassifier(PipelineError):
     """A classifier cannot be used: its file, its shape or its numbers."""
 
 
@@ -35,23 +35,23 @@ class RefusedFormat(BadClassifier):
     """A classifier's file is of a kind that is not imported."""
 
 
-class BadAttack(PipelineError):  # noqa: N818 - as above.
+class BadAttack(PipelineError):
     """An attack, its parameters or its batch are not allowed."""
 
 
-class BadRecipe(PipelineError):  # noqa: N818 - as above.
+class BadRecipe(PipelineError):
     """A recipe cannot be carried out on this data set."""
 
 
-class MissingShard(PipelineError):  # noqa: N818 - as above.
+class MissingShard(PipelineError):
     """An adversarial set lacks a part that has not been built."""
 
 
-class BadTraining(PipelineError):  # noqa: N818 - as above.
+class BadTraining(PipelineError):
     """A training cannot begin or go on: its settings, its images or its loss."""
 
 
-class BadDetector(PipelineError):  # noqa: N818 - as above.
+class BadDetector(PipelineError):
     """A detector cannot be trained, opened or judged: its settings, its images or its files."""
 
 
@@ -67,5 +67,5 @@ class NotEnoughClean(BadDetector):
         self.supported_alpha = supported_alpha
 
 
-class BadGate(PipelineError):  # noqa: N818 - as above.
+class BadGate(PipelineError):
     """A gate is damaged, or could not be compiled."""

@@ -50,13 +50,7 @@ def bring() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return render_template("classifiers/import.html", form=form), 422 if form.errors else 200
     upload = keep_upload([form.file.data], owner_id=user_id())
-    shape = {
-        **_shape(form),
-        "channels": int(form.channels.data),
-        "head": form.head.data,
-        "mean": form.mean.data,
-        "std": form.std.data,
-    }
+    shape = {**_shape(form), **form.reading()}
     job = orders.import_classifier(
         upload_id=upload.id, dataset_id=form.dataset_id.data, name=form.name.data, shape=shape, owner_id=user_id()
     )

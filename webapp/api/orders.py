@@ -21,7 +21,7 @@ def classifier_order(body: dict[str, Any], *, owner_id: int) -> Job:
         return orders.train_classifier(
             dataset_id=body["dataset_id"], name=body["name"], shape=shape, training=training, owner_id=owner_id
         )
-    shape |= {name: body[name] for name in _FILE}
+    shape |= {name: body[name] for name in _FILE if body[name] is not None}
     return orders.import_classifier(
         upload_id=body["upload_id"], dataset_id=body["dataset_id"], name=body["name"], shape=shape, owner_id=owner_id
     )

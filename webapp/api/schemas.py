@@ -158,8 +158,8 @@ class NewClassifier(Schema):
     channels = Integer(load_default=1, validate=OneOf([1, 3]))
     upload_id = String(load_default=None, allow_none=True, validate=_ID)
     head = String(load_default="logits", validate=OneOf([name for name, _ in HEADS]))
-    mean = Float(load_default=0.0)
-    std = Float(load_default=1.0, validate=Range(1e-6, 1e6))
+    mean = Float(load_default=None, allow_none=True)
+    std = Float(load_default=None, allow_none=True, validate=Range(1e-6, 1e6))
     epochs = Integer(load_default=40, validate=Range(1, 500))
     seed = Integer(load_default=0, validate=SEED)
 

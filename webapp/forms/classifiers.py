@@ -3,7 +3,7 @@
 from typing import Any
 
 from wtforms import FloatField, IntegerField, SelectField
-from wtforms.validators import InputRequired, NumberRange
+from wtforms.validators import InputRequired, NumberRange, Optional
 
 from webapp.forms.parts import NamedForm, artefact_field, choices_of, file_field
 
@@ -17,6 +17,9 @@ HEADS = [
     ("probabilities", "Probabilities (softmax inside)"),
     ("sigmoid", "One logit of a two-class model"),
 ]
+
+
+_OWN = "Of pixels in [0, 1]. Empty: what the architecture is made for."
 
 
 class _ShapedForm(NamedForm):
@@ -58,9 +61,13 @@ class ImportClassifierForm(_ShapedForm):
     )
     channels = SelectField("Channels", choices=choices_of([("1", "Grey"), ("3", "Colour")]))
     head = SelectField("Output", choices=choices_of(HEADS))
-    mean = FloatField("Mean of the normalisation", [InputRequired("Give a number.")], default=0.0)
+    mean = FloatField("Mean of the normalisation", [Optional()], description=_OWN)
     std = FloatField(
-        "Its standard deviation",
-        [InputRequired("Give a number."), NumberRange(1e-6, 1e6, "Use more than 0.")],
-        default=1.0,
+        "Its standard deviation", [Optional(), NumberRange(1e-6, 1e6, "Use more than 0.")], description=_OWN
     )
+
+    def reading(self) -> dict[str, Any]:
+        """How the file is to be read; a normalisation that is not given is left to the architecture."""
+        given = {"mean": self.mean.data, "std": self.std.data}
+        normalisation = {name: value for name, value in given.items() if value is not None}
+        return {"channels": int(self.channels.data), "head": self.head.data, **normalisation}
