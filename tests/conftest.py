@@ -1,8 +1,12 @@
 """What every test may ask for."""
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+
+# Tiny tensors: a second thread only waits for the first, and much longer where other processes share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from tests.fixtures.gate import TinyChain

@@ -31,7 +31,7 @@ def new() -> ResponseReturnValue:
     job = orders.train_detector(
         adversarial_id=form.adversarial_id.data,
         name=form.name.data,
-        training={"epochs": form.epochs.data, "seed": form.seed.data},
+        training=form.training(),
         owner_id=user_id(),
     )
     return redirect(url_for("jobs.show", job_id=job.id))

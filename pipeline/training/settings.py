@@ -68,8 +68,9 @@ class Augmentation:
 class TrainingSettings:
     """What to train and how long.
 
-    The defaults were chosen on held-out training scans of 224x224. Shown at 128, a classifier learns three times as
-    fast and generalised better than at full size: after 36 epochs at 224 it had 96.1 % right, after 28 at 128 97.2 %.
+    The defaults were chosen on held-out training scans of 224x224. At a `size` of 128 the same network learns three
+    times as fast and as well, but a detector sees what the classifier sees, and making scans smaller averages the
+    smallest perturbations away; so the default keeps the size of the scans.
 
     Attributes:
         architecture: a name from the registry.
@@ -94,13 +95,13 @@ class TrainingSettings:
     """
 
     architecture: str = "SequentialCNN"
-    size: int = 128
+    size: int = 224
     pretrained: bool = False
-    epochs: int = 60
+    epochs: int = 40
     batch_size: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 0.05
-    warm_up: float = 0.1
+    warm_up: float = 0.2
     label_smoothing: float = 0.1
     averaging: float = 0.998
     patience: int = 15

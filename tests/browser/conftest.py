@@ -53,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_for(f"{url}/readyz", process, settings.data_root / "serve.log")
+        _wait_for(f"{url}/healthz", process, settings.data_root / "serve.log")
         yield Served(url, settings)
     finally:
         process.terminate()

@@ -48,13 +48,14 @@ def test_an_administrator_builds_a_gate_and_a_clinician_screens_through_it(
     send(page, name="tiny classifier")
     assert finished(page)
 
-    page.goto("/adversarial/new")
+    page.goto("/adversarial-sets/new")
     page.fill("#eps", EPS_LEVELS)
     send(page, name="tiny attacks")
     assert finished(page)
 
     page.goto("/detectors/new")
     page.fill("#epochs", "1")
+    page.fill("#draws", "400")
     send(page, name="tiny detector")
     assert finished(page)
 
@@ -107,7 +108,9 @@ def send(page, *, name: str) -> None:
 
 def finished(page) -> bool:
     """Wait, on the page of the job that the form led to, until it has ended; whether it made something."""
-    page.wait_for_url("**/jobs/*")
+    page.wait_for_load_state()
+    if page.locator("#live").count() == 0:
+        pytest.fail(page.inner_text("main"))
     page.wait_for_selector("text=/^(Done|Failed|Cancelled)$/i", timeout=JOB_MS)
     made = page.locator("#live >> text=Made:").count() == 1
     if not made:

@@ -6,6 +6,8 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
+from pipeline.detection.settings import DetectorSettings
+from pipeline.training.settings import TrainingSettings
 from webapp.forms.adversarial import ATTACKS
 from webapp.forms.classifiers import ARCHITECTURES, HEADS
 
@@ -154,13 +156,13 @@ class NewClassifier(Schema):
     dataset_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
     architecture = String(load_default="SequentialCNN", validate=OneOf([name for name, _ in ARCHITECTURES]))
-    side = Integer(load_default=224, validate=Range(16, 512))
+    side = Integer(load_default=TrainingSettings().size, validate=Range(16, 512))
     channels = Integer(load_default=1, validate=OneOf([1, 3]))
     upload_id = String(load_default=None, allow_none=True, validate=_ID)
     head = String(load_default="logits", validate=OneOf([name for name, _ in HEADS]))
     mean = Float(load_default=None, allow_none=True)
     std = Float(load_default=None, allow_none=True, validate=Range(1e-6, 1e6))
-    epochs = Integer(load_default=40, validate=Range(1, 500))
+    epochs = Integer(load_default=TrainingSettings().epochs, validate=Range(1, 500))
     seed = Integer(load_default=0, validate=SEED)
 
 
@@ -189,7 +191,8 @@ class NewDetector(Schema):
 
     adversarial_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
-    epochs = Integer(load_default=8, validate=Range(1, 500))
+    epochs = Integer(load_default=DetectorSettings().epochs, validate=Range(1, 500))
+    draws = Integer(load_default=DetectorSettings().draws, validate=Range(1, 1_000_000))
     seed = Integer(load_default=0, validate=SEED)
 
 

@@ -3,6 +3,7 @@
 from wtforms import IntegerField
 from wtforms.validators import InputRequired, NumberRange
 
+from pipeline.detection.settings import DetectorSettings
 from webapp.forms.parts import NamedForm, artefact_field
 
 
@@ -12,7 +13,21 @@ class DetectorForm(NamedForm):
     adversarial_id = artefact_field(
         "Adversarial set", "The detector learns from it and from the clean images behind it."
     )
-    epochs = IntegerField("Epochs", [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")], default=8)
+    epochs = IntegerField(
+        "Epochs",
+        [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")],
+        default=DetectorSettings().epochs,
+    )
+    draws = IntegerField(
+        "Attacked images an epoch",
+        [InputRequired("Give a number."), NumberRange(1, 1_000_000, "Use 1 to 1,000,000.")],
+        default=DetectorSettings().draws,
+        description="Each comes with a clean and a harmlessly changed scan; time grows with it.",
+    )
     seed = IntegerField(
         "Seed", [InputRequired("Give a number."), NumberRange(0, 2**31 - 1, "Use 0 or more.")], default=0
     )
+
+    def training(self) -> dict[str, int]:
+        """What the trainer is told."""
+        return {"epochs": self.epochs.data, "draws": self.draws.data, "seed": self.seed.data}

@@ -18,11 +18,17 @@ def choices_of(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
     return [SelectChoice(value, words) for value, words in pairs]
 
 
+class _Box(CheckboxInput):
+    """A box that may stay empty: a browser takes "required" on one box of several as required of that very box."""
+
+    validation_attrs = ["disabled"]  # noqa: RUF012 - declared so by WTForms.
+
+
 class MultiCheckboxField(SelectMultipleField):
     """Several of some choices, as boxes to tick."""
 
     widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
+    option_widget = _Box()
 
 
 class NamedForm(FlaskForm):
