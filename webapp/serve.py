@@ -231,7 +231,9 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def _worker_environment(settings: Settings) -> dict[str, str]:
     threads = settings.worker_threads or max(1, (os.cpu_count() or 1) // max(1, settings.n_workers))
-    return {**_environment(settings), "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    # Threads that wait asleep: see pipeline.threads.
+    counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    return {**_environment(settings), **counts}
 
 
 if __name__ == "__main__":

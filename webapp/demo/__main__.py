@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from datasets.simulated.simulate import simulate
 from pipeline.cli.terminal import shown_progress
+from pipeline.threads import wait_politely
 from webapp.accounts import create_user
 from webapp.config import Settings, base_environment
 from webapp.demo.accounts import DEMO_ACCOUNTS, demo_passwords
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--no-serve", action="store_true", help="end after the table of verdicts")
     args = parser.parse_args(arguments)
     settings = Settings.from_environment(data_root=DATA_ROOT, host=args.host, port=args.port)
+    wait_politely()
     try:
         database = Database(settings.database_url)
         upgrade(database)
