@@ -64,7 +64,7 @@ def test_an_administrator_builds_a_gate_and_a_clinician_screens_through_it(
     send(page, name="tiny gate")
     assert finished(page)
     page.click("a:has-text('tiny gate')")
-    page.click("button:has-text('ctivate')")
+    page.click("button:has-text('Make active')")
     page.click("button:has-text('Log out')")
 
     clean, attacked = examples(served, tmp_path)
