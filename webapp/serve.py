@@ -1,6 +1,5 @@
 """Everything together: `python -m webapp.serve` starts web, dispatcher and workers, and stops them together."""
 
-import fcntl
 import logging
 import os
 import signal
@@ -8,19 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from webapp.config import Settings, base_environment
 from webapp.errors import AlreadyServing, WebappError
+from webapp.holding import held
 from webapp.jobs.dispatching import expire_leases
 from webapp.jobs.process import die_with_parent, host_prefix, how_it_ended
 from webapp.jobs.worker import PATIENCE_S
 from webapp.records.session import Database
-from webapp.records.upgrade import upgrade
 
 logger = logging.getLogger(__name__)
 
@@ -136,41 +133,14 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.from_environment()
-        with only_one(settings.data_root):
+        with held(settings) as database:
             _check_address(settings)
             settings.with_secret_key()
-            database = Database(settings.database_url)
-            upgrade(database)
-            # We hold the data root and workers die with their supervisor, so that no lease of this machine is alive.
-            expire_leases(database, owner_prefix=host_prefix(0).removesuffix("0:"), reason="stopped")
             Supervisor(settings, database).run()
     except WebappError as e:
         sys.stderr.write(f"{e}\n")
         return 1
     return 0
-
-
-@contextmanager
-def only_one(data_root: Path) -> Iterator[None]:
-    """Hold the data root; the kernel lets go of it whatever ends this process.
-
-    Raises:
-        AlreadyServing: another supervisor holds it.
-    """
-    data_root.mkdir(parents=True, exist_ok=True)
-    with (data_root / "serve.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as e:
-            file.seek(0)
-            raise AlreadyServing(
-                f"{data_root} is served already, by process {file.read().strip() or 'unknown'}; "
-                "stop that one, or set SCANGATE_DATA_ROOT to another folder."
-            ) from e
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 def say(text: str) -> None:

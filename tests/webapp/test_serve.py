@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import select
 
 from webapp.errors import AlreadyServing
+from webapp.holding import only_one
 from webapp.jobs.process import how_it_ended
 from webapp.jobs.service import Jobs
 from webapp.records.jobs import JobState, Worker
-from webapp.serve import Child, only_one
+from webapp.serve import Child
 
 TREE = Path(__file__).resolve().parents[2]
 

@@ -24,12 +24,12 @@ from webapp.demo.accounts import DEMO_ACCOUNTS, demo_passwords
 from webapp.demo.verdicts import screen_examples, table
 from webapp.demo.watch import watched
 from webapp.errors import WebappError
+from webapp.holding import held
 from webapp.jobs.service import Jobs
 from webapp.records.accounts import User
 from webapp.records.artefacts import Release
 from webapp.records.jobs import Job, JobState
 from webapp.records.session import Database
-from webapp.records.upgrade import upgrade
 
 DATA_ROOT = Path("var/demo")
 SEED = 0
@@ -68,14 +68,13 @@ def main(arguments: Sequence[str]) -> int:
     settings = Settings.from_environment(data_root=DATA_ROOT, host=args.host, port=args.port)
     wait_politely()
     try:
-        database = Database(settings.database_url)
-        upgrade(database)
-        accounts = make_accounts(database, settings.data_root)
-        demo = make_everything(database, settings)
+        with held(settings) as database:
+            accounts = make_accounts(database, settings.data_root)
+            demo = make_everything(database, settings)
+        examples = screen_examples(settings.data_root, demo.adversarial_id, demo.gate_id)
     except WebappError as e:
         sys.stderr.write(f"{e}\n")
         return 1
-    examples = screen_examples(settings.data_root, demo.adversarial_id, demo.gate_id)
     print(table(examples))
     if args.no_serve:
         return 0 if all(example.right for example in examples) else 1
@@ -99,7 +98,7 @@ def make_everything(database: Database, settings: Settings) -> Demo:
         return _artefact_of(database, jobs, kind, {"name": "simulated brain MRI", **params})
 
     dataset_id = made("import_dataset", {"upload": SOURCE, "seed": SEED})
-    training = {"epochs": 24, "patience": 24, "seed": SEED}
+    training = {"epochs": 30, "patience": 30, "learning_rate": 2e-3, "averaging": 0.98, "seed": SEED}
     classifier_id = made("train_classifier", {"dataset_id": dataset_id, "side": SIZE, "settings": training})
     attacked = {"dataset_id": dataset_id, "classifier_id": classifier_id, "recipe": RECIPE}
     adversarial_id = made("build_adversarial", attacked)

@@ -12,6 +12,7 @@ from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.gate.decision import Decision, Verdict
 from pipeline.gate.screening import open_gate, screen_upload
+from webapp.errors import WebappError
 
 ATTACKS = ("fgsm", "bim", "pgd", "mim", "cw")
 SHOWN_EPS = 4 / 255
@@ -82,5 +83,7 @@ def _first_success(rows: AdversarialRows, attack: str, test: np.ndarray) -> int:
         chosen &= np.isclose(rows.eps, SHOWN_EPS)
     found = np.flatnonzero(chosen)
     if len(found) == 0:
-        raise LookupError(f"no {attack} fooled the classifier on the test split; the demo's data were changed")
+        raise WebappError(
+            f"No {attack} fooled the classifier on the test split. Remove the data root and run it again."
+        )
     return int(found[0])
