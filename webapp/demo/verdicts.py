@@ -1,5 +1,6 @@
 """One clean and five attacked scans, written as files and screened as anybody would."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,27 @@ class Example:
         return self.decision.verdict is expected
 
 
-def screen_examples(data_root: Path, adversarial_id: str, gate_id: str) -> list[Example]:
-    """Screen the first clean scan of the test split and its first successful attack of each kind.
+def screen_examples(
+    data_root: Path,
+    adversarial_id: str,
+    gate_id: str,
+    *,
+    attacks: Sequence[str] = ATTACKS,
+    eps: float = SHOWN_EPS,
+) -> list[Example]:
+    """Screen the first clean scan of the test split and the first success of each attack on it.
 
     They are taken in the order of the data set, whatever the gate says of them.
+
+    Args:
+        data_root: where the artefacts lie; the scans are written to `scans` in it.
+        adversarial_id: the set that the attacks are taken from.
+        gate_id: the gate that screens.
+        attacks: registered names.
+        eps: radius to take, of attacks that have one.
+
+    Raises:
+        WebappError: an attack has no success to show.
     """
     root = DataRoot(data_root)
     adversarial = open_adversarial(root.find("adversarial", adversarial_id))
@@ -45,8 +63,8 @@ def screen_examples(data_root: Path, adversarial_id: str, gate_id: str) -> list[
     gate = open_gate(root.find("gates", gate_id))
     first = int(test[0])
     scans = {"none": (dataset.levels(first), dataset.items[first].bits)}
-    for attack in ATTACKS:
-        row = _first_success(rows, attack, test)
+    for attack in attacks:
+        row = _first_success(rows, attack, eps, test)
         scans[attack] = (rows.levels(row), int(rows.bits[row]))
     folder = data_root / "scans"
     folder.mkdir(exist_ok=True)
@@ -76,11 +94,10 @@ def table(examples: list[Example]) -> str:
     return "\n".join(lines)
 
 
-def _first_success(rows: AdversarialRows, attack: str, test: np.ndarray) -> int:
-    """The first successful row of an attack on the test split, at `SHOWN_EPS` where the attack has radii."""
+def _first_success(rows: AdversarialRows, attack: str, eps: float, test: np.ndarray) -> int:
     chosen = (rows.attack == attack) & (rows.status == "success") & np.isin(rows.parent, test)
     if (rows.eps[chosen] > 0).any():
-        chosen &= np.isclose(rows.eps, SHOWN_EPS)
+        chosen &= np.isclose(rows.eps, eps)
     found = np.flatnonzero(chosen)
     if len(found) == 0:
         raise WebappError(
