@@ -14,6 +14,7 @@ from detector.errors import NotEnoughClean
 OFFERED_ALPHAS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """False-alarm rates that an administrator is offered when the one asked for cannot be supported."""
 
+_USUAL_ALPHA = 0.01
 _MIN_EXPECTED_ALARMS = 3
 _ROUNDING = 1e-9
 
@@ -95,6 +96,11 @@ def require_support(n: int, alpha: float) -> None:
         f"{n_needed(alpha)} clean images",
         supported_alpha=supported,
     )
+
+
+def supported_alpha(n: int) -> float:
+    """The smallest rate on offer, from 1 % on, that n clean images support; the largest where they support none."""
+    return next((offer for offer in OFFERED_ALPHAS if offer >= _USUAL_ALPHA and supports(n, offer)), OFFERED_ALPHAS[-1])
 
 
 def n_needed(alpha: float) -> int:

@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dataset", help="id of the data set (default: the one that it was made from)")
     parser.add_argument("--split", default="test", help="which split (default: %(default)s)")
     parser.add_argument(
-        "--alpha", type=float, default=0.01, help="false-alarm rate of a detector (default: %(default)s)"
+        "--alpha", type=float, help="false-alarm rate of a detector (default: 1 %%, or the smallest that n supports)"
     )
 
 

@@ -10,7 +10,7 @@ from datasets.decoding import decode
 from datasets.image import encode_png
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.conformal import false_alarm_band, threshold
+from detector.conformal import false_alarm_band, supported_alpha, threshold
 from detector.types import FAMILIES, TYPES, type_index
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.controls import STANDARD_CONTROLS
@@ -33,11 +33,13 @@ def evaluate_detector(
     classifier: Classifier,
     *,
     split: str = "test",
-    alpha: float = 0.01,
+    alpha: float | None = None,
     seed: int = 0,
     progress: Progress = ignore,
 ) -> DetectorReport:
     """Judge a detector at the threshold that its clean calibration scans give for `alpha`.
+
+    Without an `alpha` it is 1 %, or the smallest rate on offer that the number of calibration scans supports.
 
     A cell's figures are of attacks that succeeded on the file; those that failed or left the scan
     unchanged are reported apart, since a gate that passes them does no harm.
@@ -52,6 +54,8 @@ def evaluate_detector(
     items = dataset.indices(split)
     if len(items) == 0:
         raise BadDetector(f"{dataset.name}: no scans in the split {split!r}; give one that has some")
+    if alpha is None:
+        alpha = supported_alpha(len(detector.calibration))
     rng = np.random.default_rng(seed)
     network = GateNetwork(load_model(classifier), load_detector(detector))
     view = _View(

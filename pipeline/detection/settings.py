@@ -29,7 +29,7 @@ class DetectorSettings:
         BadDetector: a value out of its range.
     """
 
-    epochs: int = 8
+    epochs: int = 4
     draws: int = 6000
     batch: int = 16
     crop: int | None = 160

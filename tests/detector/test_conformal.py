@@ -9,6 +9,7 @@ from detector.conformal import (
     n_needed,
     p_values,
     require_support,
+    supported_alpha,
     supports,
     threshold,
 )
@@ -79,3 +80,8 @@ def test_a_rate_out_of_range_is_refused(alpha):
 @pytest.mark.parametrize("alpha", OFFERED_ALPHAS)
 def test_every_offered_rate_stays_supported_with_more_scans(alpha):
     assert all(supports(n, alpha) for n in range(n_needed(alpha), n_needed(alpha) + 500, 7))
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(5, 0.2), (55, 0.1), (208, 0.02), (1000, 0.01)])
+def test_a_detector_is_judged_at_the_smallest_usual_rate_that_its_scans_support(n, alpha):
+    assert supported_alpha(n) == alpha
