@@ -7,7 +7,7 @@ that a second run takes up what is there.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,63 +78,21 @@ def run(source: Path, root: DataRoot, choices: Choices, stage: Stage) -> Made:
         DatasetError: the source cannot be imported.
         PipelineError: a later step refuses.
     """
-    name, memory = choices.name, _Memory(root, stage)
-    stamp = source.stat()
-    origin = [str(source.resolve()), stamp.st_size, stamp.st_mtime_ns, str(choices.shares), choices.seed]
-
-    dataset = memory.once(
-        "import",
-        origin,
-        lambda progress: import_dataset(
-            source, root.datasets, name=name, seed=choices.seed, shares=choices.shares, progress=progress
-        ),
-        lambda made: open_dataset(root.find("datasets", made)),
-    )
-    classifier = memory.once(
-        "classifier",
-        [dataset.id, choices.training.to_json()],
-        lambda progress: train_classifier(
-            dataset, choices.training, root.models, work=root.work, name=name, progress=progress
-        ),
-        lambda made: open_classifier(root.find("models", made)),
-    )
-    adversarial = memory.once(
-        "attacks",
-        [dataset.id, classifier.id, choices.recipe.to_json()],
-        lambda progress: build_adversarial(
-            dataset, classifier, choices.recipe, root.adversarial, work=root.work, name=name, progress=progress
-        ),
-        lambda made: open_adversarial(root.find("adversarial", made)),
-    )
-    detector = memory.once(
-        "detector",
-        [adversarial.id, choices.detector.to_json()],
-        lambda progress: train_detector(
-            adversarial,
-            dataset,
-            classifier,
-            choices.detector,
-            root.detectors,
-            work=root.work,
-            name=name,
-            progress=progress,
-        ),
-        lambda made: open_detector(root.find("detectors", made)),
-    )
-    gate = memory.once(
-        "release",
-        [detector.id, choices.alpha],
-        lambda progress: release(detector, root, name=name, alpha=choices.alpha, progress=progress),
-        lambda made: read_gate(root.find("gates", made)),
-    )
+    memory = _Memory(root, choices, stage)
+    dataset = _data_set(source, memory)
+    classifier = _classifier(dataset, memory)
+    adversarial = _adversarial_set(dataset, classifier, memory)
+    detector = _detector(adversarial, dataset, classifier, memory)
+    gate = _gate(detector, memory)
     return Made(dataset, classifier, adversarial, detector, gate, memory.seconds)
 
 
 class _Memory:
     """Which artefact was made of which inputs, kept as small notes in the work folder."""
 
-    def __init__(self, root: DataRoot, stage: Stage) -> None:
+    def __init__(self, root: DataRoot, choices: Choices, stage: Stage) -> None:
         self.root = root
+        self.choices = choices
         self.stage = stage
         self.seconds: dict[str, float] = {}
 
@@ -146,7 +104,7 @@ class _Memory:
         open_made: Callable[[str], Artefact],
     ) -> Artefact:
         """What was made of these inputs before and is still there, or made now."""
-        note = self.root.work / f"made-{step}-{content_id(inputs)}.json"
+        note = self.root.work / f"made-{step}-{content_id(list(inputs))}.json"
         if note.exists():
             known = cast("dict[str, str | float]", read_json(note))
             self.seconds[step] = float(known["seconds"])
@@ -158,3 +116,73 @@ class _Memory:
         self.seconds[step] = time.monotonic() - began
         write_json(note, {"id": made.id, "seconds": self.seconds[step]})
         return made
+
+
+def _data_set(source: Path, memory: _Memory) -> Dataset:
+    root, chosen = memory.root, memory.choices
+    stamp = source.stat()
+
+    def make(progress: Progress) -> Dataset:
+        return import_dataset(
+            source, root.datasets, name=chosen.name, seed=chosen.seed, shares=chosen.shares, progress=progress
+        )
+
+    inputs = [str(source.resolve()), stamp.st_size, stamp.st_mtime_ns, str(chosen.shares), chosen.seed]
+    return memory.once("import", inputs, make, lambda made: open_dataset(root.find("datasets", made)))
+
+
+def _classifier(dataset: Dataset, memory: _Memory) -> Classifier:
+    root, settings = memory.root, memory.choices.training
+
+    def make(progress: Progress) -> Classifier:
+        name = memory.choices.name
+        return train_classifier(dataset, settings, root.models, work=root.work, name=name, progress=progress)
+
+    inputs = [dataset.id, settings.to_json()]
+    return memory.once("classifier", inputs, make, lambda made: open_classifier(root.find("models", made)))
+
+
+def _adversarial_set(dataset: Dataset, classifier: Classifier, memory: _Memory) -> AdversarialSet:
+    root, recipe = memory.root, memory.choices.recipe
+
+    def make(progress: Progress) -> AdversarialSet:
+        return build_adversarial(
+            dataset,
+            classifier,
+            recipe,
+            root.adversarial,
+            work=root.work,
+            name=memory.choices.name,
+            progress=progress,
+        )
+
+    inputs = [dataset.id, classifier.id, recipe.to_json()]
+    return memory.once("attacks", inputs, make, lambda made: open_adversarial(root.find("adversarial", made)))
+
+
+def _detector(adversarial: AdversarialSet, dataset: Dataset, classifier: Classifier, memory: _Memory) -> Detector:
+    root, settings = memory.root, memory.choices.detector
+
+    def make(progress: Progress) -> Detector:
+        return train_detector(
+            adversarial,
+            dataset,
+            classifier,
+            settings,
+            root.detectors,
+            work=root.work,
+            name=memory.choices.name,
+            progress=progress,
+        )
+
+    inputs = [adversarial.id, settings.to_json()]
+    return memory.once("detector", inputs, make, lambda made: open_detector(root.find("detectors", made)))
+
+
+def _gate(detector: Detector, memory: _Memory) -> Gate:
+    root, chosen = memory.root, memory.choices
+
+    def make(progress: Progress) -> Gate:
+        return release(detector, root, name=chosen.name, alpha=chosen.alpha, progress=progress)
+
+    return memory.once("release", [detector.id, chosen.alpha], make, lambda made: read_gate(root.find("gates", made)))

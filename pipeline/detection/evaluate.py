@@ -47,13 +47,7 @@ def evaluate_detector(
     Raises:
         BadDetector: the detector belongs to another classifier, or the split has no clean scans.
     """
-    if detector.classifier_id != classifier.id:
-        raise BadDetector(
-            f"detector {detector.id} belongs to classifier {detector.classifier_id}, {classifier.id} was given"
-        )
-    items = dataset.indices(split)
-    if len(items) == 0:
-        raise BadDetector(f"{dataset.name}: no scans in the split {split!r}; give one that has some")
+    items = _items(detector, dataset, classifier, split)
     if alpha is None:
         alpha = supported_alpha(len(detector.calibration))
     rng = np.random.default_rng(seed)
@@ -155,6 +149,18 @@ class _View:
             type_right=None if named is None or n == 0 else named[0] / n,
             family_right=None if named is None or n == 0 else named[1] / n,
         )
+
+
+def _items(detector: Detector, dataset: Dataset, classifier: Classifier, split: str) -> np.ndarray:
+    """The scans of the split, once the three are known to belong together."""
+    if detector.classifier_id != classifier.id:
+        raise BadDetector(
+            f"detector {detector.id} belongs to classifier {detector.classifier_id}, {classifier.id} was given"
+        )
+    items = dataset.indices(split)
+    if len(items) == 0:
+        raise BadDetector(f"{dataset.name}: no scans in the split {split!r}; give one that has some")
+    return items
 
 
 def _null_attacked(dataset: Dataset, items: np.ndarray) -> Iterator[Scan]:

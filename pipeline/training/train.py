@@ -60,14 +60,7 @@ def train_classifier(
     training = Training(model, settings, samples, val)
     _run(training, folder / "checkpoint.pt", progress)
     model.network.load_state_dict(training.best)
-    notes = {
-        "origin": "trained",
-        "settings": settings.to_json(),
-        "best_epoch": training.best_epoch,
-        "history": [asdict(result) for result in training.history],
-        "n_train": len(samples),
-        "n_val": len(val),
-    }
+    notes = {**_notes(training), "n_train": len(samples), "n_val": len(val)}
     classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=notes)
     shutil.rmtree(folder)
     return classifier
@@ -82,6 +75,15 @@ def spec_for(dataset: Dataset, settings: TrainingSettings) -> ClassifierSpec:
         height=settings.size,
         width=settings.size,
     )
+
+
+def _notes(training: Training) -> dict[str, object]:
+    return {
+        "origin": "trained",
+        "settings": training.settings.to_json(),
+        "best_epoch": training.best_epoch,
+        "history": [asdict(result) for result in training.history],
+    }
 
 
 def _run(training: Training, file: Path, progress: Progress) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
@@ -75,21 +75,25 @@ def changed(session: Session, statement: Any) -> int:
     return int(session.execute(statement.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
 
 
+def _is_free(moment: float) -> ColumnElement[bool]:
+    """Nobody holds the shard, or whoever held it has not renewed its lease."""
+    return or_(
+        and_(Shard.state == ShardState.PENDING, Shard.not_before <= moment),
+        and_(Shard.state == ShardState.LEASED, Shard.lease < moment),
+    )
+
+
 def claim_shard(database: Database, settings: Settings, *, job_id: int, idx: int, owner: str) -> Claim | None:
     """Take the shard, or give None for a stale ticket: taken, done, too early, or the job has ended."""
     with database.transaction() as session:
         moment = clock(session)
         lower = aliased(Shard)
-        free = or_(
-            and_(Shard.state == ShardState.PENDING, Shard.not_before <= moment),
-            and_(Shard.state == ShardState.LEASED, Shard.lease < moment),
-        )
         take = (
             update(Shard)
             .where(
                 Shard.job_id == job_id,
                 Shard.idx == idx,
-                free,
+                _is_free(moment),
                 Shard.tries < settings.max_attempts,
                 exists().where(Job.id == job_id, Job.state.in_(LIVE), Job.cancel.is_(False)),
                 ~exists().where(lower.job_id == job_id, lower.stage < Shard.stage, lower.state != ShardState.DONE),
