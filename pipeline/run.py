@@ -99,7 +99,7 @@ class _Memory:
     def once(
         self,
         step: str,
-        inputs: list[object],
+        inputs: Sequence[object],
         make: Callable[[Progress], Artefact],
         open_made: Callable[[str], Artefact],
     ) -> Artefact:
