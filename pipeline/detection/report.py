@@ -82,7 +82,11 @@ class DetectorReport:
             f"calibration on {self.n_calibration} scans promises {low:.2%} to {high:.2%}. "
             f"Null attack: AUROC {self.null_attack:.3f}.",
             "",
-            f"| attack | eps | n | failed | AUROC | found at {self.alpha:g} | failed, flagged | type | family |",
+            f"Found is the share of successful attacks that is flagged at that threshold: the true-positive rate at a "
+            f"stated {self.alpha:.0%} of false alarms. n counts attacks that fool the classifier on the file; type and "
+            "family are named rightly for this share of them. In brackets 95 % intervals.",
+            "",
+            "| attack | eps | n | failed | AUROC | found | failed, flagged | type | family |",
             "|---|---|---|---|---|---|---|---|---|",
         ]
         for cell in self.cells:
