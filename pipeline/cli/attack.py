@@ -11,6 +11,7 @@ from datasets.decoding import decode
 from datasets.image import Image, encode_png
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack
 
@@ -28,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--eps", type=_eps, help="radius in pixel fractions, such as 4/255 (default: the attack's)")
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
     parser.add_argument("--target", help="the class to reach (default: any wrong one)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of random starts (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of random starts (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="where to write the PNG")
 
 

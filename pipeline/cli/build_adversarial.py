@@ -46,6 +46,6 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
 def _recipe(path: Path) -> Recipe:
     try:
-        return Recipe.from_json(json.loads(path.read_text()))
-    except json.JSONDecodeError as e:
-        raise BadRecipe(f"{path} is no JSON: {e}") from e
+        return Recipe.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError) as e:
+        raise BadRecipe(f"{path} is no JSON in UTF-8: {e}; save the recipe as such") from e

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import numbers
 from pipeline.cli.command import Answer
 
 NAME = "import-classifier"
@@ -19,10 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--classes", required=True, help="class names in the order of its outputs, with commas between")
     parser.add_argument("--channels", type=int, default=1, help="1 for grey, 3 for RGB (default: %(default)s)")
     parser.add_argument("--size", type=int, default=224, help="side of its square input (default: %(default)s)")
-    parser.add_argument(
-        "--mean", type=_numbers, help="mean a channel of pixels in [0, 1] (default: the architecture's)"
-    )
-    parser.add_argument("--std", type=_numbers, help="standard deviation a channel (default: the architecture's)")
+    parser.add_argument("--mean", type=numbers, help="mean a channel of pixels in [0, 1] (default: the architecture's)")
+    parser.add_argument("--std", type=numbers, help="standard deviation a channel (default: the architecture's)")
     parser.add_argument("--head", default="logits", help="logits, probabilities or sigmoid (default: %(default)s)")
     parser.add_argument("--name", default="", help="what to call it (default: the name of the file)")
 
@@ -39,7 +38,3 @@ def run(args: Namespace, progress: Progress) -> Answer:
     progress(1, 1, "imported")
     facts = {"id": classifier.id, "folder": str(classifier.folder), "spec": spec.to_json()}
     return Answer(facts, [f"{classifier.id}  {classifier.name}: {spec.architecture}, {len(classes)} classes"])
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))

@@ -7,6 +7,7 @@ from pathlib import Path
 from datasets.importing import import_dataset
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 
 NAME = "import-dataset"
@@ -17,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the source, the name and the seed of the splits."""
     parser.add_argument("source", type=Path, help="zip, folder, .npz, .h5 or IDX file")
     parser.add_argument("--name", help="what to call it (default: the name of the source)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the splits (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the splits (default: %(default)s)")
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

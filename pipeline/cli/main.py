@@ -41,6 +41,13 @@ COMMANDS: tuple[ModuleType, ...] = (
 REFUSED = 1
 INTERRUPTED = 130
 DEFAULT_ROOT = Path("var/data")
+_NEXT_STEP: tuple[tuple[type[OSError], str], ...] = (
+    (FileNotFoundError, "check its name and the folder"),
+    (IsADirectoryError, "name a file, not a folder"),
+    (NotADirectoryError, "name a folder for it, not a file"),
+    (FileExistsError, "name another path, or move what is there away"),
+    (PermissionError, "change its permissions, or name another path"),
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with shown_progress(args.command.NAME, quiet=args.quiet) as progress:
             answer: Answer = args.command.run(args, progress)
-    except (DatasetError, PipelineError, DetectorError, FileNotFoundError) as refusal:
+    except (DatasetError, PipelineError, DetectorError, OSError) as refusal:
         return _refuse(refusal, as_json=args.json)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. What is finished is kept: the same command goes on from there.\n")
@@ -83,8 +90,16 @@ def _parser() -> ArgumentParser:
 
 
 def _refuse(refusal: Exception, *, as_json: bool) -> int:
-    sentence = f"No such file: {refusal.filename}" if isinstance(refusal, FileNotFoundError) else str(refusal)
+    sentence = _of_the_system(refusal) if isinstance(refusal, OSError) else str(refusal)
     if as_json:
         print(json.dumps({"error": type(refusal).__name__, "detail": sentence}))
     sys.stderr.write(sentence + "\n")
     return REFUSED
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the operating system refused, on which path, and what to do."""
+    cause = error.strerror or str(error)
+    what = f"{error.filename}: {cause}" if error.filename is not None else cause
+    step = next((step for kind, step in _NEXT_STEP if isinstance(error, kind)), "check the path and the disk")
+    return f"{what}; {step}."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 from pipeline.cli.terminal import shown_progress
 
@@ -18,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the source, the seed, the operating point and where a report goes."""
     parser.add_argument("source", type=Path, help="zip, folder, .npz, .h5 or IDX file")
     parser.add_argument("--name", help="what to call everything (default: the name of the source)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all steps (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all steps (default: %(default)s)")
     parser.add_argument("--alpha", type=float, default=0.01, help="false-alarm rate (default: %(default)s)")
     parser.add_argument("--report", type=Path, help="write REPORT.md and REPORT.json with every figure")
 

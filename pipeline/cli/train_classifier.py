@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 
 NAME = "train-classifier"
@@ -19,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--size", type=int, help="side of the square that it sees, in pixels (default: 224)")
     parser.add_argument("--epochs", type=int, help="at most so many epochs")
     parser.add_argument("--batch-size", type=int, help="images a step")
-    parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (default: 0)")
+    parser.add_argument("--seed", type=seed, help="seed of weights, order and augmentation (default: 0)")
     parser.add_argument("--pretrained", action="store_true", default=None, help="start from local ImageNet weights")
 
 

@@ -6,6 +6,7 @@ from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 
 NAME = "train-detector"
@@ -18,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--name", default="detector", help="what to call it (default: %(default)s)")
     parser.add_argument("--epochs", type=int, help="how many epochs")
     parser.add_argument("--draws", type=int, help="attacked images drawn an epoch")
-    parser.add_argument("--seed", type=int, help="seed of weights and draws (default: 0)")
+    parser.add_argument("--seed", type=seed, help="seed of weights and draws (default: 0)")
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

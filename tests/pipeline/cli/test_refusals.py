@@ -1,0 +1,86 @@
+"""What the command line says, and leaves behind, when the machine or the arguments are not as they should be."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.main import main
+from tests.fixtures.gate import TinyChain
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]):
+    """Runs a command that must end with status 1; gives the kind and the sentence."""
+
+    def run(*arguments: object) -> tuple[str, str]:
+        capsys.readouterr()
+        assert main([*map(str, arguments), "--json", "--quiet"]) == 1
+        out, err = capsys.readouterr()
+        said = json.loads(out)
+        assert err == said["detail"] + "\n"
+        return said["error"], said["detail"]
+
+    return run
+
+
+def test_a_folder_where_a_file_belongs(tiny_chain: TinyChain, tmp_path: Path, refused) -> None:
+    said = refused("screen", tmp_path, "--root", tiny_chain.root.path)
+    assert said == ("IsADirectoryError", f"{tmp_path}: Is a directory; name a file, not a folder.")
+
+
+def test_a_file_where_the_data_root_belongs(tmp_path: Path, refused) -> None:
+    (tmp_path / "root").write_bytes(b"")
+    kind, sentence = refused("evaluate", "abc", "--root", tmp_path / "root")
+    assert kind == "NotADirectoryError"
+    assert sentence.endswith("name a folder for it, not a file.")
+
+
+def test_a_file_that_may_not_be_read(tiny_chain: TinyChain, monkeypatch: pytest.MonkeyPatch, refused) -> None:
+    # Changed permissions would not stop root, as whom the tests may run.
+    def denied(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    said = refused("screen", "scan.png", "--root", tiny_chain.root.path)
+    assert said == (
+        "PermissionError",
+        "scan.png: Permission denied; change its permissions, or name another path.",
+    )
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{}", b"{"], ids=["not UTF-8", "not JSON"])
+def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, refused, content: bytes) -> None:
+    recipe = tmp_path / "recipe.json"
+    recipe.write_bytes(content)
+    kind, sentence = refused(
+        "build-adversarial", tiny_chain.dataset.id, tiny_chain.classifier.id, "--recipe", recipe,
+        "--root", tiny_chain.root.path,
+    )  # fmt: skip
+    assert kind == "BadRecipe"
+    assert sentence.startswith(f"{recipe} is no JSON in UTF-8: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["import-dataset", "a.zip", "--seed=-1"], "'-1' is no seed; give a whole number from 0 to 4294967295"),
+        (["train-classifier", "abc", "--seed=1.5"], "'1.5' is no seed; give a whole number"),
+        (["run", "a.zip", "--seed=4294967296"], "'4294967296' is no seed; give a whole number"),
+        (
+            ["import-classifier", "a.pt", "--architecture=a", "--classes=a,b", "--mean=abc"],
+            "--mean: 'abc': give a number for each channel, as 0.485,0.456,0.406",
+        ),
+        (
+            ["import-classifier", "a.pt", "--architecture=a", "--classes=a,b", "--std=nan"],
+            "--std: 'nan' holds what is no finite number",
+        ),
+    ],
+)
+def test_an_argument_out_of_range(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 1
+    assert says in capsys.readouterr().err
