@@ -159,12 +159,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _do(database: Database, arguments: argparse.Namespace) -> list[str]:
     if arguments.command == "create-user":
-        password = sys.stdin.readline().rstrip("\n") if arguments.password_stdin else secrets.token_urlsafe(12)
+        password, shown = _password(arguments)
         user = create_user(database, email=arguments.email, password=password, role=arguments.role)
-        return [
-            f"Made {arguments.role} {user.email}.",
-            *([] if arguments.password_stdin else [f"Password: {password}"]),
-        ]
+        return [f"Made {arguments.role} {user.email}.", *shown]
+    if arguments.command == "set-password":
+        password, shown = _password(arguments)
+        user = set_password(database, email=arguments.email, password=password)
+        return [f"{user.email} has a new password and is logged out everywhere.", *shown]
     if arguments.command == "list-users":
         return [f"{user.email}  {', '.join(role.name for role in user.roles)}" for user in list_users(database)]
     if arguments.command == "create-key":
@@ -177,6 +178,13 @@ def _do(database: Database, arguments: argparse.Namespace) -> list[str]:
     return [_line(key) for key in list_keys(database)]
 
 
+def _password(arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    if arguments.password_stdin:
+        return sys.stdin.readline().rstrip("\n"), []
+    password = secrets.token_urlsafe(12)
+    return password, [f"Password: {password}"]
+
+
 def _line(key: ApiKey) -> str:
     state = "revoked" if key.revoked else f"until {key.expires:%Y-%m-%d}" if key.expires else "no end"
     return f"{key.id}  sg_{key.prefix}_...  {key.scope}  {key.owner.email}  {key.name}  {state}"
@@ -186,9 +194,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m webapp.accounts", description="Users and API keys.")
     commands = parser.add_subparsers(dest="command", required=True)
     user = commands.add_parser("create-user", help="make an account; prints a password unless one is given")
-    user.add_argument("email")
     user.add_argument("--role", choices=list(RoleName), default=RoleName.CLINICIAN)
-    user.add_argument("--password-stdin", action="store_true", help="read the password from the first line of stdin")
+    renewed = commands.add_parser("set-password", help="give an account a new password, which ends all its sessions")
+    for command in (user, renewed):
+        command.add_argument("email")
+        command.add_argument("--password-stdin", action="store_true", help="read it from the first line of stdin")
     commands.add_parser("list-users", help="list the accounts")
     key = commands.add_parser("create-key", help="make an API key; prints it once")
     key.add_argument("name", help="which program it is for")

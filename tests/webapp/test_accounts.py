@@ -1,7 +1,9 @@
+import io
 import re
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask_security import Security, SQLAlchemySessionUserDatastore, verify_and_update_password
 
@@ -145,3 +147,25 @@ def test_the_command_line_makes_accounts_and_keys(settings, monkeypatch, capsys)
     assert "admin@hospital.example  admin" in capsys.readouterr().out
     assert accounts.main(["revoke-key", "9"]) == 1
     assert capsys.readouterr().err == "There is no API key 9; look at the list of keys.\n"
+
+
+def test_the_command_line_renews_a_password(settings, database, monkeypatch, capsys, clinician):
+    monkeypatch.setenv("SCANGATE_DATA_ROOT", str(settings.data_root))
+    assert accounts.main(["set-password", clinician.email]) == 0
+    drawn = re.search(r"Password: (\S{16})\n", capsys.readouterr().out)
+    (renewed,) = list_users(database)
+    assert PasswordHasher().verify(renewed.password, drawn.group(1))
+    assert renewed.fs_uniquifier != clinician.fs_uniquifier
+    monkeypatch.setattr("sys.stdin", io.StringIO("another long password\n"))
+    assert accounts.main(["set-password", clinician.email, "--password-stdin"]) == 0
+    assert "password:" not in capsys.readouterr().out.lower()
+    assert PasswordHasher().verify(list_users(database)[0].password, "another long password")
+
+
+def test_the_command_line_refuses_a_short_password_and_an_unknown_account(settings, database, monkeypatch, capsys):
+    monkeypatch.setenv("SCANGATE_DATA_ROOT", str(settings.data_root))
+    assert accounts.main(["set-password", "nobody@hospital.example"]) == 1
+    assert "There is no account for 'nobody@hospital.example'" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert accounts.main(["set-password", "nobody@hospital.example", "--password-stdin"]) == 1
+    assert "The password has 5 signs; choose 12 to 1024." in capsys.readouterr().err
