@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from webapp.accounts import list_users
 from webapp.config import Settings, base_environment
 from webapp.errors import AlreadyServing, WebappError
 from webapp.holding import held
@@ -128,14 +129,34 @@ class Supervisor:
             expire_leases(self._database, owner_prefix=host_prefix(process.pid), reason="stopped")
 
 
+def check_address(settings: Settings) -> None:
+    """Make sure that the address can be served on.
+
+    Raises:
+        AlreadyServing: it is in use, or not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as e:
+            raise AlreadyServing(
+                f"{settings.host}:{settings.port} cannot be used ({e.strerror}); "
+                "set SCANGATE_PORT or SCANGATE_HOST to a free address (make serve PORT=8001)."
+            ) from e
+
+
 def main() -> int:
     """Serve until SIGTERM or SIGINT; 1 and a sentence when that cannot be."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.from_environment()
         with held(settings) as database:
-            _check_address(settings)
+            check_address(settings)
             settings.with_secret_key()
+            if not list_users(database):
+                say(_how_to_log_in(settings))
             Supervisor(settings, database).run()
     except WebappError as e:
         sys.stderr.write(f"{e}\n")
@@ -149,17 +170,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _check_address(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as e:
-            raise AlreadyServing(
-                f"{settings.host}:{settings.port} cannot be used ({e.strerror}); "
-                "set SCANGATE_PORT or SCANGATE_HOST to a free address (make serve PORT=8001)."
-            ) from e
+def _how_to_log_in(settings: Settings) -> str:
+    # Its address may hold a password, so that another database than the usual one is not shown.
+    usual = settings.database_url == Settings().database_url
+    same = "" if usual else ", with the SCANGATE_ variables of this process"
+    command = f"{sys.executable} -m webapp.accounts create-user you@example.org --role admin"
+    return f"There is no account yet. To log in, make one in another terminal{same}: {command}"
 
 
 def _shown_host(settings: Settings) -> str:

@@ -107,6 +107,9 @@ def worker_pid(database, *, other_than=None):
 @pytest.mark.slow
 def test_serves_works_and_stops_as_one(serve, settings, database):
     supervisor = serve()
+    told = supervisor.stdout.readline()
+    assert told.startswith("There is no account yet.")
+    assert told.endswith(f": {sys.executable} -m webapp.accounts create-user you@example.org --role admin\n")
     assert supervisor.stdout.readline() == (f"Scangate is at http://127.0.0.1:{settings.port} - stop it with Ctrl-C.\n")
     wait_until(lambda: answers(settings))
     jobs = Jobs(database, settings)
