@@ -7,7 +7,7 @@ images: it promises nothing about another scanner, and nothing about how many at
 from math import floor
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, betabinom
 
 from detector.errors import NotEnoughClean
 
@@ -66,6 +66,19 @@ def false_alarm_band(n: int, alpha: float, *, level: float = 0.95) -> tuple[floa
         return 0.0, 0.0
     tail = (1 - level) / 2
     return float(beta.ppf(tail, k, n + 1 - k)), float(beta.ppf(1 - tail, k, n + 1 - k))
+
+
+def flagged_range(n: int, alpha: float, n_seen: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Between which shares of n_seen further clean images are flagged with probability `level`.
+
+    Wider than `false_alarm_band`, since the further images are a draw too: the count is beta-binomial.
+    """
+    k = n_allowed(n, alpha)
+    if k == 0 or n_seen == 0:
+        return 0.0, 0.0
+    tail = (1 - level) / 2
+    low, high = betabinom.ppf([tail, 1 - tail], n_seen, k, n + 1 - k)
+    return float(low) / n_seen, float(high) / n_seen
 
 
 def supports(n: int, alpha: float) -> bool:

@@ -10,7 +10,7 @@ from datasets.decoding import decode
 from datasets.image import encode_png
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.conformal import false_alarm_band, supported_alpha, threshold
+from detector.conformal import false_alarm_band, flagged_range, supported_alpha, threshold
 from detector.types import FAMILIES, TYPES, type_index
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.controls import STANDARD_CONTROLS
@@ -18,7 +18,7 @@ from pipeline.detection.evidence import clean_scans
 from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.network import GateNetwork, Scan, Scores, score_scans
 from pipeline.detection.report import Cell, ControlRow, DetectorReport
-from pipeline.detection.statistics import auroc, auroc_interval, rate
+from pipeline.detection.statistics import Interval, auroc, auroc_interval, rate
 from pipeline.errors import BadDetector
 from pipeline.models.files import Classifier, load_model
 
@@ -65,8 +65,10 @@ def evaluate_detector(
         alpha=alpha,
         n_calibration=n,
         band=false_alarm_band(n, alpha),
+        flagged_range=flagged_range(n, alpha, len(items)),
         n_clean=len(items),
         clean_alarms=rate(int((clean.score > view.tau).sum()), len(items)),
+        clean_alarms_by_class=view.alarms_by_class(clean),
         null_attack=auroc(view.scores(_null_attacked(dataset, items), len(items), "null attack").score, clean.score),
         cells=tuple(cells),
         controls=tuple(view.controls(attacked, rng)),
@@ -106,6 +108,14 @@ class _View:
             successful.append(found.score[is_success])
             cells.append(self._cell(attack, eps, chosen, found.score, clean.score, named))
         return cells, confusion, np.concatenate(successful) if successful else np.empty(0)
+
+    def alarms_by_class(self, clean: Scores) -> dict[str, Interval]:
+        """False alarms of each class, since an average hides whom they fall on."""
+        labels, flagged = self.dataset.labels[self.items], clean.score > self.tau
+        return {
+            name: rate(int(flagged[labels == k].sum()), int((labels == k).sum()))
+            for k, name in enumerate(self.dataset.classes)
+        }
 
     def controls(self, attacked: np.ndarray, rng: np.random.Generator) -> list[ControlRow]:
         """False alarms on every harmless change, and how far attacks stand above it."""

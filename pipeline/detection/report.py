@@ -51,7 +51,9 @@ class DetectorReport:
     """How a detector does on one split at one false-alarm rate.
 
     `null_attack` is the AUROC of clean scans that went the way of attacked ones without an attack: 0.5
-    where no trace of the way itself is learned. `confusion` counts, by attack, what successful attacks were called.
+    where no trace of the way itself is learned. `band` is where the rate lies that the calibration leads
+    to, `flagged_range` where the share of just `n_clean` scans lies. `confusion` counts, by attack, what
+    successful attacks were called.
     """
 
     detector_id: str
@@ -60,8 +62,10 @@ class DetectorReport:
     alpha: float
     n_calibration: int
     band: tuple[float, float]
+    flagged_range: tuple[float, float]
     n_clean: int
     clean_alarms: Interval
+    clean_alarms_by_class: dict[str, Interval]
     null_attack: float
     cells: tuple[Cell, ...]
     controls: tuple[ControlRow, ...]
@@ -77,9 +81,12 @@ class DetectorReport:
     def to_markdown(self) -> str:
         """The report as tables."""
         low, high = self.band
+        fewest, most = self.flagged_range
+        by_class = ", ".join(f"{name} {_share(alarms)}" for name, alarms in self.clean_alarms_by_class.items())
         lines = [
-            f"Clean scans flagged at alpha = {self.alpha:g}: {_share(self.clean_alarms)}, n = {self.n_clean}; the "
-            f"calibration on {self.n_calibration} scans promises {low:.2%} to {high:.2%}. "
+            f"Clean scans flagged at alpha = {self.alpha:g}: {_share(self.clean_alarms)}, n = {self.n_clean}. The "
+            f"calibration on {self.n_calibration} scans promises a rate of {low:.2%} to {high:.2%}, and so between "
+            f"{fewest:.2%} and {most:.2%} of {self.n_clean} scans. By class: {by_class}. "
             f"Null attack: AUROC {self.null_attack:.3f}.",
             "",
             f"Found is the share of successful attacks that is flagged at that threshold: the true-positive rate at a "

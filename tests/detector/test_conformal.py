@@ -6,6 +6,7 @@ from detector.conformal import (
     OFFERED_ALPHAS,
     alarms,
     false_alarm_band,
+    flagged_range,
     n_needed,
     p_values,
     require_support,
@@ -85,3 +86,16 @@ def test_every_offered_rate_stays_supported_with_more_scans(alpha):
 @pytest.mark.parametrize(("n", "alpha"), [(5, 0.2), (55, 0.1), (208, 0.02), (1000, 0.01)])
 def test_a_detector_is_judged_at_the_smallest_usual_rate_that_its_scans_support(n, alpha):
     assert supported_alpha(n) == alpha
+
+
+def test_the_share_of_a_few_further_scans_varies_more_than_the_rate_itself():
+    rng = np.random.default_rng(0)
+    n, n_seen, alpha = 400, 200, 0.02
+    shares = []
+    for _ in range(2000):
+        tau = threshold(np.sort(rng.random(n)), alpha)
+        shares.append((rng.random(n_seen) > tau).mean())
+    low, high = flagged_range(n, alpha, n_seen)
+    band = false_alarm_band(n, alpha)
+    assert low <= band[0] < band[1] <= high
+    assert 0.93 <= np.mean([low <= share <= high for share in shares]) <= 0.995
