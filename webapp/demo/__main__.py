@@ -15,13 +15,16 @@ from typing import Any, NoReturn
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from datasets.errors import DatasetError
 from datasets.simulated.simulate import simulate
+from detector.errors import DetectorError
 from pipeline.cli.terminal import shown_progress
+from pipeline.errors import PipelineError
 from pipeline.threads import wait_politely
 from webapp.accounts import create_user
 from webapp.config import Settings, base_environment
 from webapp.demo.accounts import DEMO_ACCOUNTS, demo_passwords
-from webapp.demo.verdicts import screen_examples, table
+from webapp.demo.verdicts import Example, screen_examples, table
 from webapp.demo.watch import watched
 from webapp.errors import WebappError
 from webapp.holding import held
@@ -30,13 +33,14 @@ from webapp.records.accounts import User
 from webapp.records.artefacts import Release
 from webapp.records.jobs import Job, JobState
 from webapp.records.session import Database
+from webapp.serve import check_address
 
 DATA_ROOT = Path("var/demo")
 SEED = 0
 SIZE = 128
 N_PER_CLASS = 300
 SOURCE = f"uploads/simulated-{SIZE}-{N_PER_CLASS}-{SEED}"
-# 5 % of clean scans would be held at twice this; the demo's few calibration scans support no lower rate.
+# Up to twice this, 4 % of clean scans, would be held; the demo's few calibration scans support no lower rate.
 ALPHA = 0.02
 
 RECIPE: dict[str, Any] = {
@@ -65,22 +69,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--no-serve", action="store_true", help="end after the table of verdicts")
     args = parser.parse_args(arguments)
-    settings = Settings.from_environment(data_root=DATA_ROOT, host=args.host, port=args.port)
-    wait_politely()
     try:
-        with held(settings) as database:
-            accounts = make_accounts(database, settings.data_root)
-            demo = make_everything(database, settings)
-        examples = screen_examples(settings.data_root, demo.adversarial_id, demo.gate_id)
-    except WebappError as e:
+        # Its own database too: what is simulated here does not belong beside what somebody uses.
+        settings = Settings.from_environment(data_root=DATA_ROOT, database_url="", host=args.host, port=args.port)
+        examples, accounts = _prepare(settings, serve=not args.no_serve)
+    except (WebappError, PipelineError, DetectorError, DatasetError) as e:
         sys.stderr.write(f"{e}\n")
         return 1
     print(table(examples))
     if args.no_serve:
         return 0 if all(example.right for example in examples) else 1
-    print(f"\nServing at http://{settings.host}:{settings.port}; the scans of the table lie in {DATA_ROOT / 'scans'}.")
+    print(f"\nThe scans of the table lie in {DATA_ROOT / 'scans'}. Log in at http://{settings.host}:{settings.port} as")
     for email, password in accounts.items():
-        print(f"  {email:<28} {password}")
+        print(f"  {DEMO_ACCOUNTS[email]:<10} {email:<28} {password}")
     sys.stdout.flush()
     return _serve(settings)
 
@@ -119,6 +120,18 @@ def make_accounts(database: Database, data_root: Path) -> dict[str, str]:
         if email not in known:
             create_user(database, email=email, password=passwords[email], role=role)
     return passwords
+
+
+def _prepare(settings: Settings, *, serve: bool) -> tuple[list[Example], dict[str, str]]:
+    """The screened examples, and the accounts to log in with."""
+    wait_politely()
+    with held(settings) as database:
+        if serve:
+            # Told now, not after minutes of work.
+            check_address(settings)
+        accounts = make_accounts(database, settings.data_root)
+        demo = make_everything(database, settings)
+    return screen_examples(settings.data_root, demo.adversarial_id, demo.gate_id), accounts
 
 
 def _serve(settings: Settings) -> NoReturn:
