@@ -2,6 +2,10 @@
 
 import math
 from argparse import ArgumentTypeError
+from dataclasses import asdict
+
+from datasets.errors import BadDataset
+from datasets.splits import Shares
 
 MAX_SEED = 2**32 - 1  # What numpy and torch both take.
 
@@ -30,3 +34,25 @@ def numbers(text: str) -> tuple[float, ...]:
     if not all(map(math.isfinite, found)):
         raise ArgumentTypeError(f"{text!r} holds what is no finite number; give one for each channel, as 0.5")
     return found
+
+
+def shares(text: str) -> Shares:
+    """Shares of the splits, as train=.6,val=0: those that are not named keep their usual one.
+
+    Raises:
+        ArgumentTypeError: an unknown or repeated split, or a share that is no number of at least 0.
+    """
+    usual = asdict(Shares())
+    given: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = (piece.strip() for piece in part.partition("="))
+        if name not in usual or name in given:
+            raise ArgumentTypeError(f"{part!r}: give each split once, as train=.6,val=0; splits are {', '.join(usual)}")
+        try:
+            given[name] = float(number)
+        except ValueError as e:
+            raise ArgumentTypeError(f"{number!r} is no share of {name}; give a number, as {name}=.2") from e
+    try:
+        return Shares(**{**usual, **given})
+    except BadDataset as e:
+        raise ArgumentTypeError(str(e)) from e

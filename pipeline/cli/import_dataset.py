@@ -7,7 +7,7 @@ from pathlib import Path
 from datasets.importing import import_dataset
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
-from pipeline.cli.arguments import seed
+from pipeline.cli.arguments import seed, shares
 from pipeline.cli.command import Answer
 
 NAME = "import-dataset"
@@ -15,16 +15,23 @@ HELP = "import a zip or folder of class folders, an .npz or .h5 of arrays, or MN
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the source, the name and the seed of the splits."""
+    """Declare the source, the name, and the seed and shares of the splits."""
     parser.add_argument("source", type=Path, help="zip, folder, .npz, .h5 or IDX file")
     parser.add_argument("--name", help="what to call it (default: the name of the source)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of the splits (default: %(default)s)")
+    parser.add_argument(
+        "--shares",
+        type=shares,
+        help="weights of the splits, as train=.6,val=.05,detector=.15,calibration=.2,test=.15; 0 leaves a split out",
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
     """Import the source and count what came in."""
     name = args.name or args.source.stem
-    dataset = import_dataset(args.source, DataRoot(args.root).datasets, name=name, seed=args.seed, progress=progress)
+    dataset = import_dataset(
+        args.source, DataRoot(args.root).datasets, name=name, seed=args.seed, shares=args.shares, progress=progress
+    )
     splits = Counter(item.split for item in dataset.items)
     lines = [f"{dataset.id}  {name}: {len(dataset.items)} images, classes {', '.join(dataset.classes)}"]
     lines += [f"  {split}: {n}" for split, n in sorted(splits.items())]

@@ -1,6 +1,7 @@
 """The command line as a program uses it: arguments in, JSON and an exit status out."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from datasets.decoding import decode
 from pipeline.cli.main import COMMANDS, main
 from pipeline.gate.decision import Verdict
+from tests.datasets.scan_files import classes_of, write_folder
 from tests.fixtures.gate import TinyChain
 
 
@@ -83,6 +85,17 @@ def test_an_imported_data_set_is_counted(tiny_chain: TinyChain, tmp_path: Path, 
     assert status == 0
     assert said["classes"] == ["left", "right"]
     assert sum(said["splits"].values()) == len(tiny_chain.dataset)
+
+
+def test_a_split_is_left_out_where_its_share_is_nothing(tmp_path: Path, answer) -> None:
+    write_folder(tmp_path / "few", classes_of(2))
+    status, refused = answer("import-dataset", tmp_path / "few", "--root", tmp_path / "data")
+    assert (status, refused["error"]) == (1, "BadDataset")
+    advice = re.search(r"--shares \S+(?=\.$)", refused["detail"])
+    assert advice is not None
+    status, said = answer("import-dataset", tmp_path / "few", *advice.group().split(), "--root", tmp_path / "data")
+    assert status == 0
+    assert set(said["splits"]) == {"train", "detector", "calibration"}
 
 
 def test_the_steps_follow_one_another(tiny_chain: TinyChain, root: Path, tmp_path: Path, answer) -> None:

@@ -67,6 +67,11 @@ def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, ref
     ("arguments", "says"),
     [
         (["import-dataset", "a.zip", "--seed=-1"], "'-1' is no seed; give a whole number from 0 to 4294967295"),
+        (["import-dataset", "a.zip", "--shares=validation=.1"], "'validation=.1': give each split once, as train=.6"),
+        (["import-dataset", "a.zip", "--shares=val=.1,val=0"], "'val=0': give each split once, as train=.6,val=0"),
+        (["import-dataset", "a.zip", "--shares=val"], "'' is no share of val; give a number, as val=.2"),
+        (["import-dataset", "a.zip", "--shares=val=-1"], "share of val: -1.0, expected a number of at least 0"),
+        (["import-dataset", "a.zip", "--shares=train=0"], "share of train: 0, expected more than 0"),
         (["train-classifier", "abc", "--seed=1.5"], "'1.5' is no seed; give a whole number"),
         (["run", "a.zip", "--seed=4294967296"], "'4294967296' is no seed; give a whole number"),
         (
