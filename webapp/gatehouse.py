@@ -13,11 +13,12 @@ from pipeline.gate.decision import Decision
 from pipeline.gate.screening import OpenGate, open_gate
 from webapp.context import context
 from webapp.decisions import reason_of
+from webapp.file_names import shown_name
 from webapp.pictures import shown_png
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate
 from webapp.records.screenings import Screening
-from webapp.uploads import keep_bytes, shown_name
+from webapp.uploads import keep_bytes
 
 _DICOM = slice(128, 132)
 
@@ -72,12 +73,14 @@ def _active() -> tuple[str, OpenGate]:
             "An administrator releases one under Gates, or by POST /api/v1/gates.",
         )
     gates = context().gates
-    if row.id not in gates:
-        # One gate a process: a former one would only take memory.
+    opened = gates.get(row.id)
+    if opened is None:
+        # One gate a process: a former one would only take memory. What was opened here is also what is given back,
+        # since another thread may put its own in place meanwhile.
         opened = open_gate(context().path(row.folder))
         gates.clear()
         gates[row.id] = opened
-    return row.id, cast(OpenGate, gates[row.id])
+    return row.id, cast(OpenGate, opened)
 
 
 def _decide(gate: OpenGate, data: bytes, name: str) -> tuple[Decision, str | None]:

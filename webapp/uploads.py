@@ -1,11 +1,12 @@
 """Files that come in: counted while they arrive, named by their hash, kept in the data root."""
 
 import hashlib
+import json
 import os
 import re
 import secrets
+import shutil
 import tempfile
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from flask import Flask, Request, current_app, request
 from werkzeug.datastructures import FileStorage
 
 from webapp.context import context
+from webapp.file_names import shown_name
 from webapp.problems import Refusal
 from webapp.records.artefacts import Upload
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024
 _FORM_BYTES = 1024 * 1024  # Of a request whose view takes no file.
-_NAME_LENGTH = 120
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,12}")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -70,13 +71,6 @@ def install_body_limits(app: Flask) -> None:
     app.teardown_request(_close_files)
 
 
-def shown_name(name: str | None) -> str:
-    """A sender's name for a file, fit for display: its last part, without control or direction signs."""
-    last = PurePosixPath(unicodedata.normalize("NFC", name or "").replace("\\", "/")).name
-    kept = "".join(sign for sign in last if unicodedata.category(sign)[0] != "C").strip()
-    return kept[-_NAME_LENGTH:] or "unnamed"
-
-
 def read_limited(stream: IO[bytes], limit: int) -> bytes:
     """Everything that a stream holds.
 
@@ -106,6 +100,58 @@ def keep_stream(stream: IO[bytes], name: str, limit: int) -> Kept:
     Raises:
         Refusal: it holds more bytes than the limit, or none.
     """
+    received = _receive(stream, name, limit)
+    path = _folder() / (received.sha256 + _suffix(name))
+    received.path.replace(path)
+    return Kept(received.sha256, received.size, path)
+
+
+def keep_upload(files: list[FileStorage], *, owner_id: int | None) -> Upload:
+    """Keep the files of a form as one upload: a single file, or a folder of several.
+
+    Raises:
+        Refusal: one is empty, too large, or called as another is.
+    """
+    names = [shown_name(file.filename) for file in files]
+    limit = context().settings.max_upload_bytes
+    if len(files) == 1:
+        return _record(names[0], keep_stream(files[0].stream, names[0], limit), owner_id)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        detail = f"{', '.join(twice)}: two files have this name."
+        raise Refusal(422, "same_name", "Two files of one name", detail, "Give each file its own name.")
+    draft = _draft()
+    draft.mkdir()
+    try:
+        parts = []
+        for name, file in zip(names, files, strict=True):
+            parts.append(_receive(file.stream, name, limit))
+            parts[-1].path.replace(draft / name)
+        # Names count: the same bytes under other names are another folder.
+        named = sorted([name, part.sha256] for name, part in zip(names, parts, strict=True))
+        digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+        folder = _folder() / digest
+        if not folder.exists():
+            draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    whole = Kept(digest, sum(part.size for part in parts), folder)
+    return _record(", ".join(names), whole, owner_id)
+
+
+def keep_body(name: str, *, owner_id: int | None) -> Upload:
+    """Keep the raw body of this request as one upload."""
+    kept = keep_stream(request.stream, name, context().settings.max_upload_bytes)
+    return _record(name, kept, owner_id)
+
+
+def too_large(limit: int) -> Refusal:
+    """The refusal of a file beyond the limit."""
+    detail = f"The file is larger than the {limit // (1024 * 1024)} MiB that are accepted here."
+    return Refusal(413, "too_large", "File too large", detail, "Send a smaller file.")
+
+
+def _receive(stream: IO[bytes], name: str, limit: int) -> Kept:
+    """The stream as a draft that the caller puts into its place."""
     draft, digest, size = _draft(), hashlib.sha256(), 0
     try:
         with draft.open("wb") as file:
@@ -119,40 +165,10 @@ def keep_stream(stream: IO[bytes], name: str, limit: int) -> Kept:
                 raise Refusal(422, "empty_file", "The file is empty", f"{name} holds 0 bytes.", "Choose another file.")
             file.flush()
             os.fsync(file.fileno())
-        path = _folder() / (digest.hexdigest() + _suffix(name))
-        draft.replace(path)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
-    return Kept(digest.hexdigest(), size, path)
-
-
-def keep_upload(files: list[FileStorage], *, owner_id: int | None) -> Upload:
-    """Keep the files of a form as one upload: a single file, or a folder of several."""
-    kept = [(shown_name(f.filename), f.stream) for f in files]
-    limit = context().settings.max_upload_bytes
-    parts = [(name, keep_stream(stream, name, limit)) for name, stream in kept]
-    if len(parts) == 1:
-        name, one = parts[0]
-        return _record(name, one, owner_id)
-    digest = hashlib.sha256("".join(part.sha256 for _, part in parts).encode()).hexdigest()
-    folder = _folder() / digest
-    folder.mkdir(exist_ok=True)
-    for name, part in parts:
-        part.path.replace(folder / name)
-    whole = Kept(digest, sum(part.size for _, part in parts), folder)
-    return _record(", ".join(name for name, _ in parts), whole, owner_id)
-
-
-def keep_body(name: str, *, owner_id: int | None) -> Upload:
-    """Keep the raw body of this request as one upload."""
-    kept = keep_stream(request.stream, name, context().settings.max_upload_bytes)
-    return _record(name, kept, owner_id)
-
-
-def too_large(limit: int) -> Refusal:
-    """The refusal of a file beyond the limit."""
-    detail = f"The file is larger than the {limit // (1024 * 1024)} MiB that are accepted here."
-    return Refusal(413, "too_large", "File too large", detail, "Send a smaller file.")
+        raise
+    return Kept(digest.hexdigest(), size, draft)
 
 
 def _record(name: str, kept: Kept, owner_id: int | None) -> Upload:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import request
+from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from webapp import orders
@@ -11,13 +11,14 @@ from webapp.api import schemas
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
 from webapp.api.orders import accepted, classifier_order
+from webapp.file_names import shown_name
 from webapp.forms.adversarial import recipe_of
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate, artefact, artefacts_page
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
 from webapp.standing_gate import activate
-from webapp.uploads import keep_body, keep_upload, shown_name, takes
+from webapp.uploads import keep_body, keep_upload, takes
 
 bp = APIBlueprint("api_admin", __name__, url_prefix="/api/v1", tag="Administration")
 
@@ -29,6 +30,22 @@ KINDS = {
     "gates": ArtefactKind.GATE,
 }
 _COLLECTION = f"any({', '.join(repr(kind) for kind in KINDS)})"
+
+
+@bp.before_request
+def take_json_only() -> None:
+    """Refuse an order whose body says that it is something else than JSON.
+
+    Raises:
+        Refusal: with the content type found.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.method != "POST" or hasattr(view, "max_bytes") or request.is_json:
+        return
+    if request.mimetype or request.content_length:
+        detail = f"The body is {request.mimetype or 'of no stated type'}."
+        step = "Send the order as JSON, with Content-Type: application/json."
+        raise Refusal(415, "content_type", "Content type not accepted", detail, step)
 
 
 @bp.post("/uploads")
