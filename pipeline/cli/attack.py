@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from datasets.atomic import replacing
-from datasets.decoding import decode
 from datasets.image import Image, encode_png
+from datasets.jail import decode_jailed
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
@@ -40,7 +40,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import load_model, open_classifier
     from pipeline.models.prediction import predict
 
-    image = decode(args.file.read_bytes(), name=args.file.name)
+    image = decode_jailed(args.file.read_bytes(), name=args.file.name)
     _check_depth(image)
     model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)))
     classes = model.spec.classes

@@ -1,6 +1,7 @@
 """`evaluate`: how well a classifier or a detector does on scans that it has not seen."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from datasets.progress import Progress
 from datasets.store import open_dataset
@@ -23,20 +24,26 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
-    """Judge a detector where the id is one's, a classifier otherwise."""
+    """Judge the detector or the classifier that the id names."""
     root = DataRoot(args.root)
     try:
-        root.find("detectors", args.id)
-    except UnknownArtefact:
-        return _judge_classifier(args, root, progress)
-    return _judge_detector(args, root, progress)
+        folder = root.find("detectors", args.id)
+    except UnknownArtefact as no_detector:
+        try:
+            folder = root.find("models", args.id)
+        except UnknownArtefact as no_classifier:
+            raise UnknownArtefact(
+                f"neither a classifier nor a detector: {no_classifier}; {no_detector}; look into {args.root}"
+            ) from no_classifier
+        return _judge_classifier(folder, args, root, progress)
+    return _judge_detector(folder, args, root, progress)
 
 
-def _judge_classifier(args: Namespace, root: DataRoot, progress: Progress) -> Answer:
+def _judge_classifier(folder: Path, args: Namespace, root: DataRoot, progress: Progress) -> Answer:
     from pipeline.evaluation import evaluate_classifier
     from pipeline.models.files import open_classifier
 
-    classifier = open_classifier(root.find("models", args.id))
+    classifier = open_classifier(folder)
     dataset_id = args.dataset or next(iter(classifier.parents), None)
     if dataset_id is None:
         raise UnknownArtefact(f"{classifier.name} was imported, not trained here; name a data set: --dataset ID")
@@ -45,13 +52,13 @@ def _judge_classifier(args: Namespace, root: DataRoot, progress: Progress) -> An
     return Answer(report.to_json(), report.table().splitlines())
 
 
-def _judge_detector(args: Namespace, root: DataRoot, progress: Progress) -> Answer:
+def _judge_detector(folder: Path, args: Namespace, root: DataRoot, progress: Progress) -> Answer:
     from pipeline.adversarial.files import open_adversarial
     from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
     from pipeline.models.files import open_classifier
 
-    detector = open_detector(root.find("detectors", args.id))
+    detector = open_detector(folder)
     rows = open_adversarial(root.find("adversarial", detector.parents[0]))
     dataset = open_dataset(root.find("datasets", args.dataset or rows.dataset_id))
     classifier = open_classifier(root.find("models", detector.classifier_id))

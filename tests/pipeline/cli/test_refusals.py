@@ -51,6 +51,25 @@ def test_a_file_that_may_not_be_read(tiny_chain: TinyChain, monkeypatch: pytest.
     )
 
 
+def test_a_mistyped_id_is_looked_for_among_classifiers_and_detectors(tiny_chain: TinyChain, refused) -> None:
+    kind, sentence = refused("evaluate", "0000", "--root", tiny_chain.root.path)
+    assert kind == "UnknownArtefact"
+    assert sentence.startswith("neither a classifier nor a detector: no '0000' in models; there are 1 artefacts there")
+    assert "no '0000' in detectors" in sentence
+
+
+@pytest.mark.parametrize("content", [b"", b"text"], ids=["empty", "text"])
+def test_what_is_no_image_is_not_attacked(tiny_chain: TinyChain, tmp_path: Path, refused, content: bytes) -> None:
+    (tmp_path / "scan.png").write_bytes(content)
+    kind, sentence = refused(
+        "attack", tmp_path / "scan.png", "--classifier", tiny_chain.classifier.id, "--out", tmp_path / "out.png",
+        "--root", tiny_chain.root.path,
+    )  # fmt: skip
+    assert kind == "BadImage"
+    assert sentence.startswith("scan.png: ")
+    assert not (tmp_path / "out.png").exists()
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe{}", b"{"], ids=["not UTF-8", "not JSON"])
 def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, refused, content: bytes) -> None:
     recipe = tmp_path / "recipe.json"
