@@ -11,7 +11,8 @@ from webapp.records.jobs import Job
 def import_dataset(*, upload_id: str, name: str, seed: int, owner_id: int) -> Job:
     """Import an upload as a data set."""
     row = upload(upload_id)
-    return jobs().enqueue("import_dataset", {"upload": row.path, "name": name, "seed": seed}, owner_id)
+    params = {"upload": row.path, "file": row.name, "name": name, "seed": seed}
+    return jobs().enqueue("import_dataset", params, owner_id)
 
 
 def train_classifier(
@@ -27,7 +28,7 @@ def import_classifier(*, upload_id: str, dataset_id: str, name: str, shape: dict
     """Import an upload as a classifier for the classes of a data set."""
     row = upload(upload_id)
     artefact(ArtefactKind.DATASET, dataset_id)
-    params = {"upload": row.path, "dataset_id": dataset_id, "name": name, **shape}
+    params = {"upload": row.path, "file": row.name, "dataset_id": dataset_id, "name": name, **shape}
     return jobs().enqueue("import_classifier", params, owner_id)
 
 

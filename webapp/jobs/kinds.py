@@ -13,6 +13,7 @@ from pipeline.adversarial.plan import Plan, plan
 from pipeline.adversarial.recipe import Recipe
 from pipeline.artefacts import DataRoot
 from webapp.config import Settings
+from webapp.jobs.asked import check_rate, spec_asked
 from webapp.jobs.products import (
     data_root,
     dataset_named,
@@ -25,14 +26,16 @@ from webapp.jobs.products import (
     uploaded,
 )
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
+from webapp.upload_checks import check_dataset, check_weights
 
 
 def _one(settings: Settings, params: Params) -> list[ShardPlan]:
     return [ShardPlan()]
 
 
-def _one_upload(settings: Settings, params: Params) -> list[ShardPlan]:
-    uploaded(settings, params)
+def _one_dataset(settings: Settings, params: Params) -> list[ShardPlan]:
+    with uploaded(settings, params) as source:
+        check_dataset(source)
     return [ShardPlan()]
 
 
@@ -42,15 +45,22 @@ def _make_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
 
 
 def _upload_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
-    uploaded(settings, params)
+    with uploaded(settings, params) as file:
+        check_weights(file, spec_asked(settings, params))
     return [ShardPlan(), ShardPlan(stage=1)]
 
 
+def _one_supported(settings: Settings, params: Params) -> list[ShardPlan]:
+    check_rate(settings, params)
+    return [ShardPlan()]
+
+
 def _import_dataset(work: Work) -> Made:
-    """Parameters: upload (path in the data root), name, seed."""
-    source, params = uploaded(work.settings, work.params), work.params
-    home, seed = data_root(work).datasets, params.get("seed", 0)
-    return made_dataset(work, import_dataset(source, home, name=params["name"], seed=seed, progress=work.progress))
+    """Parameters: upload (path in the data root), file (the sender's name for it), name, seed."""
+    params, home = work.params, data_root(work).datasets
+    with uploaded(work.settings, params) as source:
+        made = import_dataset(source, home, name=params["name"], seed=params.get("seed", 0), progress=work.progress)
+    return made_dataset(work, made)
 
 
 def _train_classifier(work: Work) -> Made:
@@ -74,21 +84,21 @@ def _train_classifier(work: Work) -> Made:
 
 
 def _import_classifier(work: Work) -> Made:
-    """Parameters: upload, dataset_id (for the classes), name, architecture, side, channels, head, mean, std."""
+    """Parameters: upload, file, dataset_id (for the classes), name, architecture, side, channels, head, mean, std."""
     from pipeline.models.importers.importing import import_classifier
     from pipeline.models.registry import default_spec
 
     if work.stage == 1:
         return _judge_classifier(work, made_before(work))
-    params, file = work.params, uploaded(work.settings, work.params)
-    side, channels = params.get("side", 224), params.get("channels", 1)
-    classes = dataset_named(work, params["dataset_id"]).classes
-    spec = default_spec(params["architecture"], classes=classes, channels=channels, height=side, width=side)
-    # One number stands for every channel.
-    given: Params = {name: (float(params[name]),) * channels for name in ("mean", "std") if name in params}
-    spec = replace(spec, head=params.get("head", "logits"), **given)
+    params, asked = work.params, spec_asked(work.settings, work.params)
+    size = {"channels": asked.channels, "height": asked.height, "width": asked.width}
+    usual = default_spec(asked.architecture, classes=asked.classes, **size)
+    # What is not given is left to the architecture.
+    spec = replace(asked, **{name: getattr(usual, name) for name in ("mean", "std") if name not in params})
     work.progress(0, 1, "Reading the weights")
-    return made_classifier(work, import_classifier(file, spec, data_root(work).models, name=params["name"]))
+    with uploaded(work.settings, params) as file:
+        made = import_classifier(file, spec, data_root(work).models, name=params["name"])
+    return made_classifier(work, made)
 
 
 def _evaluate(work: Work) -> Made:
@@ -184,12 +194,12 @@ def _release_gate(work: Work) -> Made:
 
 
 for _name, _title, _shards, _run in (
-    ("import_dataset", "Import a data set", _one_upload, _import_dataset),
+    ("import_dataset", "Import a data set", _one_dataset, _import_dataset),
     ("import_classifier", "Import a classifier", _upload_then_judge, _import_classifier),
     ("train_classifier", "Train a classifier", _make_then_judge, _train_classifier),
     ("evaluate", "Evaluate a classifier", _one, _evaluate),
     ("build_adversarial", "Build an adversarial set", _adversarial_shards, _build_adversarial),
     ("train_detector", "Train a detector", _make_then_judge, _train_detector),
-    ("release_gate", "Release a gate", _one, _release_gate),
+    ("release_gate", "Release a gate", _one_supported, _release_gate),
 ):
     register(Kind(name=_name, title=_title, shards=_shards, run=_run))

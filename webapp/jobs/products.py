@@ -1,5 +1,7 @@
 """How what the pipeline made becomes an artefact's row, and how a shard finds what it works on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +10,7 @@ from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
 from webapp.config import Settings
 from webapp.errors import BadJob, UnknownRecord
+from webapp.file_names import called
 from webapp.jobs.registry import Made, Params, Work
 from webapp.records.artefacts import ArtefactKind
 
@@ -25,8 +28,9 @@ def data_root(work: Work) -> DataRoot:
     return DataRoot(work.settings.data_root)
 
 
-def uploaded(settings: Settings, params: Params) -> Path:
-    """The upload that the parameters name, by its path in the data root.
+@contextmanager
+def uploaded(settings: Settings, params: Params) -> Iterator[Path]:
+    """The upload that the parameters name, by its path in the data root, under the sender's name for it.
 
     Raises:
         BadJob: none is named, or the path leads out of the data root.
@@ -40,7 +44,8 @@ def uploaded(settings: Settings, params: Params) -> Path:
         raise BadJob(f"The upload {named!r} lies outside the data root; send the file first.")
     if not path.exists():
         raise UnknownRecord(f"The upload {named!r} is gone; send the file again.")
-    return path
+    with called(path, params.get("file")) as file:
+        yield file
 
 
 def dataset_named(work: Work, dataset_id: str) -> Dataset:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from datasets.atomic import read_json
+from datasets.errors import BadArchive
 from datasets.image import encode_png
 from webapp.errors import BadJob, UnknownRecord
 from webapp.jobs.registry import KINDS
@@ -92,13 +94,24 @@ def test_an_upload_must_be_in_the_data_root(jobs, kind, path, error, says):
         jobs.enqueue(kind, {"upload": path, "name": "n"})
 
 
-def test_what_an_upload_does_not_hold_fails_the_job_with_the_reason(jobs, settings):
+def test_what_is_no_data_set_is_refused_before_a_job_is_made(jobs, settings):
     (settings.data_root / "uploads").mkdir(parents=True)
-    (settings.data_root / "uploads" / "no.zip").write_bytes(b"no zip")
-    job = jobs.run_until_ended(jobs.enqueue("import_dataset", {"upload": "uploads/no.zip", "name": "n"}).id)
+    (settings.data_root / "uploads" / "0a1b.zip").write_bytes(b"no zip")
+    with pytest.raises(BadArchive, match=r"Scans of May\.zip: not a zip"):
+        jobs.enqueue("import_dataset", {"upload": "uploads/0a1b.zip", "file": "Scans of May.zip", "name": "n"})
+
+
+def test_what_only_decoding_shows_fails_the_job_with_the_reason(jobs, settings):
+    (settings.data_root / "uploads").mkdir(parents=True)
+    with zipfile.ZipFile(settings.data_root / "uploads" / "0a1b.zip", "w") as archive:
+        archive.writestr("left/1.png", b"no picture")
+        archive.writestr("right/1.png", b"no picture")
+    asked = {"upload": "uploads/0a1b.zip", "file": "mine.zip", "name": "n"}
+    job = jobs.run_until_ended(jobs.enqueue("import_dataset", asked).id)
     assert job.state is JobState.FAILED
-    assert "no.zip" in job.error
+    assert "0 usable images" in job.error
     assert jobs.progress(job.id).shards == {"failed": 1}
+    assert (settings.data_root / "uploads" / "0a1b.zip").exists()
 
 
 def test_a_web_process_that_knows_every_kind_has_no_torch():
@@ -106,5 +119,17 @@ def test_a_web_process_that_knows_every_kind_has_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_kind_says_what_it_does():
-    assert all(kind.title and kind.run.__name__ for kind in KINDS.values())
+def test_every_kind_has_a_title_of_its_own_and_names_its_parameters():
+    ours = [kind for kind in KINDS.values() if kind.run.__module__ == "webapp.jobs.kinds"]
+    assert {kind.name for kind in ours} >= {"import_dataset", "import_classifier", "train_detector", "release_gate"}
+    assert len({kind.title for kind in ours}) == len(ours)
+    for kind in ours:
+        assert (kind.run.__doc__ or "").startswith("Parameters: "), kind.name
+
+
+def test_a_data_set_remembers_what_its_file_was_called(jobs, upload, database, settings):
+    asked = {"upload": upload, "file": "Scans of May.zip", "name": "Scans", "seed": 0}
+    made = done(jobs, "import_dataset", asked)
+    manifest = read_json(settings.data_root / "datasets" / made / "manifest.json")
+    assert "Scans of May.zip" in str(manifest)
+    assert "scans.zip" not in str(manifest)

@@ -1,0 +1,46 @@
+"""What the parameters of a job ask for, held against what is on disk; known without torch."""
+
+from typing import Any
+
+from datasets.atomic import read_json
+from detector.conformal import require_support
+from pipeline.artefacts import DataRoot
+from pipeline.detection.refusals import as_pipeline_errors
+from pipeline.models.spec import ClassifierSpec
+from webapp.config import Settings
+from webapp.jobs.registry import Params
+from webapp.weight_checks import signature_of
+
+
+def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
+    """The classifier that an import asks for; one number stands for every channel, 0 and 1 where none is given.
+
+    Raises:
+        BadClassifier: an unknown architecture, an input too small for it, or a value that no classifier can have.
+        UnknownArtefact: the data set is gone.
+    """
+    side, channels = params.get("side", 224), params.get("channels", 1)
+    described: Any = read_json(DataRoot(settings.data_root).find("datasets", params["dataset_id"]) / "manifest.json")
+    signature_of(params["architecture"], side)
+    return ClassifierSpec(
+        architecture=params["architecture"],
+        channels=channels,
+        height=side,
+        width=side,
+        classes=tuple(described["classes"]),
+        mean=(float(params.get("mean", 0.0)),) * channels,
+        std=(float(params.get("std", 1.0)),) * channels,
+        head=params.get("head", "logits"),
+    )
+
+
+def check_rate(settings: Settings, params: Params) -> None:
+    """Refuse a false-alarm rate that the calibration scans of the detector cannot support.
+
+    Raises:
+        NotEnoughClean: names the rate that they do support.
+        UnknownArtefact: the detector is gone.
+    """
+    described: Any = read_json(DataRoot(settings.data_root).find("detectors", params["detector_id"]) / "detector.json")
+    with as_pipeline_errors():
+        require_support(len(described["calibration"]), params.get("alpha", 0.01))
