@@ -147,8 +147,8 @@ def revoke_key(database: Database, key_id: int) -> ApiKey:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 1 and a sentence when it is refused."""
     arguments = _parser().parse_args(argv)
-    database = Database(Settings.from_environment().database_url)
     try:
+        database = Database(Settings.from_environment().with_data_root().database_url)
         upgrade(database)
         sys.stdout.write("\n".join(_do(database, arguments)) + "\n")
     except WebappError as e:

@@ -90,6 +90,11 @@ class Settings:
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "secret_key"}
         return {PREFIX + name.upper(): _written(value) for name, value in values.items()}
 
+    def with_data_root(self) -> Self:
+        """These settings, their data root made."""
+        make_private(self.data_root)
+        return self
+
     def with_secret_key(self) -> Self:
         """These settings with a secret key: the given one, or the one kept in `DATA_ROOT/secret.key`."""
         if self.secret_key:
@@ -98,13 +103,21 @@ class Settings:
         return type(self)(**{**values, "secret_key": _kept_secret(self.data_root)})
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder that only this account can enter, since it holds scans, keys and decisions.
+
+    One that is there keeps its permissions: somebody may have opened it for a group.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def base_environment() -> dict[str, str]:
     """The environment that child processes inherit."""
     return dict(os.environ)
 
 
 def _kept_secret(data_root: Path) -> str:
-    data_root.mkdir(parents=True, exist_ok=True)
+    make_private(data_root)
     path = data_root / "secret.key"
     draft = data_root / f".secret.key.{os.getpid()}.{secrets.token_hex(4)}"
     if not path.exists():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from webapp.config import Settings
+from webapp.config import Settings, make_private
 from webapp.errors import AlreadyServing
 from webapp.jobs.dispatching import expire_leases
 from webapp.jobs.process import host_prefix
@@ -36,7 +36,7 @@ def only_one(data_root: Path) -> Iterator[None]:
     Raises:
         AlreadyServing: another supervisor holds it.
     """
-    data_root.mkdir(parents=True, exist_ok=True)
+    make_private(data_root)
     with (data_root / "serve.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 import io
 import re
+import stat
 from datetime import timedelta
 
 import pytest
@@ -147,6 +148,15 @@ def test_the_command_line_makes_accounts_and_keys(settings, monkeypatch, capsys)
     assert "admin@hospital.example  admin" in capsys.readouterr().out
     assert accounts.main(["revoke-key", "9"]) == 1
     assert capsys.readouterr().err == "There is no API key 9; look at the list of keys.\n"
+
+
+def test_the_command_line_makes_a_data_root_that_is_closed_to_others(settings, monkeypatch, capsys):
+    monkeypatch.setenv("SCANGATE_DATA_ROOT", str(settings.data_root))
+    assert accounts.main(["list-users"]) == 0
+    assert stat.S_IMODE(settings.data_root.stat().st_mode) == 0o700
+    monkeypatch.setenv("SCANGATE_PORT", "none")
+    assert accounts.main(["list-users"]) == 1
+    assert "SCANGATE_PORT is 'none'" in capsys.readouterr().err
 
 
 def test_the_command_line_renews_a_password(settings, database, monkeypatch, capsys, clinician):

@@ -1,6 +1,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -155,6 +156,14 @@ def test_a_taken_port_is_refused(serve, settings):
         supervisor = serve()
         assert supervisor.wait(timeout=30) == 1
     assert f"127.0.0.1:{settings.port} cannot be used (Address already in use)" in supervisor.stderr.read()
+
+
+def test_a_new_data_root_is_closed_to_other_accounts(tmp_path):
+    with only_one(tmp_path / "new"):
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    (tmp_path / "opened").mkdir(mode=0o750)
+    with only_one(tmp_path / "opened"):
+        assert stat.S_IMODE((tmp_path / "opened").stat().st_mode) == 0o750
 
 
 def test_the_data_root_is_held_by_one(tmp_path):
