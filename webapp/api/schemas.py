@@ -4,14 +4,14 @@ from typing import Any
 
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
-from apiflask.validators import Length, OneOf, Range
+from apiflask.validators import Length, OneOf, Range, Regexp
 
 from pipeline.detection.settings import DetectorSettings
 from pipeline.training.settings import TrainingSettings
-from webapp.forms.adversarial import ATTACKS
+from webapp.forms.adversarial import ATTACKS, PER_CELL
 from webapp.forms.classifiers import ARCHITECTURES, HEADS
 
-NAME = Length(1, 120)
+NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
 SEED = Range(0, 2**31 - 1)
 _ID = Length(1, 64)
 
@@ -160,7 +160,7 @@ class NewClassifier(Schema):
     channels = Integer(load_default=1, validate=OneOf([1, 3]))
     upload_id = String(load_default=None, allow_none=True, validate=_ID)
     head = String(load_default="logits", validate=OneOf([name for name, _ in HEADS]))
-    mean = Float(load_default=None, allow_none=True)
+    mean = Float(load_default=None, allow_none=True, validate=Range(-1e6, 1e6))
     std = Float(load_default=None, allow_none=True, validate=Range(1e-6, 1e6))
     epochs = Integer(load_default=TrainingSettings().epochs, validate=Range(1, 500))
     seed = Integer(load_default=0, validate=SEED)
@@ -182,7 +182,7 @@ class NewAdversarialSet(Schema):
         load_default=lambda: [n / 255 for n in (1, 2, 4, 8)],
         validate=Length(1, 20),
     )
-    per_cell = Integer(load_default=100, validate=Range(1, 100_000))
+    per_cell = Integer(load_default=PER_CELL, validate=Range(1, 100_000))
     seed = Integer(load_default=0, validate=SEED)
 
 

@@ -6,17 +6,20 @@ from typing import Any
 from wtforms import Field, IntegerField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
+from pipeline.adversarial.recipe import DEFAULT_RECIPE
 from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
 
 ATTACKS = [
     ("fgsm", "FGSM, one step"),
     ("bim", "BIM, iterated"),
     ("pgd", "PGD, iterated from a random start"),
-    ("pgd_l2", "PGD in the Euclidean norm"),
+    ("pgd_l2", "PGD in the Euclidean norm, of length 1"),
     ("mim", "MIM, with momentum"),
     ("cw", "Carlini-Wagner, least Euclidean change"),
 ]
-_WITHOUT_EPS = ("cw",)
+# The least change that works is found by itself; and a Euclidean length of n/255 would change nothing to speak of.
+_WITHOUT_EPS = ("cw", "pgd_l2")
+PER_CELL: int = DEFAULT_RECIPE.share("detector") or 400
 
 
 def parse_levels(text: str) -> list[float]:
@@ -56,13 +59,19 @@ class AdversarialForm(NamedForm):
         "Radii, in n/255",
         [DataRequired("Give at least one, for example 1, 2, 4, 8.")],
         default="1, 2, 4, 8",
-        description="Each attack is run with each of them; Carlini-Wagner finds its own.",
+        description=(
+            "Each attack is run with each of them, but two: Carlini-Wagner finds its own, and PGD in the Euclidean "
+            "norm takes the length 1, with pixels in [0, 1]."
+        ),
     )
     per_cell = IntegerField(
         "Images for each attack and radius",
         [InputRequired("Give a number."), NumberRange(1, 100_000, "Use 1 to 100,000.")],
-        default=100,
-        description="Taken evenly from the classes of each split.",
+        default=PER_CELL,
+        description=(
+            "Taken evenly from the classes of each split. The published results used "
+            f"{DEFAULT_RECIPE.share('detector')} of the detector's split and {DEFAULT_RECIPE.share('test')} of test."
+        ),
     )
     seed = IntegerField(
         "Seed", [InputRequired("Give a number."), NumberRange(0, 2**31 - 1, "Use 0 or more.")], default=0
@@ -81,6 +90,6 @@ class AdversarialForm(NamedForm):
 
 
 def recipe_of(attacks: list[str], eps: list[float], per_cell: int, seed: int) -> dict[str, Any]:
-    """A recipe: each attack with each radius, once for an attack that finds its own."""
+    """A recipe: each attack with each radius, once for an attack that has its own."""
     specs = [{"name": name, "eps": None if name in _WITHOUT_EPS else eps} for name in attacks]
     return {"attacks": specs, "per_cell": per_cell, "seed": seed}

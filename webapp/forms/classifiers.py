@@ -5,6 +5,7 @@ from typing import Any
 from wtforms import FloatField, IntegerField, SelectField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
+from pipeline.training.settings import TrainingSettings
 from webapp.forms.parts import NamedForm, artefact_field, choices_of, file_field
 
 ARCHITECTURES = [
@@ -19,6 +20,7 @@ HEADS = [
 ]
 
 
+_USUAL = TrainingSettings()
 _OWN = "Of pixels in [0, 1]. Empty: what the architecture is made for."
 
 
@@ -28,7 +30,7 @@ class _ShapedForm(NamedForm):
     side = IntegerField(
         "Side of the input, in pixels",
         [InputRequired("Give a number."), NumberRange(16, 512, "Use 16 to 512.")],
-        default=224,
+        default=_USUAL.size,
         description="Every image is resized to this square inside the model.",
     )
 
@@ -39,7 +41,7 @@ class TrainClassifierForm(_ShapedForm):
     epochs = IntegerField(
         "Epochs at most",
         [InputRequired("Give a number."), NumberRange(1, 500, "Use 1 to 500.")],
-        default=40,
+        default=_USUAL.epochs,
         description="Training ends earlier when the validation split no longer improves.",
     )
     seed = IntegerField(
@@ -61,7 +63,9 @@ class ImportClassifierForm(_ShapedForm):
     )
     channels = SelectField("Channels", choices=choices_of([("1", "Grey"), ("3", "Colour")]))
     head = SelectField("Output", choices=choices_of(HEADS))
-    mean = FloatField("Mean of the normalisation", [Optional()], description=_OWN)
+    mean = FloatField(
+        "Mean of the normalisation", [Optional(), NumberRange(-1e6, 1e6, "Use a finite number.")], description=_OWN
+    )
     std = FloatField(
         "Its standard deviation", [Optional(), NumberRange(1e-6, 1e6, "Use more than 0.")], description=_OWN
     )

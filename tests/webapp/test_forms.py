@@ -1,0 +1,46 @@
+"""Defaults and recipes of the forms are those of the pipeline."""
+
+import pytest
+
+from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
+from pipeline.attacks.pgd import PGDL2
+from pipeline.training.settings import TrainingSettings
+from webapp.api.schemas import NewAdversarialSet, NewClassifier
+from webapp.app import create_app
+from webapp.context import context
+from webapp.forms.adversarial import AdversarialForm, recipe_of
+from webapp.forms.classifiers import ImportClassifierForm, TrainClassifierForm
+
+
+@pytest.fixture
+def request_context(settings, database):
+    with create_app(settings).test_request_context():
+        yield
+        context().database.dispose()
+
+
+def test_an_attack_in_the_euclidean_norm_has_its_own_radius():
+    made = Recipe.from_json(recipe_of(["fgsm", "pgd_l2", "cw"], [1 / 255, 2 / 255], 5, 0))
+    cells = [(attack.NAME, attack.radius) for attack in made.cells()]
+    assert [name for name, _ in cells] == ["fgsm", "fgsm", "pgd_l2", "cw"]
+    assert cells[2] == ("pgd_l2", PGDL2().eps) == ("pgd_l2", 1.0)
+
+
+def test_defaults_are_those_of_the_pipeline(request_context):
+    usual = TrainingSettings()
+    train, adversarial = TrainClassifierForm(), AdversarialForm()
+    assert (train.side.data, train.epochs.data) == (usual.size, usual.epochs)
+    assert ImportClassifierForm().side.data == usual.size
+    assert adversarial.per_cell.data == DEFAULT_RECIPE.share("detector")
+    assert str(DEFAULT_RECIPE.share("test")) in adversarial.per_cell.description
+    asked = {"dataset_id": "d", "classifier_id": "c", "name": "n"}
+    assert NewAdversarialSet().load(asked)["per_cell"] == adversarial.per_cell.data
+
+
+@pytest.mark.parametrize("mean", ["nan", "inf", "1e9"])
+def test_a_mean_is_a_finite_number(request_context, mean):
+    form = ImportClassifierForm(data={}, meta={"csrf": False})
+    form.mean.process_formdata([mean])
+    form.mean.raw_data = [mean]
+    assert not form.mean.validate(form)
+    assert "mean" in NewClassifier().validate({"dataset_id": "d", "name": "n", "mean": float(mean)})
