@@ -7,6 +7,7 @@ from webapp.context import jobs
 from webapp.jobs.service import JobProgress
 from webapp.queries.jobs import jobs_page, made_by
 from webapp.queries.paging import page_number
+from webapp.routes import ROW_ID
 
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
@@ -19,19 +20,19 @@ def index() -> str:
     return render_template("jobs/list.html", page=jobs_page(page_number()))
 
 
-@bp.get("/<int:job_id>")
+@bp.get(f"/<{ROW_ID}:job_id>")
 def show(job_id: int) -> str:
     """One job with its progress."""
     return render_template("jobs/show.html", **_shown(job_id))
 
 
-@bp.get("/<int:job_id>/live")
+@bp.get(f"/<{ROW_ID}:job_id>/live")
 def live(job_id: int) -> str:
     """The part of a job's page that changes; it asks for itself again until the job has ended."""
     return render_template("jobs/live.html", **_shown(job_id))
 
 
-@bp.post("/<int:job_id>/cancel")
+@bp.post(f"/<{ROW_ID}:job_id>/cancel")
 def cancel(job_id: int) -> ResponseReturnValue:
     """Ask a job to end."""
     jobs().cancel(job_id)
@@ -39,7 +40,7 @@ def cancel(job_id: int) -> ResponseReturnValue:
     return redirect(url_for("jobs.show", job_id=job_id))
 
 
-@bp.post("/<int:job_id>/resume")
+@bp.post(f"/<{ROW_ID}:job_id>/resume")
 def resume(job_id: int) -> ResponseReturnValue:
     """Start a failed or cancelled job again where it stopped."""
     jobs().resume(job_id)

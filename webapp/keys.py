@@ -7,6 +7,7 @@ from flask_security import current_user
 from webapp.accounts import create_key, list_keys, revoke_key
 from webapp.context import database
 from webapp.forms.keys import KeyForm
+from webapp.routes import ROW_ID
 
 bp = Blueprint("keys", __name__, url_prefix="/api-keys")
 
@@ -27,7 +28,7 @@ def index() -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
-@bp.post("/<int:key_id>/revoke")
+@bp.post(f"/<{ROW_ID}:key_id>/revoke")
 def revoke(key_id: int) -> ResponseReturnValue:
     """End a key for good."""
     revoke_key(database(), key_id)

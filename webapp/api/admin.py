@@ -69,7 +69,7 @@ def send_file() -> ResponseReturnValue:
 @bp.post("/datasets")
 @bp.input(schemas.NewDataset)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404)
+@documented(bp, 404, 415, 422)
 def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Import an upload as a data set."""
     return accepted(orders.import_dataset(**json_data, owner_id=calling_key().owner_id))
@@ -78,7 +78,7 @@ def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/classifiers")
 @bp.input(schemas.NewClassifier)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404)
+@documented(bp, 404, 415, 422)
 def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train a classifier, or import the upload named by `upload_id`."""
     return accepted(classifier_order(json_data, owner_id=calling_key().owner_id))
@@ -87,7 +87,7 @@ def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/adversarial-sets")
 @bp.input(schemas.NewAdversarialSet)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404)
+@documented(bp, 404, 415, 422)
 def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Build an adversarial set; `eps` in pixel fractions, such as 8/255 = 0.0314."""
     wanted = ("attacks", "eps", "per_cell", "seed")
@@ -98,7 +98,7 @@ def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/detectors")
 @bp.input(schemas.NewDetector)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404)
+@documented(bp, 404, 415, 422)
 def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train a detector on an adversarial set."""
     training = {name: json_data.pop(name) for name in ("epochs", "draws", "seed")}
@@ -108,7 +108,7 @@ def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/gates")
 @bp.input(schemas.NewGate)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404)
+@documented(bp, 404, 415, 422)
 def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Compile a detector and its classifier into a gate; it screens once it is activated."""
     job: Job = orders.release_gate(**json_data, owner_id=calling_key().owner_id)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from webapp.routes import MAX_ROW_ID
+
 _BINARY = {"type": "string", "format": "binary"}
 
 
@@ -14,6 +16,12 @@ def complete(spec: dict[str, Any]) -> dict[str, Any]:
     sending = paths["/api/v1/uploads"]["post"]
     sending["requestBody"] = _file("file", several, "application/octet-stream")
     sending.setdefault("parameters", []).append({"in": "query", "name": "name", "schema": {"type": "string"}})
+    for item in paths.values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                # The bound that the route has hides from the document that it is a number.
+                if parameter["name"] == "job_id":
+                    parameter["schema"] = {"type": "integer", "maximum": MAX_ROW_ID}
     return spec
 
 

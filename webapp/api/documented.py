@@ -12,7 +12,7 @@ _WORDS = {
     404: "Nothing has this id.",
     409: "Not possible in the present state.",
     413: "The file is too large.",
-    415: "Not a kind of file that is accepted.",
+    415: "Not a kind of body or file that is accepted.",
     422: "A value or a file is not accepted.",
     429: "Too many requests.",
     503: "No gate is released.",

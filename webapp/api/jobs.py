@@ -10,6 +10,7 @@ from webapp.api.orders import job_json
 from webapp.api.schemas import JobPage, JobTold, ListOf, page_json
 from webapp.context import jobs
 from webapp.queries.jobs import jobs_page
+from webapp.routes import ROW_ID
 
 bp = APIBlueprint("api_jobs", __name__, url_prefix="/api/v1/jobs", tag="Jobs")
 
@@ -25,7 +26,7 @@ def index(query_data: dict[str, Any]) -> ResponseReturnValue:
     return page_json(items, page.number, page.n_pages, page.n_total)
 
 
-@bp.get("/<int:job_id>")
+@bp.get(f"/<{ROW_ID}:job_id>")
 @bp.output(JobTold)
 @documented(bp, 404)
 def show(job_id: int) -> ResponseReturnValue:
@@ -33,7 +34,7 @@ def show(job_id: int) -> ResponseReturnValue:
     return job_json(jobs().progress(job_id))
 
 
-@bp.post("/<int:job_id>/cancel")
+@bp.post(f"/<{ROW_ID}:job_id>/cancel")
 @bp.output(JobTold)
 @documented(bp, 404, 409)
 def cancel(job_id: int) -> ResponseReturnValue:
@@ -42,7 +43,7 @@ def cancel(job_id: int) -> ResponseReturnValue:
     return job_json(jobs().progress(job_id))
 
 
-@bp.post("/<int:job_id>/resume")
+@bp.post(f"/<{ROW_ID}:job_id>/resume")
 @bp.output(JobTold)
 @documented(bp, 404, 409)
 def resume(job_id: int) -> ResponseReturnValue:

@@ -24,3 +24,18 @@ def admin(site):
 @pytest.fixture
 def clinician(site):
     return site.client("clinician")
+
+
+@pytest.fixture
+def api(site):
+    return site.app.test_client()
+
+
+@pytest.fixture
+def key(site):
+    return {"X-API-Key": site.keys["screen"]}
+
+
+@pytest.fixture
+def admin_key(site):
+    return {"Authorization": f"Bearer {site.keys['admin']}"}

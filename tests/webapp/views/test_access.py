@@ -20,7 +20,7 @@ def routes(app):
     """Each view with a path and a method: ids that exist nowhere, since who may ask is told before what is there."""
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<any\('([^']+)'.*?\):\w+>", r"\1", rule.rule)
-        path = re.sub(r"<int:\w+>", "987654", path)
+        path = re.sub(r"<int(\(max=\d+\))?:\w+>", "987654", path)
         path = re.sub(r"<(path:)?\w+>", "none", path)
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
             yield rule.endpoint.rpartition(".")[0], path, method
