@@ -154,12 +154,14 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
     try:
         entries = json.loads(header)
         entries.pop("__metadata__", None)
-        ends = [int(entry["data_offsets"][1]) for entry in entries.values()]
+        spans = sorted((int(entry["data_offsets"][0]), int(entry["data_offsets"][1])) for entry in entries.values())
         [tuple(int(side) for side in entry["shape"]) for entry in entries.values()]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as e:
         raise BadClassifier(f"{file.name}: its header is not that of safetensors; export it again") from e
-    if 8 + length + max(ends, default=0) != size:
-        raise BadClassifier(f"{file.name}: its header tells of another size than {size:,} bytes; export it again")
+    # Tensors lie one after the other; were they to overlap, a small file could be read for hours.
+    edges = [0, *(last for _, last in spans)]
+    if [first for first, _ in spans] != edges[:-1] or 8 + length + edges[-1] != size or edges != sorted(edges):
+        raise BadClassifier(f"{file.name}: its tensors do not fill its {size:,} bytes; export it again")
     return entries, 8 + length
 
 

@@ -1,6 +1,7 @@
 """What a file of weights shows without being read: nothing of it is run."""
 
 import io
+import json
 import pickle
 import zipfile
 
@@ -94,6 +95,14 @@ def test_a_cut_file_is_refused(tmp_path, state, n_bytes):
         file.write_bytes(file.read_bytes()[:n_bytes])
         with pytest.raises(BadClassifier, match=file.name):
             check_weights(file, spec())
+
+
+def test_tensors_that_share_bytes_are_refused(tmp_path):
+    shared = {name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for name in ("a", "b")}
+    header = json.dumps(shared).encode()
+    (tmp_path / "net.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(BadClassifier, match="do not fill"):
+        check_weights(tmp_path / "net.safetensors", spec())
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path):
