@@ -21,7 +21,7 @@ STEPS = ["import", "classifier", "attacks", "detector", "release"]
 CHOICES = Choices(
     name="tiny",
     shares=Shares(train=0.3, val=0.05, detector=0.25, calibration=0.25, test=0.15),
-    training=TrainingSettings(size=32, epochs=2, batch_size=16, device="cpu", mixed_precision=False),
+    training=TrainingSettings(size=32, epochs=6, batch_size=16, device="cpu", mixed_precision=False, averaging=0.0),
     recipe=Recipe(attacks=(AttackSpec("fgsm", 16 / 255),), splits=("detector", "test")),
     detector=DetectorSettings(epochs=1, draws=16, batch=8, crop=None),
     alpha=0.1,
