@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pipeline.gate.decision import Verdict
 from webapp import decisions
 from webapp.context import context, is_admin, user_id
 from webapp.forms.screening import OverrideForm, ScanForm
@@ -26,7 +27,13 @@ def new() -> ResponseReturnValue:
     sent = form.image.data
     data = read_limited(sent.stream, context().settings.max_image_bytes)
     row = screen_scan(data, sent.filename, owner_id=user_id())
-    return redirect(url_for("screening.show", screening_id=row.id))
+    where = url_for("screening.show", screening_id=row.id)
+    if row.verdict == Verdict.NOT_SCREENED:
+        # A refusal is told as one; the page is the same that the record keeps showing.
+        kept = screening(row.id, owner_id=_owner_id())
+        page = render_template("screening/show.html", row=kept, form=OverrideForm(formdata=None), told=_told(kept))
+        return page, 422, {"Content-Location": where}
+    return redirect(where)
 
 
 @bp.get("/screenings")
