@@ -12,7 +12,7 @@ from datasets.atomic import read_json
 from datasets.errors import BadArchive
 from datasets.image import encode_png
 from webapp.errors import BadJob, UnknownRecord
-from webapp.jobs.registry import KINDS
+from webapp.jobs.registry import KINDS, load_kinds
 from webapp.records.artefacts import Artefact
 from webapp.records.jobs import JobState
 
@@ -119,7 +119,8 @@ def test_a_web_process_that_knows_every_kind_has_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_kind_has_a_title_of_its_own_and_names_its_parameters():
+def test_every_kind_has_a_title_of_its_own_and_names_its_parameters(settings):
+    load_kinds(settings)
     ours = [kind for kind in KINDS.values() if kind.run.__module__ == "webapp.jobs.kinds"]
     assert {kind.name for kind in ours} >= {"import_dataset", "import_classifier", "train_detector", "release_gate"}
     assert len({kind.title for kind in ours}) == len(ours)
