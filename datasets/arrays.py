@@ -14,6 +14,7 @@ from datasets.idx import find_pairs
 from datasets.image import Levels, grey_when_equal
 from datasets.jail import JailLimits, run_jailed
 from datasets.npz import is_npz
+from datasets.telling import telling
 
 __all__ = ["ArrayImage", "ArrayImages", "ArrayLimits", "arrays_kind", "open_arrays"]
 
@@ -100,7 +101,8 @@ def open_arrays(path: Path, *, limits: ArrayLimits | None = None, workdir: Path 
     with tempfile.TemporaryDirectory(prefix="scangate-arrays-", dir=workdir) as folder:
         args = {"kind": kind, "source": str(path.resolve()), "limits": allowed.to_json()}
         try:
-            told = run_jailed("datasets.array_spool:spool", args, workdir=Path(folder), limits=jail)
+            with telling(path.name):
+                told = run_jailed("datasets.array_spool:spool", args, workdir=Path(folder), limits=jail)
         except JailFailure as error:
             way_out = "send several smaller files" if isinstance(error, LimitReached) else "save it again"
             raise BadArrays(f"{path.name}: reading it failed: {error}; {way_out}") from error

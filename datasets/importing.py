@@ -15,6 +15,7 @@ from datasets.settling import Candidate, settle
 from datasets.sources import Source, open_source
 from datasets.splits import Shares
 from datasets.store import Dataset, DatasetWriter, Item, counts_of
+from datasets.telling import telling
 
 _REPORT_EVERY_S = 0.2
 _DECODING = "decoding"
@@ -44,7 +45,11 @@ def import_dataset(
         BadDataset: nothing usable, one class, or too few pictures to divide.
     """
     weights = shares or Shares()
-    with closing(DatasetWriter(root)) as writer, open_source(source, workdir=writer.folder) as opened:
+    with (
+        telling(source.name),
+        closing(DatasetWriter(root)) as writer,
+        open_source(source, workdir=writer.folder) as opened,
+    ):
         candidates = _take_in(opened, writer, progress)
         classes = _classes(candidates, opened)
         number = {label: i for i, label in enumerate(classes)}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -59,6 +60,14 @@ class Source(Protocol):
         """The usable images, decoded."""
         ...
 
+    def usable_labels(self) -> Iterator[str]:
+        """The class of every file that is looked at and found usable, or "" for one that is not.
+
+        A file of each class in turn, so that two classes are soon found where there are two. `findings` may tell of
+        files twice afterwards.
+        """
+        ...
+
 
 class FileSource:
     """Files by name, decoded in a jailed child process."""
@@ -101,6 +110,26 @@ class FileSource:
                 self._note(Kind.WRONG_EXTENSION, name, f"named {suffix}, is {image.file_type}; used as what it is")
             yield Decoded(place, digest, image)
 
+    def usable_labels(self) -> Iterator[str]:
+        """The class of each file, or "" where it cannot be used; one of each class in turn."""
+        by_label: dict[str, list[Place]] = {}
+        for place in self._places:
+            if place.label:
+                by_label.setdefault(place.label, []).append(place)
+        in_turn = [one for row in zip_longest(*by_label.values()) for one in row if one is not None]
+        labels: deque[str] = deque()
+
+        def files() -> Iterator[tuple[str, bytes]]:
+            for place in in_turn:
+                data = self._bytes_of(place)
+                if data is not None:
+                    labels.append(place.label)
+                    yield place.name, data
+
+        for _, image in decode_many_jailed(files(), limits=self._limits):
+            label = labels.popleft()
+            yield "" if isinstance(image, BadImage) else label
+
     def _bytes_of(self, place: Place) -> bytes | None:
         """The bytes of a file that is worth decoding; otherwise a finding says why not."""
         try:
@@ -138,6 +167,10 @@ class ArraySource:
             image = Image(row.levels, row.bits, self.kind)
             yield Decoded(Place(row.name, row.label, row.split), sha256(row.levels.tobytes()).hexdigest(), image)
 
+    def usable_labels(self) -> Iterator[str]:
+        """The class of each row; every row was checked when the arrays were opened."""
+        yield from (row.label for row in self._rows)
+
 
 @contextmanager
 def open_source(path: Path, *, workdir: Path | None = None) -> Iterator[Source]:
@@ -159,7 +192,8 @@ def open_source(path: Path, *, workdir: Path | None = None) -> Iterator[Source]:
             yield ArraySource(rows)
     elif path.is_dir():
         yield _folder(path)
-    elif _head(path).startswith(_ZIP_MAGIC):
+    elif _head(path).startswith(_ZIP_MAGIC) or path.suffix.lower() == ".zip":
+        # A file that is only called a zip is told as one that is broken.
         with open_archive(path) as archive:
             yield _zip(archive)
     else:

@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from detector.class_level import ClassLevel
 from detector.errors import FeatureMismatch, NotEnoughSamples
 from detector.high_pass import N_FILTERS
 from detector.mahalanobis import Mahalanobis
@@ -74,13 +75,19 @@ def fit_fusion(evidence: Tensor, is_adv: Tensor) -> Fusion:
 
 
 class FusedDetector(nn.Module):
-    """Residual network, Mahalanobis distance and logit margin in one score; exports to ONNX as it stands."""
+    """Residual network, Mahalanobis distance and logit margin in one score, level across the classes.
 
-    def __init__(self, residual: ResidualNetwork, mahalanobis: Mahalanobis, fusion: Fusion) -> None:
+    Exports to ONNX as it stands.
+    """
+
+    def __init__(
+        self, residual: ResidualNetwork, mahalanobis: Mahalanobis, fusion: Fusion, class_level: ClassLevel
+    ) -> None:
         super().__init__()
         self.residual = residual
         self.mahalanobis = mahalanobis
         self.fusion = fusion
+        self.class_level = class_level
         self.eval()
 
     def forward(self, pixels: Tensor, features: Tensor, logits: Tensor) -> FusedOutput:
@@ -93,7 +100,7 @@ class FusedDetector(nn.Module):
         """
         seen = self.residual(pixels)
         evidence = torch.stack([seen.logit, self.mahalanobis(features), logit_margin(logits)], 1)
-        return FusedOutput(self.fusion(evidence), seen.type_logits)
+        return FusedOutput(self.fusion(evidence) - self.class_level(logits), seen.type_logits)
 
     def state(self) -> dict[str, Tensor]:
         """Plain tensors from which `from_state` makes the same detector."""
@@ -112,6 +119,7 @@ class FusedDetector(nn.Module):
                 ResidualNetwork(channels),
                 Mahalanobis(state["mahalanobis.means"], state["mahalanobis.whitening"]),
                 Fusion(*(state[f"fusion.{name}"] for name in ("centre", "spread", "weights", "bias"))),
+                ClassLevel(state["class_level.levels"]),
             )
             detector.load_state_dict(state)
         except (KeyError, RuntimeError, IndexError) as e:

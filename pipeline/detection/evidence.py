@@ -10,6 +10,7 @@ from torch import Tensor
 from datasets.adversarial_store import AdversarialRows
 from datasets.progress import Progress
 from datasets.store import Dataset
+from detector.class_level import ClassLevel, fit_class_level
 from detector.fused import Fusion, fit_fusion, logit_margin
 from detector.mahalanobis import Mahalanobis
 from detector.residual import ResidualNetwork
@@ -74,7 +75,7 @@ class HeldOut:
         is_clean: (N,) bool; neither is set for a harmlessly changed scan.
         fold: (N,) 0 or 1: every scan made of one parent lies in one fold.
         distance: (N,) log Mahalanobis.
-        margin: (N,) of the logits.
+        logits: (N, K), the classifier's.
     """
 
     scans: list[Scan]
@@ -82,31 +83,34 @@ class HeldOut:
     is_clean: Tensor
     fold: Tensor
     distance: Tensor
-    margin: Tensor
+    logits: Tensor
 
     @torch.no_grad()
     def evidence(self, residual: ResidualNetwork, model: PixelModel, *, what: str, progress: Progress) -> Tensor:
         """What is fused, (N, E), under a state of the residual network."""
-        logits = []
+        seen = []
         n_done = 0
         for pixels in pixel_batches(self.scans, model.spec):
             progress(n_done, len(self.scans), what)
-            logits.append(residual(pixels).logit)
+            seen.append(residual(pixels).logit)
             n_done += len(pixels)
-        return torch.stack([torch.cat(logits), self.distance, self.margin], 1)
+        return torch.stack([torch.cat(seen), self.distance, logit_margin(self.logits)], 1)
 
-    def fusion(self, evidence: Tensor) -> Fusion:
-        """The weights of the evidence, fitted on all held-out scans."""
-        return fit_fusion(evidence, self.is_adv)
+    def fit(self, evidence: Tensor, chosen: Tensor | None = None) -> tuple[Fusion, ClassLevel]:
+        """The weights of the evidence and the level of each class, fitted on the chosen scans, (N,) bool, or on all."""
+        chosen = torch.ones_like(self.is_adv) if chosen is None else chosen
+        fusion = fit_fusion(evidence[chosen], self.is_adv[chosen])
+        clean = chosen & self.is_clean
+        return fusion, fit_class_level(fusion(evidence[clean]), self.logits[clean])
 
     def judge(self, evidence: Tensor) -> Judged:
-        """How the evidence does when each fold is scored by weights that the other gave."""
+        """How the evidence does when each fold is scored by what was fitted on the other."""
         score = torch.zeros(len(evidence))
         for fold in (0, 1):
             inside, other = self.fold == fold, self.fold != fold
-            usable = 0 < int(self.is_adv[other].sum()) < int(other.sum())
-            chosen = other if usable else torch.ones_like(other)
-            score[inside] = fit_fusion(evidence[chosen], self.is_adv[chosen])(evidence[inside])
+            usable = bool(self.is_adv[other].any()) and bool(self.is_clean[other].any())
+            fusion, class_level = self.fit(evidence, other if usable else None)
+            score[inside] = fusion(evidence[inside]) - class_level(self.logits[inside])
         tau = score[self.is_clean].quantile(CLEAN_QUANTILE)
         harmless = ~self.is_adv & ~self.is_clean
         return Judged(float((score[self.is_adv] > tau).float().mean()), float((score[harmless] > tau).float().mean()))
@@ -143,7 +147,7 @@ def hold_out(
         is_clean=torch.from_numpy(kind == 0),
         fold=torch.from_numpy(dataset.groups[parents] % 2),
         distance=mahalanobis(features),
-        margin=logit_margin(logits),
+        logits=logits,
     )
 
 

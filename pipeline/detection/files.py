@@ -17,7 +17,7 @@ from pipeline.errors import BadDetector
 WEIGHTS_FILE = "weights.safetensors"
 JSON_FILE = "detector.json"
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def _notes(
         "settings": settings.to_json(),
         "history": learned.history,
         "best_epoch": learned.epoch,
+        "class_levels": fused.class_level.levels.tolist(),
         "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
         "n_clean": len(fit.clean),
         "n_attacked": len(fit.attacked),
@@ -112,7 +113,7 @@ def _fuse(
     residual.load_state_dict(learned.average)
     residual.eval()
     evidence = held_out.evidence(residual, model, what="weighing the evidence", progress=progress)
-    return FusedDetector(residual, mahalanobis, held_out.fusion(evidence))
+    return FusedDetector(residual, mahalanobis, *held_out.fit(evidence))
 
 
 def _learn(

@@ -108,8 +108,14 @@ def test_a_broken_member_costs_only_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"plain text"])
 def test_refuses_a_file_that_is_no_collection(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "scans.zip").write_bytes(data)
+    (tmp_path / "scans").write_bytes(data)
     with pytest.raises(BadDataset, match="neither a folder nor a zip of class folders"):
+        read(tmp_path / "scans")
+
+
+def test_what_is_only_called_a_zip_is_told_as_a_broken_one(tmp_path: Path) -> None:
+    (tmp_path / "scans.zip").write_bytes(b"plain text")
+    with pytest.raises(BadArchive, match=r"scans\.zip: not a zip that can be read"):
         read(tmp_path / "scans.zip")
 
 

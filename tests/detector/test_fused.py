@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from detector.class_level import ClassLevel
 from detector.errors import FeatureMismatch, NotEnoughSamples
 from detector.fused import FusedDetector, fit_fusion, logit_margin
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
@@ -18,7 +19,8 @@ def small_detector(channels=1):
     evidence = torch.randn(60, 3, generator=g)
     is_adv = torch.arange(60) < 30
     evidence[is_adv] += 1
-    return FusedDetector(ResidualNetwork(channels), fit_mahalanobis(features, labels), fit_fusion(evidence, is_adv))
+    fusion, level = fit_fusion(evidence, is_adv), ClassLevel(torch.tensor([0.5, -1.0, 2.0]))
+    return FusedDetector(ResidualNetwork(channels), fit_mahalanobis(features, labels), fusion, level)
 
 
 def test_the_distance_is_the_textbook_one():

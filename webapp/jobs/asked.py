@@ -9,19 +9,17 @@ from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.models.spec import ClassifierSpec
 from webapp.config import Settings
 from webapp.jobs.registry import Params
-from webapp.weight_checks import signature_of
 
 
 def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
     """The classifier that an import asks for; one number stands for every channel, 0 and 1 where none is given.
 
     Raises:
-        BadClassifier: an unknown architecture, an input too small for it, or a value that no classifier can have.
+        BadClassifier: a value that no classifier can have.
         UnknownArtefact: the data set is gone.
     """
     side, channels = params.get("side", 224), params.get("channels", 1)
     described: Any = read_json(DataRoot(settings.data_root).find("datasets", params["dataset_id"]) / "manifest.json")
-    signature_of(params["architecture"], side)
     return ClassifierSpec(
         architecture=params["architecture"],
         channels=channels,

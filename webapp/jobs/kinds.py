@@ -9,9 +9,11 @@ from typing import Any
 from datasets.atomic import read_json
 from datasets.importing import import_dataset
 from datasets.store import open_dataset
+from datasets.trial import try_import
 from pipeline.adversarial.plan import Plan, plan
 from pipeline.adversarial.recipe import Recipe
 from pipeline.artefacts import DataRoot
+from pipeline.models.importers.trial import try_weights
 from webapp.config import Settings
 from webapp.jobs.asked import check_rate, spec_asked
 from webapp.jobs.products import (
@@ -26,7 +28,6 @@ from webapp.jobs.products import (
     uploaded,
 )
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
-from webapp.upload_checks import check_dataset, check_weights
 
 
 def _one(settings: Settings, params: Params) -> list[ShardPlan]:
@@ -35,7 +36,7 @@ def _one(settings: Settings, params: Params) -> list[ShardPlan]:
 
 def _one_dataset(settings: Settings, params: Params) -> list[ShardPlan]:
     with uploaded(settings, params) as source:
-        check_dataset(source)
+        try_import(source, workdir=DataRoot(settings.data_root).work)
     return [ShardPlan()]
 
 
@@ -46,7 +47,7 @@ def _make_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
 
 def _upload_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
     with uploaded(settings, params) as file:
-        check_weights(file, spec_asked(settings, params))
+        try_weights(file, spec_asked(settings, params))
     return [ShardPlan(), ShardPlan(stage=1)]
 
 

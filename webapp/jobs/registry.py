@@ -61,8 +61,8 @@ class Work:
 class Kind:
     """A kind of job.
 
-    `shards` runs in the process that enqueues, so it must be quick, must not import torch, and refuses parameters
-    with a domain error. `run` runs in a worker, maybe more than once, and gives the same result each time.
+    `shards` runs in the process that enqueues, so it takes seconds at most, must not import torch, and refuses
+    parameters with a domain error. `run` runs in a worker, maybe more than once, and gives the same result each time.
     """
 
     name: str

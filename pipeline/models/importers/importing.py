@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from datasets.telling import telling
 from pipeline.errors import RefusedFormat
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, save_classifier
@@ -46,10 +47,20 @@ def import_classifier(file: Path, spec: ClassifierSpec, root: Path, *, name: str
         RefusedFormat: a format that is not read.
         BadClassifier: a broken file, or weights that do not fit the specification.
     """
+    model = read_classifier(file, spec)
+    return save_classifier(model, root, name=name or file.stem, notes={"origin": "imported", "file": file.name})
+
+
+def read_classifier(file: Path, spec: ClassifierSpec) -> PixelModel:
+    """The classifier whose weights a file holds, in whatever format its suffix says.
+
+    Raises:
+        RefusedFormat: a format that is not read, or a file that brings code.
+        BadClassifier: a broken file, or weights that do not fit the specification; names the file.
+    """
     suffix = file.suffix.lower()
-    importer = IMPORTERS.get(suffix)
-    if importer is None:
+    if suffix not in IMPORTERS:
         reason = _REFUSED.get(suffix, "this format is not read")
         raise RefusedFormat(f"{file.name}: {reason}; give {ACCEPTED}")
-    model = importer(file, spec)
-    return save_classifier(model, root, name=name or file.stem, notes={"origin": "imported", "file": file.name})
+    with telling(file.name):
+        return IMPORTERS[suffix](file, spec)

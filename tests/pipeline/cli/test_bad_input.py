@@ -104,7 +104,7 @@ def _no_zip(path: Path) -> None:
         (_one_class, "BadDataset", "of 1 class"),
         (_one_image, "BadDataset", "1 usable image of 1 class"),
         (_no_image, "BadDataset", "0 usable images"),
-        (_no_zip, "BadDataset", "upload.zip"),
+        (_no_zip, "BadArchive", "upload.zip"),
     ],
 )
 def test_a_zip_that_is_no_data_set(tmp_path: Path, answer, make: Callable[[Path], None], kind: str, says: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from datasets.atomic import read_json
-from datasets.errors import BadArchive
+from datasets.errors import BadArchive, BadDataset
 from datasets.image import encode_png
 from webapp.errors import BadJob, UnknownRecord
 from webapp.jobs.registry import KINDS, load_kinds
@@ -101,15 +101,26 @@ def test_what_is_no_data_set_is_refused_before_a_job_is_made(jobs, settings):
         jobs.enqueue("import_dataset", {"upload": "uploads/0a1b.zip", "file": "Scans of May.zip", "name": "n"})
 
 
-def test_what_only_decoding_shows_fails_the_job_with_the_reason(jobs, settings):
+def test_images_that_cannot_be_read_are_refused_before_there_is_a_job(jobs, settings):
     (settings.data_root / "uploads").mkdir(parents=True)
     with zipfile.ZipFile(settings.data_root / "uploads" / "0a1b.zip", "w") as archive:
         archive.writestr("left/1.png", b"no picture")
         archive.writestr("right/1.png", b"no picture")
+    with pytest.raises(BadDataset, match=r"mine\.zip: 0 usable images"):
+        jobs.enqueue("import_dataset", {"upload": "uploads/0a1b.zip", "file": "mine.zip", "name": "n"})
+    assert (settings.data_root / "uploads" / "0a1b.zip").exists()
+
+
+def test_what_only_the_whole_import_shows_fails_the_job_with_the_reason(jobs, settings):
+    (settings.data_root / "uploads").mkdir(parents=True)
+    with zipfile.ZipFile(settings.data_root / "uploads" / "0a1b.zip", "w") as archive:
+        for label, grey in (("left", 10), ("right", 200)):
+            for i in range(40):
+                archive.writestr(f"{label}/{i}.png", encode_png(np.full((8, 8, 1), grey, np.uint8), 8))
     asked = {"upload": "uploads/0a1b.zip", "file": "mine.zip", "name": "n"}
     job = jobs.run_until_ended(jobs.enqueue("import_dataset", asked).id)
     assert job.state is JobState.FAILED
-    assert "0 usable images" in job.error
+    assert "mine.zip: 2 different pictures for 5 splits" in job.error
     assert jobs.progress(job.id).shards == {"failed": 1}
     assert (settings.data_root / "uploads" / "0a1b.zip").exists()
 
