@@ -12,7 +12,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """Types that leave much the same trace after rounding to the file's levels stand in one family."""
 
-_ALIASES = {"pgd_l2": "pgd"}
+_ALIASES = {"fgm_l2": "fgsm", "pgd_l2": "pgd"}
 
 
 def type_index(attack: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.attacks.budget import Norm, check_count, check_eps, check_flag, check_number
+from pipeline.attacks.budget import Norm, check_count, check_eps, check_flag, check_loss, check_number
 
 if TYPE_CHECKING:  # Forms and plans read parameters in processes that never load torch.
     from torch import Tensor
@@ -35,6 +35,7 @@ class Attack(ABC):
     """
 
     NAME: ClassVar[str]
+    TITLE: ClassVar[str]  # For people who choose one.
     TYPE: ClassVar[str]  # What a detector calls it; variants of an attack share one type.
     NORM: ClassVar[Norm]
     BOUNDED: ClassVar[bool] = True  # False where the attack looks for the smallest perturbation itself.
@@ -87,6 +88,11 @@ class Attack(ABC):
         eps = getattr(self, "eps", None)
         return math.inf if eps is None else float(eps)
 
+    @property
+    def objective(self) -> str:
+        """The name of the loss that it climbs: its parameter `loss`, where it has one."""
+        return str(getattr(self, "loss", "ce"))
+
     def check_radius(self, eps: float) -> None:
         """Refuse a radius that the attack cannot have.
 
@@ -107,12 +113,14 @@ class IterativeAttack(Attack):
 
     `alpha` is the step in pixel fractions; None leaves it to the attack, in proportion to
     each image's eps. With `stop_on_success` an image rests at its first success; without it
-    all images spend the whole budget, and a detector cannot learn who was easy.
+    all images spend the whole budget, and a detector cannot learn who was easy. `loss` is one
+    of "ce", "margin" and "dlr".
     """
 
     eps: float = 8 / 255
     alpha: float | None = None
     steps: int = 10
+    loss: str = "ce"
     stop_on_success: bool = False
 
     def __post_init__(self) -> None:
@@ -120,6 +128,7 @@ class IterativeAttack(Attack):
         if self.alpha is not None:
             check_number("alpha", self.alpha, 0, check_eps(1, self.NORM))
         check_count("steps", self.steps, MAX_STEPS)
+        check_loss(self.loss)
         check_flag("stop_on_success", self.stop_on_success)
 
     @property

@@ -21,6 +21,7 @@ class BIM(IterativeAttack):
     """
 
     NAME: ClassVar[str] = "bim"
+    TITLE: ClassVar[str] = "BIM, iterated"
     TYPE: ClassVar[str] = "bim"
     NORM: ClassVar[Norm] = Norm.LINF
 

@@ -8,6 +8,9 @@ from pipeline.errors import BadAttack
 # The L2 length of black to white over 1024 x 1024 pixels: nothing can be further apart.
 MAX_L2 = 1024.0
 
+LOSSES = {"ce": 2, "margin": 2, "dlr": 3}
+"""What a gradient attack may climb, and how many classes that needs; `losses.py` has the formulas."""
+
 
 class Norm(StrEnum):
     """How the size of a perturbation is measured, in pixels of [0, 1]."""
@@ -57,6 +60,16 @@ def check_flag(name: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise BadAttack(f"{name} {value!r}; give true or false")
+
+
+def check_loss(loss: object) -> None:
+    """Refuse what is not the name of a loss.
+
+    Raises:
+        BadAttack: there is no such loss.
+    """
+    if loss not in LOSSES:
+        raise BadAttack(f"loss {loss!r}; give one of {', '.join(LOSSES)}")
 
 
 def _is_number(value: object) -> bool:

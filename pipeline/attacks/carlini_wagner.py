@@ -38,6 +38,7 @@ class CarliniWagner(Attack):
     """
 
     NAME: ClassVar[str] = "cw"
+    TITLE: ClassVar[str] = "Carlini-Wagner, least Euclidean change"
     TYPE: ClassVar[str] = "cw"
     NORM: ClassVar[Norm] = Norm.L2
     BOUNDED: ClassVar[bool] = False

@@ -1,8 +1,13 @@
 """Losses to climb, one value an image; their sum keeps the gradients of images apart."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Keeps 0 / 0 from happening where all logits are equal; as small as in the authors' own code.
+_GAP = 1e-12
 
 
 def cross_entropy(logits: Tensor, y: Tensor, target: Tensor | None) -> Tensor:
@@ -23,6 +28,28 @@ def margin(logits: Tensor, y: Tensor, target: Tensor | None) -> Tensor:
     is_own = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, aim[:, None], True)
     other = logits.masked_fill(is_own, -torch.inf).amax(1)
     return other - own if target is None else own - other
+
+
+def dlr(logits: Tensor, y: Tensor, target: Tensor | None) -> Tensor:
+    """The difference of logits ratio: the margin over a gap between the model's own logits, (N,).
+
+    Croce and Hein 2020, arXiv:2003.01690, eq. 6 and 7: neither a shift nor a scale of the logits changes it. It needs
+    three classes, or four where there is a target, which it lifts above the true class and not above all others.
+    """
+    ordered = logits.sort(dim=1, descending=True).values
+    if target is None:
+        return margin(logits, y, None) / (ordered[:, 0] - ordered[:, 2]).clamp_min(_GAP)
+    gap = ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2
+    wanted, own = (logits.gather(1, index[:, None]).squeeze(1) for index in (target, y))
+    return (wanted - own) / gap.clamp_min(_GAP)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+    "ce": cross_entropy,
+    "margin": margin,
+    "dlr": dlr,
+}
+"""The losses by the names that `budget.LOSSES` allows."""
 
 
 def least_likely(logits: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ class MIM(IterativeAttack):
     """
 
     NAME: ClassVar[str] = "mim"
+    TITLE: ClassVar[str] = "MIM, with momentum"
     TYPE: ClassVar[str] = "mim"
     NORM: ClassVar[Norm] = Norm.LINF
 

@@ -20,6 +20,7 @@ class PGD(IterativeAttack):
     """
 
     NAME: ClassVar[str] = "pgd"
+    TITLE: ClassVar[str] = "PGD, iterated from a random start"
     TYPE: ClassVar[str] = "pgd"
     NORM: ClassVar[Norm] = Norm.LINF
 
@@ -50,6 +51,7 @@ class PGDL2(IterativeAttack):
     """
 
     NAME: ClassVar[str] = "pgd_l2"
+    TITLE: ClassVar[str] = "PGD in the Euclidean norm"
     TYPE: ClassVar[str] = "pgd"
     NORM: ClassVar[Norm] = Norm.L2
 

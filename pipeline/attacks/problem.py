@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from pipeline.attacks.attack import Attack
-from pipeline.attacks.losses import cross_entropy, margin
+from pipeline.attacks.budget import LOSSES as CLASSES_FOR
+from pipeline.attacks.losses import LOSSES, margin
 from pipeline.attacks.projections import per_image
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
@@ -22,11 +23,12 @@ class Problem:
     target: Tensor | None  # (N,)
     eps: Tensor  # (N,), infinite for an attack without a radius
     free: Tensor  # (N, C, H, W) bool: the pixels that may change
+    loss: str = "ce"
 
     def part(self, rows: Tensor) -> "Problem":
         """The problem of some of the images."""
         target = None if self.target is None else self.target[rows]
-        return Problem(self.model, self.x[rows], self.y[rows], target, self.eps[rows], self.free[rows])
+        return Problem(self.model, self.x[rows], self.y[rows], target, self.eps[rows], self.free[rows], self.loss)
 
     def confined(self, x_adv: Tensor) -> Tensor:
         """The same with every pixel that may not change as it was, to the bit."""
@@ -44,30 +46,30 @@ class Problem:
     def gradient(self, x_adv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The uphill direction at `x_adv`, already clipped there, on the pixels that may change.
 
-        The cross entropy of a very sure model has a gradient of exactly 0; such images are
+        A very sure model has a cross entropy whose gradient is exactly 0; such images are
         tried again with the margin, which does not saturate.
 
         Returns:
             gradient (N, C, H, W), logits (N, K) and masked (N,): no loss has a slope here.
         """
-        gradient, logits = self._slope(x_adv, by_margin=False)
+        gradient, logits = self._slope(x_adv, self.loss)
         masked = _flat(gradient)
         if masked.any():
             rows = masked.nonzero().squeeze(1)
-            gradient[rows] = self.part(rows)._slope(x_adv[rows], by_margin=True)[0]
+            gradient[rows] = self.part(rows)._slope(x_adv[rows], "margin")[0]
             masked = _flat(gradient)
         return gradient, logits, masked
 
     def no_slope(self) -> Tensor:
         """Where not even the margin has a slope at the clean image: (N,) bool."""
-        return _flat(self._slope(self.x, by_margin=True)[0])
+        return _flat(self._slope(self.x, "margin")[0])
 
-    def _slope(self, x_adv: Tensor, *, by_margin: bool) -> tuple[Tensor, Tensor]:
+    def _slope(self, x_adv: Tensor, loss: str) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             here = x_adv.detach().requires_grad_()
             logits = self.model(here)
-            loss = (margin if by_margin else cross_entropy)(logits, self.y, self.target)
-            gradient = torch.autograd.grad(loss.sum(), here)[0]
+            climbed = LOSSES[loss](logits, self.y, self.target)
+            gradient = torch.autograd.grad(climbed.sum(), here)[0]
         finite = gradient.isfinite() & self.free
         return torch.where(finite, gradient, torch.zeros_like(gradient)), logits.detach()
 
@@ -98,6 +100,7 @@ def pose(
         _check_classes("target", target, n, n_classes)
         if bool((target == y).any()):
             raise BadAttack("a target equals the image's own class; give another class to reach")
+    _check_loss(attack.objective, n_classes, targeted=target is not None)
     return Problem(
         model=model,
         x=x.detach().contiguous(memory_format=torch.channels_last),
@@ -105,7 +108,16 @@ def pose(
         target=None if target is None else target.to(x.device),
         eps=_radii(attack, x, eps),
         free=_free(x, mask),
+        loss=attack.objective,
     )
+
+
+def _check_loss(loss: str, n_classes: int, *, targeted: bool) -> None:
+    needed = CLASSES_FOR[loss] + (loss == "dlr" and targeted)
+    if n_classes < needed:
+        raise BadAttack(
+            f"loss {loss} needs {needed} classes{' for a target' * targeted}, there are {n_classes}; take ce"
+        )
 
 
 def _check_classes(name: str, labels: Tensor, n: int, n_classes: int) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.bim import BIM
 from pipeline.attacks.carlini_wagner import CarliniWagner
-from pipeline.attacks.fgsm import FGSM
+from pipeline.attacks.fgsm import FGML2, FGSM
 from pipeline.attacks.mim import MIM
 from pipeline.attacks.pgd import PGD, PGDL2
 from pipeline.errors import BadAttack
 
-ATTACKS: dict[str, type[Attack]] = {attack.NAME: attack for attack in (FGSM, BIM, PGD, PGDL2, MIM, CarliniWagner)}
+_ALL: tuple[type[Attack], ...] = (FGSM, FGML2, BIM, PGD, PGDL2, MIM, CarliniWagner)
+
+ATTACKS: dict[str, type[Attack]] = {
+    attack.NAME: attack for attack in (FGSM, FGML2, BIM, PGD, PGDL2, MIM, CarliniWagner)
+}
 
 
 def attack_class(name: str) -> type[Attack]:

@@ -11,6 +11,7 @@ from datasets.image import Image, encode_png
 from datasets.jail import decode_jailed
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
+from pipeline.attacks.registry import ATTACKS
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack
@@ -25,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the image, the classifier and the attack."""
     parser.add_argument("file", type=Path, help="the image to attack")
     parser.add_argument("--classifier", required=True, help="id of the classifier")
-    parser.add_argument("--attack", default="pgd", help="fgsm, bim, pgd, pgd_l2, mim or cw (default: %(default)s)")
+    parser.add_argument("--attack", default="pgd", help=f"{', '.join(ATTACKS)} (default: %(default)s)")
     parser.add_argument("--eps", type=_eps, help="radius in pixel fractions, such as 4/255 (default: the attack's)")
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
     parser.add_argument("--target", help="the class to reach (default: any wrong one)")

@@ -7,18 +7,12 @@ from wtforms import Field, IntegerField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
 from pipeline.adversarial.recipe import DEFAULT_RECIPE
+from pipeline.attacks.budget import Norm
+from pipeline.attacks.registry import ATTACKS
 from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
 
-ATTACKS = [
-    ("fgsm", "FGSM, one step"),
-    ("bim", "BIM, iterated"),
-    ("pgd", "PGD, iterated from a random start"),
-    ("pgd_l2", "PGD in the Euclidean norm, of length 1"),
-    ("mim", "MIM, with momentum"),
-    ("cw", "Carlini-Wagner, least Euclidean change"),
-]
-# The least change that works is found by itself; and a Euclidean length of n/255 would change nothing to speak of.
-_WITHOUT_EPS = ("cw", "pgd_l2")
+# Attacks that find the least change by themselves; and a Euclidean length of n/255 would change nothing to speak of.
+_WITHOUT_EPS = {name for name, attack in ATTACKS.items() if not attack.BOUNDED or attack.NORM is not Norm.LINF}
 PER_CELL: int = DEFAULT_RECIPE.share("detector") or 400
 
 
@@ -52,7 +46,7 @@ class AdversarialForm(NamedForm):
     attacks = MultiCheckboxField(
         "Attacks",
         [DataRequired("Choose at least one.")],
-        choices=choices_of(ATTACKS),
+        choices=choices_of([(name, attack.TITLE) for name, attack in ATTACKS.items()]),
         default=["fgsm", "bim", "pgd", "mim", "cw"],
     )
     eps = StringField(
@@ -60,8 +54,8 @@ class AdversarialForm(NamedForm):
         [DataRequired("Give at least one, for example 1, 2, 4, 8.")],
         default="1, 2, 4, 8",
         description=(
-            "Each attack is run with each of them, but two: Carlini-Wagner finds its own, and PGD in the Euclidean "
-            "norm takes the length 1, with pixels in [0, 1]."
+            "For attacks that bound every pixel. Those that look for the least change find their own, and those with a "
+            "Euclidean bound take the length 1, with pixels in [0, 1]."
         ),
     )
     per_cell = IntegerField(

@@ -1,7 +1,8 @@
 import torch
 import torch.nn.functional as F
 
-from pipeline.attacks.losses import cross_entropy, least_likely, margin
+from pipeline.attacks.budget import LOSSES as CLASSES_FOR
+from pipeline.attacks.losses import LOSSES, cross_entropy, dlr, least_likely, margin
 
 LOGITS = torch.tensor([[2.0, 1.0, -3.0], [-5.0, -4.0, -9.0]])
 Y = torch.tensor([0, 1])
@@ -35,3 +36,17 @@ def test_cross_entropy_climbs_away_from_the_class_and_towards_the_target() -> No
 
 def test_the_least_likely_class_has_the_lowest_logit() -> None:
     assert least_likely(LOGITS).tolist() == [2, 2]
+
+
+def test_dlr_is_the_formula_and_knows_neither_shift_nor_scale() -> None:
+    logits = torch.tensor([[3.0, 1.0, 2.0, -1.0], [0.0, 4.0, 1.0, 2.0]])
+    y, target = torch.tensor([0, 2]), torch.tensor([1, 0])
+    torch.testing.assert_close(dlr(logits, y, None), torch.tensor([(2.0 - 3) / (3 - 1), (4.0 - 1) / (4 - 1)]))
+    torch.testing.assert_close(dlr(logits, y, target), torch.tensor([(1.0 - 3) / (3 - 0), (0.0 - 1) / (4 - 0.5)]))
+    for goal in (None, target):
+        torch.testing.assert_close(dlr(logits, y, goal), dlr(1000 * logits - 100, y, goal))
+
+
+def test_equal_logits_give_no_nan() -> None:
+    assert dlr(torch.zeros(1, 4), torch.tensor([0]), None).isfinite().all()
+    assert set(LOSSES) == set(CLASSES_FOR)

@@ -8,14 +8,14 @@ from pipeline.errors import BadAttack
 
 
 def test_knows_the_attacks_of_the_product() -> None:
-    assert list(ATTACKS) == ["fgsm", "bim", "pgd", "pgd_l2", "mim", "cw"]
+    assert list(ATTACKS) == ["fgsm", "fgm_l2", "bim", "pgd", "pgd_l2", "mim", "cw"]
     assert {attack_type(name) for name in ATTACKS} == {"fgsm", "bim", "pgd", "mim", "cw"}
 
 
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("deepfool", {}, "no attack 'deepfool'; there are fgsm, bim"),
+        ("fabulous", {}, "no attack 'fabulous'; there are fgsm, fgm_l2"),
         ("pgd", {"epsilon": 0.1}, "pgd has no parameter epsilon; it has eps, alpha, steps"),
         ("pgd", {"steps": 0}, r"steps 0; give a whole number within \[1,"),
         ("pgd", {"steps": 2.5}, "steps 2.5; give a whole number"),
