@@ -6,9 +6,10 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 
+from pipeline.attacks.registry import ATTACKS
 from pipeline.detection.settings import DetectorSettings
 from pipeline.training.settings import TrainingSettings
-from webapp.forms.adversarial import ATTACKS, PER_CELL
+from webapp.forms.adversarial import PER_CELL
 from webapp.forms.classifiers import ARCHITECTURES, HEADS
 
 NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
@@ -173,7 +174,7 @@ class NewAdversarialSet(Schema):
     classifier_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
     attacks = List(
-        String(validate=OneOf([name for name, _ in ATTACKS])),
+        String(validate=OneOf(list(ATTACKS))),
         load_default=lambda: ["fgsm", "bim", "pgd", "mim", "cw"],
         validate=Length(1, 20),
     )
