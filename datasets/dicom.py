@@ -1,6 +1,7 @@
 """Single-frame DICOM to stored levels, through pydicom."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,21 @@ def decode_dicom(data: bytes, limits: Limits) -> Image:
         raise BadImage(
             f"the DICOM file is broken or truncated ({reason}); export it again and send the new file"
         ) from error
+
+
+def photometric_interpretation(path: str) -> str:
+    """What the levels of a DICOM file mean, such as MONOCHROME1; for a stranger's file run it in the jail.
+
+    Raises:
+        BadImage: the file is no DICOM file, or broken.
+    """
+    try:
+        _transfer_syntax(Path(path).read_bytes())
+        return _photometric(dcmread(path, stop_before_pixels=True))
+    except BadImage:
+        raise
+    except (*DECODER_ERRORS, InvalidDicomError) as error:
+        raise BadImage(f"the DICOM file is broken or truncated ({str(error)[:_REASON_SHOWN]})") from error
 
 
 def _check_preamble(data: bytes) -> None:

@@ -12,6 +12,7 @@ from PIL import Image as Picture
 from datasets.errors import BadImage
 from datasets.image import Image, Levels, grey_when_equal
 from datasets.limits import MIN_SIDE, Limits
+from datasets.png_depth import PNG_BITS, restored
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -72,6 +73,8 @@ def decode_raster(data: bytes, file_type: str, limits: Limits) -> Image:
         _refuse_second_page(data, file_type)
         picture.load()
         levels = _levels(picture, bits)
+        if file_type == "png" and bits == PNG_BITS:
+            levels, bits = restored(levels.astype(np.uint16), data)
     except BadImage:
         raise
     except DECODER_ERRORS as error:

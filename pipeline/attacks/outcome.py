@@ -12,6 +12,7 @@ NO_TARGET = -1
 CLEAN_WRONG = "classified wrong before the attack"
 BELOW_HALF_A_LEVEL = "every change is below half a level"
 LOST_BY_ROUNDING = "fooled only before rounding to levels"
+LOST_BY_JPEG = "fooled only before it was written as JPEG"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,11 +20,13 @@ class LatticeResult:
     """What became of each image; columns of length N beside the levels.
 
     `status` is success, failed, unchanged or clean_wrong; `reason` says why where it is not success.
-    Norms are of the change on the file: `linf` and `l2` with pixels in [0, 1], `l0` counts changed levels.
+    `levels` are what the file was written from, and what a lossless one decodes to. Norms are of the change in them:
+    `linf` and `l2` with pixels in [0, 1], `l0` counts changed levels.
     """
 
     levels: np.ndarray  # (N, H, W, C), of the type that came in
     success: np.ndarray
+    success_float: np.ndarray  # before it was rounded and written
     status: np.ndarray
     reason: np.ndarray
     target: np.ndarray  # NO_TARGET where any wrong class would do
@@ -42,14 +45,15 @@ class Attempt:
     """One batch before and after, as it was seen."""
 
     clean: np.ndarray  # (N, H, W, C)
-    written: np.ndarray  # (N, H, W, C) as a reader of the files gets them
+    written: np.ndarray  # (N, H, W, C)
     bits: int
     y: Tensor
     target: Tensor | None
-    before: Tensor  # (N, K) logits of the clean file
-    after: Tensor  # (N, K) logits of the written file
+    before: Tensor  # (N, K) logits of the clean file, decoded
+    after: Tensor  # (N, K) logits of the written file, decoded
     steps: Tensor
     reason: Sequence[str]  # the attack's own, "" where it thought to have won
+    lossless: bool = True
 
 
 def right_before(logits: Tensor, y: Tensor) -> Tensor:
@@ -67,11 +71,15 @@ def judged(attempt: Attempt) -> LatticeResult:
     success = (reached & attempt.after.isfinite().all(1) & attacked).numpy()
     unchanged = ~change.any(axis=1)
     status = np.select([~attacked.numpy(), success, unchanged], ["clean_wrong", "success", "unchanged"], "failed")
+    lost = LOST_BY_ROUNDING if attempt.lossless else LOST_BY_JPEG
     return LatticeResult(
         levels=attempt.written,
         success=success,
+        success_float=attacked.numpy() & np.array([not told for told in attempt.reason]),
         status=status,
-        reason=np.array([_reason(*pair) for pair in zip(status.tolist(), attempt.reason, strict=True)], dtype=str),
+        reason=np.array(
+            [_reason(how, told, lost) for how, told in zip(status, attempt.reason, strict=True)], dtype=str
+        ),
         target=np.full(len(status), NO_TARGET) if attempt.target is None else attempt.target.numpy(),
         pred_before=attempt.before.argmax(1).numpy(),
         pred_after=pred.numpy(),
@@ -90,11 +98,11 @@ def joined(parts: Sequence[LatticeResult]) -> LatticeResult:
     return LatticeResult(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
 
 
-def _reason(status: str, told: str) -> str:
+def _reason(status: str, told: str, lost: str) -> str:
     if status == "success":
         return ""
     if status == "clean_wrong":
         return CLEAN_WRONG
     if status == "unchanged" and told != MASKED:
         return BELOW_HALF_A_LEVEL
-    return told or LOST_BY_ROUNDING
+    return told or lost

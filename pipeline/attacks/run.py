@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.decoding import decode
-from datasets.image import encode_png, to_unit
+from datasets.image import check_levels, to_unit
 from datasets.progress import Progress, ignore
 from pipeline.attacks.attack import Attack, Tick
 from pipeline.attacks.losses import least_likely
@@ -18,6 +17,8 @@ from pipeline.attacks.outcome import Attempt, LatticeResult, joined, judged, rig
 from pipeline.attacks.problem import pose
 from pipeline.attacks.repair import on_lattice
 from pipeline.attacks.seeding import params_json, seed_for
+from pipeline.attacks.through_jpeg import ThroughJpeg
+from pipeline.attacks.written import FileForm
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 
@@ -38,43 +39,43 @@ def attack_levels(
     eps: np.ndarray | None = None,
     mask: np.ndarray | None = None,
     pixels_sha256: Sequence[str] | None = None,
+    file_format: str = "png",
+    quality: int | None = None,
+    through_file: bool = False,
     seed: int = 0,
     batch_size: int = 32,
     progress: Progress = ignore,
 ) -> LatticeResult:
-    """Attack images of one shape on the lattice of their file.
+    """Attack images of one shape, of any size, grey or RGB, on the lattice of their file.
 
-    Only images that the classifier has right are attacked. Success is what the classifier says
-    of the PNG, written and decoded.
+    Only images that the classifier has right are attacked. Success is what it says of the file, written and decoded.
 
     Args:
-        model: the classifier; images of any size, grey or RGB, reach it.
-        attack: what to do.
-        levels: (N, H, W, C) uint8 or uint16.
-        bits: their depth.
+        levels: (N, H, W, C) uint8 or uint16, of `bits` depth.
         y: (N,) true classes.
         target: (N,) classes to reach, or the class that the model believes in least.
         eps: (N,) radius an image, in pixel fractions; without it the attack's own.
         mask: (H, W) or (N, H, W) bool, true where pixels may change.
         pixels_sha256: hash an image, as its data set has it; made anew from the levels where absent.
+        file_format: what is written, one of `datasets.encoding.FORMATS`; a JPEG has a `quality`.
+        through_file: whether the attack sees what a JPEG loses.
         seed: of the run; each image draws from its own generator.
-        batch_size: images at a time; for memory and speed.
-        progress: told of images done, also inside a batch.
+        batch_size: images at a time; it changes memory and speed alone.
 
     Raises:
         BadAttack: values or shapes do not fit.
-        BadImage: levels that are no image, or RGB of more than 8 bits, which no PNG holds.
+        BadImage: levels that are no image, or that such a file cannot hold.
     """
-    _check(levels, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
-    encode_png(levels[0], bits)  # Refuses what cannot be written before any work is done.
-    hashes = pixels_sha256 or _hashes(levels, bits)
-    seeds = [seed_for(digest, attack.NAME, params_json(attack.params()), seed) for digest in hashes]
+    form = FileForm(file_format=file_format, quality=quality)
+    _check(levels, bits, form, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
+    seeds = _seeds(attack, pixels_sha256 or _hashes(levels, bits), seed)
     whole = _whole(levels, bits, y, target, eps, mask, seeds)
-    parts = []
+    attacked = ThroughJpeg(model, form) if through_file and not form.lossless else model
     with model.frozen():
+        parts = []
         for start in range(0, len(levels), batch_size):
             tick = _teller(progress, start, len(levels), attack.NAME)
-            parts.append(_attack_batch(model, attack, whole.cut(start, start + batch_size), tick))
+            parts.append(_attack_batch(model, attacked, attack, whole.cut(start, start + batch_size), form, tick))
     progress(len(levels), len(levels), attack.NAME)
     return joined(parts)
 
@@ -126,16 +127,22 @@ def _whole(
     )
 
 
-def _attack_batch(model: PixelModel, attack: Attack, batch: _Batch, tick: Tick) -> LatticeResult:
-    before = _logits(model, batch.levels, batch.bits)
+def _attack_batch(
+    model: PixelModel, attacked: PixelModel, attack: Attack, batch: _Batch, form: FileForm, tick: Tick
+) -> LatticeResult:
+    """Attack one model and judge by another, which is shown the decoded files."""
+    # A lossless format gives back what went in; a JPEG may fool the classifier by itself, which is no attack.
+    clean = batch.levels if form.lossless else form.as_read(batch.levels, batch.bits)
+    before = _logits(model, clean, batch.bits)
     target = least_likely(before) if batch.least_likely else batch.target
     rows = right_before(before, batch.y).nonzero().squeeze(1)
     written, after, steps = batch.levels.copy(), before.clone(), torch.zeros_like(batch.y)
     reason = [""] * len(batch.y)
     if len(rows):
-        changed, steps[rows], reasons = _attacked(model, attack, batch, target, rows, tick)
-        written[rows.numpy()] = changed
-        after[rows] = _logits(model, changed, batch.bits)
+        changed, steps[rows], reasons = _attacked(attacked, attack, batch, target, rows, tick)
+        read = form.as_read(changed, batch.bits)
+        written[rows.numpy()] = read if form.lossless else changed
+        after[rows] = _logits(model, read, batch.bits)
         for row, why in zip(rows.tolist(), reasons, strict=True):
             reason[row] = why
     return judged(
@@ -149,6 +156,7 @@ def _attack_batch(model: PixelModel, attack: Attack, batch: _Batch, tick: Tick) 
             after=after,
             steps=steps,
             reason=reason,
+            lossless=form.lossless,
         )
     )
 
@@ -156,7 +164,7 @@ def _attack_batch(model: PixelModel, attack: Attack, batch: _Batch, tick: Tick) 
 def _attacked(
     model: PixelModel, attack: Attack, batch: _Batch, target: Tensor | None, rows: Tensor, tick: Tick
 ) -> tuple[np.ndarray, Tensor, tuple[str, ...]]:
-    """Some images of the batch after the attack, as a reader of their files gets them, with steps and reasons."""
+    """The levels of some images of the batch after the attack, with steps and reasons."""
     device = model.mean.device
     x = _pixels(batch.levels[rows.numpy()], batch.bits).to(device)
     y = batch.y[rows].to(device)
@@ -168,20 +176,17 @@ def _attacked(
     problem = pose(attack, model, x, y, target=goal, eps=eps, mask=mask, n_seeds=len(seeds))
     changed = on_lattice(problem, attack, result.x_adv, result.success, (1 << batch.bits) - 1)
     stored = changed.cpu().permute(0, 2, 3, 1).numpy().astype(batch.levels.dtype)
-    return np.stack([_as_read(image, batch.bits) for image in stored]), result.steps.cpu(), result.reason
+    return stored, result.steps.cpu(), result.reason
+
+
+def _seeds(attack: Attack, hashes: Sequence[str], seed: int) -> list[int]:
+    return [seed_for(digest, attack.NAME, params_json(attack.params()), seed) for digest in hashes]
 
 
 def _hashes(levels: np.ndarray, bits: int) -> list[str]:
     from datasets.duplicates import pixels_sha256  # Here, since it loads libraries that only an import needs.
 
     return [pixels_sha256(image, bits) for image in levels]
-
-
-def _as_read(levels: np.ndarray, bits: int) -> np.ndarray:
-    """What is left of levels after writing and reading the file."""
-    read = decode(encode_png(levels, bits)).levels
-    # A reader gives equal channels as one; the row keeps the shape of its parent.
-    return np.broadcast_to(read, levels.shape).astype(levels.dtype)
 
 
 @torch.no_grad()
@@ -209,9 +214,12 @@ def _teller(progress: Progress, done: int, total: int, message: str) -> Tick:
     return tick
 
 
-def _check(levels: np.ndarray, **columns: np.ndarray | Sequence[str] | str | None) -> None:
+def _check(levels: np.ndarray, bits: int, form: FileForm, **columns: np.ndarray | Sequence[str] | str | None) -> None:
+    """Refuse what does not fit or could not be written, before any work is done."""
     if levels.ndim != 4 or not len(levels):
         raise BadAttack(f"levels of shape {levels.shape}; give (N, H, W, C) with N at least 1")
+    check_levels(levels[0], bits)
+    form.check(levels.shape[3], bits)
     for name, column in columns.items():
         one_for_all = isinstance(column, np.ndarray) and name == "mask" and column.ndim == 2
         if column is None or isinstance(column, str) or one_for_all:
