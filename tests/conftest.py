@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from tests.fixtures.gate import TinyChain
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the figures of the parity suite go."""
+    parser.addoption("--parity-report", metavar="FILE", help="write what tests/pipeline/attacks/parity measured")
+
+
 @pytest.fixture(scope="session")
 def tiny_chain(tmp_path_factory: pytest.TempPathFactory) -> "TinyChain":
     """A tiny real chain up to a released gate; read from it, write to a copy."""
