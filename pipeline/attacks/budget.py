@@ -42,14 +42,14 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
         raise BadAttack(f"{name} {value!r}; give a number within [{low:g}, {high:g}]")
 
 
-def check_count(name: str, value: object, high: int) -> None:
-    """Refuse what is not a whole number within [1, high].
+def check_count(name: str, value: object, high: int, *, low: int = 1) -> None:
+    """Refuse what is not a whole number within [low, high].
 
     Raises:
         BadAttack: the value is of another type or outside.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
-        raise BadAttack(f"{name} {value!r}; give a whole number within [1, {high}]")
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise BadAttack(f"{name} {value!r}; give a whole number within [{low}, {high}]")
 
 
 def check_flag(name: str, value: object) -> None:
