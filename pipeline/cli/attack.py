@@ -1,4 +1,4 @@
-"""`attack`: one image against one classifier, written as a PNG that still fools it."""
+"""`attack`: one image against one classifier, written as a file that still fools it."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from fractions import Fraction
@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from datasets.atomic import replacing
-from datasets.image import Image, encode_png
-from datasets.jail import decode_jailed
+from datasets.encoding import FORMATS, MAX_QUALITY, MIN_QUALITY, check_fits, encode, format_of
+from datasets.image import MIN_BITS, Image, Levels, with_bits
+from datasets.jail import decode_jailed, run_jailed
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.registry import ATTACKS
@@ -17,9 +18,7 @@ from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack
 
 NAME = "attack"
-HELP = "attack one image and write the adversarial one as PNG"
-# What a PNG can say of itself; levels of another depth would be read back as darker than they are.
-PNG_BITS = (8, 16)
+HELP = "attack one image and write the adversarial one as PNG, TIFF, DICOM or JPEG"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -31,7 +30,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
     parser.add_argument("--target", help="the class to reach (default: any wrong one)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of random starts (default: %(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="where to write the PNG")
+    parser.add_argument(
+        "--jpeg-quality",
+        type=int,
+        metavar="Q",
+        help=f"attack through JPEG of this quality, {MIN_QUALITY} to {MAX_QUALITY}; only for --out NAME.jpg",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="where to write it; the suffix decides on the format")
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -41,8 +46,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import load_model, open_classifier
     from pipeline.models.prediction import predict
 
-    image = decode_jailed(args.file.read_bytes(), name=args.file.name)
-    _check_depth(image)
+    file_format = format_of(args.out)
+    image = _fitting(decode_jailed(args.file.read_bytes(), name=args.file.name), file_format, args.jpeg_quality)
     model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)))
     classes = model.spec.classes
     label = _label(args.label, classes) if args.label else predict(model, image.levels, image.bits)
@@ -55,11 +60,13 @@ def run(args: Namespace, progress: Progress) -> Answer:
         image.bits,
         np.array([label]),
         target=target,
+        file_format=file_format,
+        quality=args.jpeg_quality,
+        through_file=True,
         seed=args.seed,
         progress=progress,
     )
-    with replacing(args.out) as incoming:
-        incoming.write_bytes(encode_png(result.levels[0], image.bits))
+    _write(args, result.levels[0], image, file_format)
     facts = {
         "status": str(result.status[0]),
         "reason": str(result.reason[0]),
@@ -69,15 +76,32 @@ def run(args: Namespace, progress: Progress) -> Answer:
         "success": bool(result.success[0]),
         "linf": float(result.linf[0]),
         "l2": float(result.l2[0]),
+        "bits": image.bits,
         "file": str(args.out),
     }
     line = f"{facts['status']}: {facts['before']} became {facts['after']}, largest change {facts['linf'] * 255:.2f}/255"
     return Answer(facts, [f"{line}; written to {args.out}", *([facts["reason"]] if facts["reason"] else [])])
 
 
-def _check_depth(image: Image) -> None:
-    if image.bits not in PNG_BITS:
-        raise BadAttack(f"{image.bits} bits a level; a PNG holds 8 or 16: convert the image to 16 bits first")
+def _fitting(image: Image, file_format: str, quality: int | None) -> Image:
+    """The image at a depth that the file can hold: a JPEG takes the 8 bits nearest to deeper levels."""
+    if not FORMATS[file_format].lossless and image.bits > MIN_BITS:
+        image = Image(with_bits(image.levels, image.bits, MIN_BITS), MIN_BITS, image.file_type)
+    check_fits(image.levels.shape[2], image.bits, file_format, quality=quality)
+    return image
+
+
+def _write(args: Namespace, levels: Levels, image: Image, file_format: str) -> None:
+    photometric = None
+    if image.file_type == file_format == "dicom" and levels.shape[2] == 1:
+        # A file that stores white as 0 becomes another one that does.
+        target = "datasets.dicom:photometric_interpretation"
+        found = run_jailed(target, {"path": str(args.file.resolve())})
+        photometric = "MONOCHROME1" if found == "MONOCHROME1" else None
+    with replacing(args.out) as incoming:
+        incoming.write_bytes(
+            encode(levels, image.bits, file_format, quality=args.jpeg_quality, photometric=photometric)
+        )
 
 
 def _label(name: str, classes: tuple[str, ...]) -> int:
