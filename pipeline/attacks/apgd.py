@@ -54,6 +54,8 @@ class AutoPGD(Attack):
         check_number("rho", self.rho, 0, 1)
         if self.start not in STARTS:
             raise BadAttack(f"start {self.start!r}; give one of {', '.join(STARTS)}")
+        if self.start == "clean" and self.restarts > 1:
+            raise BadAttack(f"{self.restarts} restarts from the clean image are the same; give 1, or a random start")
         check_flag("stop_on_success", self.stop_on_success)
 
     @property

@@ -35,9 +35,7 @@ def random_start(problem: Problem, norm: Norm, seeds: Sequence[int]) -> Tensor:
     return PROJECTIONS[norm](problem.x + per_image(problem.eps) * noise, problem.x, problem.eps)
 
 
-def _tried(
-    goal: Problem, aims: Sequence[Problem], attack: AutoPGD, seeds: Sequence[int], tick: Tick
-) -> AttackResult:
+def _tried(goal: Problem, aims: Sequence[Problem], attack: AutoPGD, seeds: Sequence[int], tick: Tick) -> AttackResult:
     """Every aim from every start, each only on images that are not fooled yet."""
     best, nearest = nothing(goal.x), torch.full_like(goal.eps, -torch.inf)
     rows = torch.arange(len(goal.x), device=goal.x.device)

@@ -39,6 +39,7 @@ class Attack(ABC):
     TYPE: ClassVar[str]  # What a detector calls it; variants of an attack share one type.
     NORM: ClassVar[Norm]
     BOUNDED: ClassVar[bool] = True  # False where the attack looks for the smallest perturbation itself.
+    GRADIENT_FREE: ClassVar[bool] = False  # True where only logits are asked for, so that no gradient can be masked.
 
     @property
     @abstractmethod

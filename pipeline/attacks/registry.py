@@ -4,19 +4,35 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from pipeline.attacks.apgd import APGD, APGDL2, APGDT
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.bim import BIM
 from pipeline.attacks.carlini_wagner import CarliniWagner
+from pipeline.attacks.ddn import DDN
+from pipeline.attacks.deepfool import DeepFool
 from pipeline.attacks.fgsm import FGML2, FGSM
 from pipeline.attacks.mim import MIM
 from pipeline.attacks.pgd import PGD, PGDL2
+from pipeline.attacks.square import Square
 from pipeline.errors import BadAttack
 
-_ALL: tuple[type[Attack], ...] = (FGSM, FGML2, BIM, PGD, PGDL2, MIM, CarliniWagner)
+_ALL: tuple[type[Attack], ...] = (
+    FGSM,
+    FGML2,
+    BIM,
+    PGD,
+    PGDL2,
+    MIM,
+    CarliniWagner,
+    DeepFool,
+    DDN,
+    APGD,
+    APGDL2,
+    APGDT,
+    Square,
+)
 
-ATTACKS: dict[str, type[Attack]] = {
-    attack.NAME: attack for attack in (FGSM, FGML2, BIM, PGD, PGDL2, MIM, CarliniWagner)
-}
+ATTACKS: dict[str, type[Attack]] = {attack.NAME: attack for attack in _ALL}
 
 
 def attack_class(name: str) -> type[Attack]:
