@@ -50,17 +50,14 @@ def attack_levels(
 
     Only images that the classifier has right are attacked. Success is what it says of the file, written and decoded.
 
-    Args:
-        levels: (N, H, W, C) uint8 or uint16, of `bits` depth.
-        y: (N,) true classes.
-        target: (N,) classes to reach, or the class that the model believes in least.
-        eps: (N,) radius an image, in pixel fractions; without it the attack's own.
-        mask: (H, W) or (N, H, W) bool, true where pixels may change.
-        pixels_sha256: hash an image, as its data set has it; made anew from the levels where absent.
-        file_format: what is written, one of `datasets.encoding.FORMATS`; a JPEG has a `quality`.
-        through_file: whether the attack sees what a JPEG loses.
-        seed: of the run; each image draws from its own generator.
-        batch_size: images at a time; it changes memory and speed alone.
+    `levels` are (N, H, W, C), uint8 or uint16, of a depth of `bits`; `y` (N,) their true classes; `target` (N,) the
+    classes to reach, or the class that the model believes in least. `eps` (N,) are radii in pixel fractions that take
+    the place of the attack's own. `mask`, (H, W) or (N, H, W), is true where pixels may change.
+
+    `file_format`, one of `datasets.encoding.FORMATS`, is what is written; a JPEG has a `quality`, and with
+    `through_file` the attack sees what it loses. `pixels_sha256` is a hash an image, as its data set has it, made anew
+    where absent: an image draws from its own generator, seeded from that and the `seed` of the run, so `batch_size`
+    changes memory and speed alone. `progress` is told of images done, also inside a batch.
 
     Raises:
         BadAttack: values or shapes do not fit.
