@@ -1,89 +1,127 @@
-"""Smallest-change attacks that rounding undid, won back on the lattice."""
+"""Smallest-change attacks on the file's lattice: won back after rounding, then made smaller in whole levels."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.lattice import to_lattice, to_pixels
+from pipeline.attacks.lattice_moves import Ground, cheapest
 from pipeline.attacks.problem import Problem
-from pipeline.attacks.projections import per_image, project_l2
 
-# Stretching by 1.15 up to 45 times reaches a change of one half level from one of 1/1000 level.
-STRETCH, N_STRETCHES = 1.15, 45
-# Bisections between the last stretch that failed and the first that fooled: a 16th of 15 %.
-N_BISECTIONS = 4
 # A win on the file by less than this many logits could be lost to another machine's arithmetic.
 SURE_MARGIN = 1e-3
+# Rounds at most; each calls the model once, forward and backward.
+N_ROUNDS = 24
+# An image whose next round promises to save less than this of the squared length is done.
+LEAST_SAVING = 0.005
+# The reach of the exact answer, see `cheapest`.
+HALF_A_LEVEL = 0.5
 
 
 def on_lattice(problem: Problem, attack: Attack, x_adv: Tensor, won: Tensor, levels_max: int) -> Tensor:
     """The levels of an attack's result, (N, C, H, W) int32.
 
-    An image that fooled the model as floating-point pixels and no longer does as levels is
-    moved on along its own change, out of the clean image, and rounded again: the shortest
-    such stretch that fools is found. Where none does, it stays as it was rounded.
+    An attack with a radius is rounded inside it, and that is all. One that looks for the
+    smallest change goes on in whole levels where it fooled the model: until it fools as
+    levels, and then as long as it comes nearer to the clean image. Where levels never fool
+    inside the radius, the image stays as it was rounded.
 
     Args:
         problem: the batch.
-        attack: whose result it is; one with a radius under Linf is only rounded.
+        attack: whose result it is.
         x_adv: (N, C, H, W) its result.
         won: (N,) bool, where it fooled the model.
         levels_max: 2**bits - 1.
     """
     levels = to_lattice(x_adv, problem.x, eps=problem.eps, levels_max=levels_max, norm=attack.NORM)
-    if attack.BOUNDED:
-        return levels
-    rows = (won & ~_fools(problem, levels, levels_max)).nonzero().squeeze(1)
-    if len(rows):
-        levels[rows] = _stretched(problem.part(rows), attack, x_adv[rows], levels[rows], levels_max)
+    rows = (won & (problem.eps > 0)).nonzero().squeeze(1)
+    if not attack.BOUNDED and len(rows):
+        levels[rows] = _refined(problem.part(rows), levels[rows], levels_max)
     return levels
 
 
-def _stretched(problem: Problem, attack: Attack, x_adv: Tensor, levels: Tensor, levels_max: int) -> Tensor:
-    delta = x_adv - problem.x
-    # Pixels inside the box may grow until they meet it; the projection keeps ball and box.
+@dataclass(eq=False)
+class _Point:
+    """A change of each image in whole levels, and what the model says there."""
 
-    def at(rows: Tensor, factor: Tensor) -> Tensor:
-        part = problem.part(rows)
-        moved = project_l2(part.x + per_image(factor) * delta[rows], part.x, part.eps)
-        return to_lattice(moved, part.x, eps=part.eps, levels_max=levels_max, norm=attack.NORM)
+    change: Tensor  # (N, C, H, W)
+    margin: Tensor  # (N,)
+    slope: Tensor  # (N, C, H, W) of the margin, by one level
 
-    low, high = torch.ones_like(problem.eps), torch.full_like(problem.eps, torch.inf)
-    rows = torch.arange(len(delta), device=delta.device)
-    factor = 1.0
-    for _ in range(N_STRETCHES):
-        factor *= STRETCH
-        rows = _try(problem, at, rows, low, high, levels, torch.full_like(low, factor), levels_max)
-        if not len(rows):
+    @property
+    def fools(self) -> Tensor:
+        """Where the margin is sure: (N,) bool."""
+        return self.margin > SURE_MARGIN
+
+    @property
+    def length(self) -> Tensor:
+        """Squared, in levels: (N,)."""
+        return _squared(self.change)
+
+    def part(self, rows: Tensor) -> "_Point":
+        """The points of some of the images."""
+        return _Point(self.change[rows], self.margin[rows], self.slope[rows])
+
+    def put(self, rows: Tensor, other: "_Point") -> None:
+        """Move some of the images."""
+        self.change[rows], self.margin[rows], self.slope[rows] = other.change, other.margin, other.slope
+
+
+class _Nearest:
+    """The shortest change of each image that fools inside its radius."""
+
+    def __init__(self, problem: Problem, rounded: Tensor, levels_max: int) -> None:
+        self.change = rounded.clone()
+        self._radius = (problem.eps * levels_max).square() * (1 + 1e-6)
+        self._length = torch.full_like(problem.eps, torch.inf)
+
+    def offer(self, rows: Tensor, point: _Point) -> None:
+        """Keep what is shorter."""
+        length = point.length
+        shorter = point.fools & (length <= self._radius[rows]) & (length < self._length[rows])
+        self.change[rows[shorter]], self._length[rows[shorter]] = point.change[shorter], length[shorter]
+
+
+def _refined(problem: Problem, levels: Tensor, levels_max: int) -> Tensor:
+    """The levels after rounds of `cheapest`, each proposal accepted or refused by the model.
+
+    A losing image takes what raises its margin, a winning one what is shorter and still
+    wins. After a refusal only the pixels that gain most are moved, and more margin is asked
+    for, by what was missing.
+    """
+    base = (problem.x * levels_max).round()
+    room = problem.free.to(base.dtype)
+    ground = Ground(-base * room, (levels_max - base) * room)
+    rows = torch.arange(len(levels), device=levels.device)
+    live = _judged(problem, base, levels - base, levels_max)
+    nearest = _Nearest(problem, live.change, levels_max)
+    nearest.offer(rows, live)
+    aim, reach = torch.full_like(problem.eps, SURE_MARGIN), torch.full_like(problem.eps, HALF_A_LEVEL)
+    for _ in range(N_ROUNDS):
+        change, spread = cheapest(ground, live.change, live.slope, aim[rows] - live.margin, reach[rows])
+        worth = live.length - _squared(change) > LEAST_SAVING * live.length
+        going = torch.where(live.fools, worth, (change != live.change).flatten(1).any(1))
+        if not going.any():
             break
-    rows = high.isfinite().nonzero().squeeze(1)
-    for _ in range(N_BISECTIONS if len(rows) else 0):
-        _try(problem, at, rows, low, high, levels, (low + high) / 2, levels_max)
-    return levels
+        if not going.all():
+            rows, change, spread = rows[going], change[going], spread[going]
+            live, ground = live.part(going), ground.part(going)
+        tried = _judged(problem.part(rows), base[rows], change, levels_max)
+        nearest.offer(rows, tried)
+        taken = torch.where(live.fools, tried.fools, tried.margin > live.margin)
+        live.put(taken, tried.part(taken))
+        aim[rows] = torch.where(tried.fools, (aim[rows] + SURE_MARGIN) / 2, aim[rows] + SURE_MARGIN - tried.margin)
+        reach[rows] = torch.where(taken, (reach[rows] + HALF_A_LEVEL) / 2, spread)
+    return (base + nearest.change).to(torch.int32)
 
 
-def _try(
-    problem: Problem,
-    at: Callable[[Tensor, Tensor], Tensor],
-    rows: Tensor,
-    low: Tensor,
-    high: Tensor,
-    levels: Tensor,
-    factor: Tensor,
-    levels_max: int,
-) -> Tensor:
-    """Judge one stretch an image, keep what fools, and give the rows that did not."""
-    tried = at(rows, factor[rows])
-    fools = _fools(problem.part(rows), tried, levels_max)
-    high[rows[fools]] = factor[rows[fools]]
-    low[rows[~fools]] = factor[rows[~fools]]
-    levels[rows[fools]] = tried[fools]
-    return rows[~fools]
+def _judged(problem: Problem, base: Tensor, change: Tensor, levels_max: int) -> _Point:
+    pixels = to_pixels(base + change, levels_max).contiguous(memory_format=torch.channels_last)
+    slope, logits, _ = replace(problem, loss="margin").gradient(pixels)
+    return _Point(change, problem.won_by(logits), slope / levels_max)
 
 
-@torch.no_grad()
-def _fools(problem: Problem, levels: Tensor, levels_max: int) -> Tensor:
-    pixels = to_pixels(levels, levels_max).contiguous(memory_format=torch.channels_last)
-    return problem.won_by(problem.model(pixels)) > SURE_MARGIN
+def _squared(change: Tensor) -> Tensor:
+    return change.square().flatten(1).sum(1)
