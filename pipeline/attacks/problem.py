@@ -1,6 +1,6 @@
 """One batch under attack: the model, the images, the goal and the bounds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,14 +24,17 @@ class Problem:
     eps: Tensor  # (N,), infinite for an attack without a radius
     free: Tensor  # (N, C, H, W) bool: the pixels that may change
     loss: str = "ce"
+    some_fixed: bool = True  # False where every pixel of every image may change, so that nothing needs putting back
 
     def part(self, rows: Tensor) -> "Problem":
         """The problem of some of the images."""
         target = None if self.target is None else self.target[rows]
-        return Problem(self.model, self.x[rows], self.y[rows], target, self.eps[rows], self.free[rows], self.loss)
+        return replace(self, x=self.x[rows], y=self.y[rows], target=target, eps=self.eps[rows], free=self.free[rows])
 
     def confined(self, x_adv: Tensor) -> Tensor:
-        """The same with every pixel that may not change as it was, to the bit."""
+        """The same with every pixel that may not change as it was, to the bit; `x_adv` itself where all may."""
+        if not self.some_fixed:
+            return x_adv
         return torch.where(self.free & per_image(self.eps > 0), x_adv, self.x)
 
     def won_by(self, logits: Tensor) -> Tensor:
@@ -53,16 +56,22 @@ class Problem:
             gradient (N, C, H, W), logits (N, K) and masked (N,): no loss has a slope here.
         """
         gradient, logits = self._slope(x_adv, self.loss)
-        masked = _flat(gradient)
+        steepest = _steepest(gradient)
+        masked = torch.zeros_like(steepest, dtype=torch.bool)
+        # The one question a step: a slope that is neither 0 nor NaN nor infinite needs no second look.
+        if bool(((steepest > 0) & steepest.isfinite()).all()):
+            return gradient, logits, masked
+        gradient = gradient.nan_to_num(0, 0, 0)
+        masked = _steepest(gradient) == 0
         if masked.any():
             rows = masked.nonzero().squeeze(1)
-            gradient[rows] = self.part(rows)._slope(x_adv[rows], "margin")[0]
-            masked = _flat(gradient)
+            gradient[rows] = self.part(rows)._slope(x_adv[rows], "margin")[0].nan_to_num(0, 0, 0)
+            masked = _steepest(gradient) == 0
         return gradient, logits, masked
 
     def no_slope(self) -> Tensor:
         """Where not even the margin has a slope at the clean image: (N,) bool."""
-        return _flat(self._slope(self.x, "margin")[0])
+        return _steepest(self._slope(self.x, "margin")[0].nan_to_num(0, 0, 0)) == 0
 
     def _slope(self, x_adv: Tensor, loss: str) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
@@ -70,8 +79,9 @@ class Problem:
             logits = self.model(here)
             climbed = LOSSES[loss](logits, self.y, self.target)
             gradient = torch.autograd.grad(climbed.sum(), here)[0]
-        finite = gradient.isfinite() & self.free
-        return torch.where(finite, gradient, torch.zeros_like(gradient)), logits.detach()
+        if self.some_fixed:
+            gradient = torch.where(self.free, gradient, 0)
+        return gradient, logits.detach()
 
 
 def pose(
@@ -101,14 +111,16 @@ def pose(
         if bool((target == y).any()):
             raise BadAttack("a target equals the image's own class; give another class to reach")
     _check_loss(attack.objective, n_classes, targeted=target is not None)
+    radii = _radii(attack, x, eps)
     return Problem(
         model=model,
         x=x.detach().contiguous(memory_format=torch.channels_last),
         y=y.to(x.device),
         target=None if target is None else target.to(x.device),
-        eps=_radii(attack, x, eps),
+        eps=radii,
         free=_free(x, mask),
         loss=attack.objective,
+        some_fixed=mask is not None or not bool((radii > 0).all()),
     )
 
 
@@ -137,7 +149,7 @@ def _radii(attack: Attack, x: Tensor, eps: Tensor | None) -> Tensor:
 
 def _free(x: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
-        return torch.ones_like(x, dtype=torch.bool)
+        return torch.ones((), dtype=torch.bool, device=x.device).expand_as(x)
     try:
         return mask.to(x.device, torch.bool).expand_as(x)
     except RuntimeError as e:
@@ -145,5 +157,7 @@ def _free(x: Tensor, mask: Tensor | None) -> Tensor:
         raise BadAttack(f"mask of shape {tuple(mask.shape)}; give {wanted} or {tuple(x.shape[2:])}") from e
 
 
-def _flat(gradient: Tensor) -> Tensor:
-    return gradient.flatten(1).abs().amax(1) == 0
+def _steepest(gradient: Tensor) -> Tensor:
+    """The largest slope of each image, up or down: (N,); NaN where there is one."""
+    # Two extremes make no copy of the gradient, where the largest absolute value makes one.
+    return torch.maximum(gradient.amax((1, 2, 3)), -gradient.amin((1, 2, 3)))
