@@ -3,6 +3,7 @@
 import math
 from argparse import ArgumentTypeError
 from dataclasses import asdict
+from fractions import Fraction
 
 from datasets.errors import BadDataset
 from datasets.splits import Shares
@@ -19,6 +20,18 @@ def seed(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) > MAX_SEED:
         raise ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 to {MAX_SEED}")
     return int(text)
+
+
+def radius(text: str) -> float:
+    """A radius in pixel fractions.
+
+    Raises:
+        ArgumentTypeError: neither a number nor a fraction.
+    """
+    try:
+        return float(Fraction(text)) if "/" in text else float(text)
+    except (ValueError, ZeroDivisionError) as e:
+        raise ArgumentTypeError(f"{text!r} is no number; give one such as 4/255 or 0.0157") from e
 
 
 def numbers(text: str) -> tuple[float, ...]:

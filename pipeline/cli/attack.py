@@ -1,7 +1,6 @@
 """`attack`: one image against one classifier, written as a file that still fools it."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from fractions import Fraction
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from datasets.jail import decode_jailed, run_jailed
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.registry import ATTACKS
-from pipeline.cli.arguments import seed
+from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack
 
@@ -26,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the image to attack")
     parser.add_argument("--classifier", required=True, help="id of the classifier")
     parser.add_argument("--attack", default="pgd", help=f"{', '.join(ATTACKS)} (default: %(default)s)")
-    parser.add_argument("--eps", type=_eps, help="radius in pixel fractions, such as 4/255 (default: the attack's)")
+    parser.add_argument("--eps", type=radius, help="radius in pixel fractions, such as 4/255 (default: the attack's)")
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
     parser.add_argument("--target", help="the class to reach (default: any wrong one)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of random starts (default: %(default)s)")
@@ -108,10 +107,3 @@ def _label(name: str, classes: tuple[str, ...]) -> int:
     if name not in classes:
         raise BadAttack(f"no class {name!r}; the classifier tells apart {', '.join(classes)}")
     return classes.index(name)
-
-
-def _eps(text: str) -> float:
-    try:
-        return float(Fraction(text)) if "/" in text else float(text)
-    except (ValueError, ZeroDivisionError) as e:
-        raise ArgumentTypeError(f"{text!r} is no number; give one such as 4/255 or 0.0157") from e

@@ -135,6 +135,21 @@ def test_a_classifier_is_judged_on_the_data_that_it_was_trained_for(tiny_chain: 
     assert (status, report["dataset_id"]) == (0, tiny_chain.dataset.id)
 
 
+def test_a_classifier_is_judged_under_attack(tiny_chain: TinyChain, answer, capsys) -> None:
+    words = [tiny_chain.classifier.id, tiny_chain.dataset.id, "--robust", "8/255", "--n", 6, "--queries", 50]
+    at = ("--steps", 10, "--root", tiny_chain.root.path)
+    status, report = answer("evaluate", *words, *at)
+    assert (status, report["dataset_id"], report["n"]) == (0, tiny_chain.dataset.id, 6)
+    assert report["eps"] == 8 / 255
+    assert report["robust_accuracy"] <= report["clean_accuracy"]
+    assert [stage["attack"] for stage in report["stages"]] == ["apgd", "apgd_t", "square"]
+    assert len(report["images"]) == 6
+    assert main(["evaluate", *map(str, [*words, *at])]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"robust accuracy {report['robust_accuracy']:.2%} of 6 images at eps 8/255")
+    assert "evaluate: 6/6" in err  # Progress, for people who wait.
+
+
 def test_weights_come_in_and_are_attacked(tiny_chain: TinyChain, root: Path, tmp_path: Path, answer) -> None:
     weights = tiny_chain.classifier.folder / "weights.safetensors"
     status, imported = answer(

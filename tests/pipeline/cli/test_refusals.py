@@ -58,6 +58,22 @@ def test_a_mistyped_id_is_looked_for_among_classifiers_and_detectors(tiny_chain:
     assert "no '0000' in detectors" in sentence
 
 
+def test_robust_accuracy_is_of_a_classifier_on_one_data_set(tiny_chain: TinyChain, refused) -> None:
+    at = ("--robust", "4/255", "--root", tiny_chain.root.path)
+    kind, sentence = refused("evaluate", tiny_chain.detector.id, *at)
+    assert (kind, sentence) == (
+        "BadAttack",
+        f"{tiny_chain.detector.id} is a detector; --robust attacks a classifier: give its id",
+    )
+    kind, sentence = refused("evaluate", tiny_chain.classifier.id, "one", "--dataset", "other", *at)
+    assert (kind, sentence) == ("UnknownArtefact", "two data sets are named, one and other; name one")
+    kind, sentence = refused("evaluate", tiny_chain.classifier.id, "--n", 0, *at)
+    assert (kind, sentence) == ("BadAttack", "--n 0; give a whole number within [1, 1000000]")
+    kind, sentence = refused("evaluate", tiny_chain.classifier.id, *at[2:], "--robust", 8)
+    assert kind == "BadAttack"
+    assert sentence.endswith("give a fraction of the pixel range, such as 8/255 = 0.0314")
+
+
 @pytest.mark.parametrize("content", [b"", b"text"], ids=["empty", "text"])
 def test_what_is_no_image_is_not_attacked(tiny_chain: TinyChain, tmp_path: Path, refused, content: bytes) -> None:
     (tmp_path / "scan.png").write_bytes(content)
