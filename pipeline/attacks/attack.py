@@ -79,7 +79,7 @@ class Attack(ABC):
         """
         from pipeline.attacks.problem import pose  # Here, since it loads torch.
 
-        with model.frozen():
+        with model.frozen(channels_last=True):
             problem = pose(self, model, x, y, target=target, eps=eps, mask=mask, n_seeds=len(seeds))
             return self.solve(problem, seeds, tick)
 

@@ -68,7 +68,7 @@ def attack_levels(
     seeds = _seeds(attack, pixels_sha256 or _hashes(levels, bits), seed)
     whole = _whole(levels, bits, y, target, eps, mask, seeds)
     attacked = ThroughJpeg(model, form) if through_file and not form.lossless else model
-    with model.frozen():
+    with model.frozen(channels_last=True):
         parts = []
         for start in range(0, len(levels), batch_size):
             tick = _teller(progress, start, len(levels), attack.NAME)

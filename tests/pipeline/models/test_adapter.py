@@ -109,6 +109,22 @@ def test_frozen_restores_also_when_the_block_raises():
     assert model.network.weights.grad is states[0][1]
 
 
+def test_frozen_lends_the_weights_another_layout_and_gives_their_memory_back():
+    model = build_model(default_spec("SequentialCNN", classes=("a", "b"), channels=3, height=40, width=32))
+    before = [(own.data_ptr(), own.stride(), own.detach().clone()) for own in model.parameters()]
+    x = torch.rand(2, 3, 40, 32)
+    with model.frozen() as plain:
+        logits = plain(x)
+    with model.frozen(channels_last=True):
+        convolutions = [own for own in model.parameters() if own.ndim == 4]
+        assert convolutions
+        assert all(own.is_contiguous(memory_format=torch.channels_last) for own in convolutions)
+        torch.testing.assert_close(model(x), logits)
+    for own, (address, stride, values) in zip(model.parameters(), before, strict=True):
+        assert (own.data_ptr(), own.stride()) == (address, stride)
+        assert torch.equal(own, values)
+
+
 @pytest.mark.parametrize("name", architectures())
 def test_features_lead_to_the_same_logits(name):
     model = build_model(default_spec(name, classes=("a", "b"), channels=1, height=40, width=33)).eval()
