@@ -1,6 +1,6 @@
 """The rows of an adversarial set: what was done to each image, what came of it, and its levels.
 
-Rows are ordered by parent, attack, eps and target, whatever the order or the parts in which they were made, so
+Rows are ordered by parent, attack, eps, target and region, whatever the order or the parts in which they were made, so
 that a set that was resumed has the same bytes as one that was made in one go.
 """
 
@@ -16,9 +16,13 @@ from datasets.errors import BadArrays, DamagedStore, UnknownItem
 from datasets.ragged import RaggedReader, RaggedWriter, new_levels_file
 
 FORMAT = "scangate-adversarial-rows"
-VERSION = 1
+VERSION = 2
+# Of files whose rows do not say their region: all their attacks had the whole image.
+_BEFORE_REGIONS = 1
 STATUSES = ("success", "failed", "unchanged", "clean_wrong")
 NO_TARGET = -1
+WHOLE_IMAGE, HEAD, NO_HEAD = "image", "head", "no_head"
+REGIONS = (WHOLE_IMAGE, HEAD, NO_HEAD)
 NUMBERS = {
     "parent": "<i8",
     "label": "<i8",
@@ -34,7 +38,7 @@ NUMBERS = {
     "l0": "<f4",
     "steps": "<i8",
 }
-TEXTS = ("attack", "status", "reason")
+TEXTS = ("attack", "status", "reason", "region")
 
 
 class Images(Protocol):
@@ -62,6 +66,8 @@ class AdversarialRows:
         reason: why a row is as it is, empty where there is nothing to say.
         linf: largest change, in pixel fractions; `l2` the Euclidean one, `l0` the number of changed levels.
         steps: gradient steps taken.
+        region: where pixels were free to change, one of `REGIONS`: the whole image, the head, or the whole image
+            since no head was found to keep to. Without it, the whole image.
         bits: depth of the levels.
         images: the attacked levels.
     """
@@ -84,15 +90,20 @@ class AdversarialRows:
     steps: np.ndarray
     bits: np.ndarray
     images: Images = field(repr=False)
+    region: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype="U1"))
 
     def __post_init__(self) -> None:
         """Refuse columns that do not belong together."""
         n = len(self.images)
+        if not len(self.region):
+            object.__setattr__(self, "region", np.full(n, WHOLE_IMAGE))
         for name in (*NUMBERS, *TEXTS, "bits"):
             if (shape := getattr(self, name).shape) != (n,):
                 raise BadArrays(f"column {name}: shape {shape}, expected ({n},), one value an image.")
         if unknown := sorted(set(self.status.tolist()) - set(STATUSES)):
             raise BadArrays(f"status {unknown[0]!r}, expected one of {', '.join(STATUSES)}.")
+        if unknown := sorted(set(self.region.tolist()) - set(REGIONS)):
+            raise BadArrays(f"region {unknown[0]!r}, expected one of {', '.join(REGIONS)}.")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -130,17 +141,19 @@ def read_rows(path: Path) -> AdversarialRows:
     """
     reader = RaggedReader(path)
     found = reader.column("format").item()
-    if found != f"{FORMAT} {VERSION}".encode():
+    older = found == f"{FORMAT} {_BEFORE_REGIONS}".encode()
+    if not older and found != f"{FORMAT} {VERSION}".encode():
         raise DamagedStore(f"{path}: {found!r}, expected {FORMAT} {VERSION}; build the adversarial set again.")
     numbers = {name: reader.column(f"columns/{name}") for name in NUMBERS}
-    texts = {name: np.char.decode(reader.column(f"columns/{name}"), "utf-8") for name in TEXTS}
+    stored = [name for name in TEXTS if name != "region" or not older]
+    texts = {name: np.char.decode(reader.column(f"columns/{name}"), "utf-8") for name in stored}
     return AdversarialRows(**numbers, **texts, bits=reader.bits(), images=reader)
 
 
 def _write(path: Path, parts: Sequence[AdversarialRows]) -> None:
     columns = {name: _joined(parts, name) for name in (*NUMBERS, *TEXTS)}
     # lexsort takes the most important key last; it is stable, so equal rows keep the order of the parts.
-    order = np.lexsort((columns["target"], columns["eps"], columns["attack"], columns["parent"]))
+    order = np.lexsort((columns["region"], columns["target"], columns["eps"], columns["attack"], columns["parent"]))
     with replacing(path) as beside, new_levels_file(beside) as file:
         writer = RaggedWriter(file)
         for levels, bits in _images_in(parts, order):

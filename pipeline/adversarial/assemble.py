@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from datasets.adversarial_store import STATUSES, AdversarialRows, concatenate, read_rows
+from datasets.adversarial_store import HEAD, NO_HEAD, STATUSES, AdversarialRows, concatenate, read_rows
 from datasets.atomic import replacing_folder, sha256_file, write_json
 from datasets.errors import DamagedStore
 from pipeline.adversarial.files import FORMAT, MANIFEST_FILE, ROWS_FILE, AdversarialSet, open_adversarial
+from pipeline.adversarial.fits import kept_fit, to_fit
 from pipeline.adversarial.plan import Plan, stored_eps
 from pipeline.errors import MissingShard
 
 
-def assemble(plan: Plan, parts: Sequence[Path], root: Path, *, classifier_id: str, name: str = "") -> AdversarialSet:
+def assemble(
+    plan: Plan, parts: Sequence[Path], root: Path, *, classifier_id: str, name: str = "", work: Path | None = None
+) -> AdversarialSet:
     """Join the parts of all shards to `root/<id>`, whole or not at all.
 
     The bytes of the rows do not depend on where the shards were cut.
@@ -25,15 +28,17 @@ def assemble(plan: Plan, parts: Sequence[Path], root: Path, *, classifier_id: st
         root: the folder of all adversarial sets.
         classifier_id: whom the attacks were made against.
         name: for people.
+        work: the folder that the shards kept their fitted perturbations in.
 
     Raises:
-        MissingShard: a part is absent, broken, or the rows are not those of the plan.
+        MissingShard: a part or a fitted perturbation is absent or broken, or the rows are not those of the plan.
     """
     if len(parts) != len(plan.shards):
         raise MissingShard(f"{len(parts)} parts for {len(plan.shards)} shards; build the missing ones first")
     for k, path in enumerate(parts):
         if not is_whole(plan, k, path):
             raise MissingShard(f"shard {k}: {path.name} is missing or not as planned; build this shard again")
+    fits = _fits(plan, classifier_id, work)
     set_id = plan.set_id(classifier_id)
     with replacing_folder(root / set_id) as folder:
         concatenate(parts, folder / ROWS_FILE)
@@ -44,7 +49,11 @@ def assemble(plan: Plan, parts: Sequence[Path], root: Path, *, classifier_id: st
             "dataset_id": plan.dataset_id,
             "classifier_id": classifier_id,
             "recipe": plan.recipe.to_json(),
-            "attacks": [{"attack": attack.NAME, "params": attack.params()} for attack in plan.cells],
+            "attacks": [
+                {"attack": attack.NAME, "params": attack.params(), "region": region}
+                for attack, region in zip(plan.cells, plan.regions, strict=True)
+            ],
+            "fitted": fits,
             "n": len(plan),
             "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
             "rows_sha256": sha256_file(folder / ROWS_FILE),
@@ -62,25 +71,43 @@ def is_whole(plan: Plan, k: int, path: Path) -> bool:
         rows = read_rows(path)
     except DamagedStore:
         return False
-    planned = Counter((plan.cells[batch.cell].NAME, parent) for batch in plan.shard(k) for parent in batch.parents)
-    return planned == Counter(zip(rows.attack.tolist(), rows.parent.tolist(), strict=True))
+    planned = Counter(
+        (plan.cells[batch.cell].NAME, plan.regions[batch.cell], parent)
+        for batch in plan.shard(k)
+        for parent in batch.parents
+    )
+    return planned == Counter(zip(rows.attack.tolist(), _asked(rows), rows.parent.tolist(), strict=True))
+
+
+def _fits(plan: Plan, classifier_id: str, work: Path | None) -> list[dict[str, object]]:
+    """What was fitted for which cell, with the perturbations themselves."""
+    told = []
+    for cell in to_fit(plan, range(len(plan.cells))):
+        fit = None if work is None else kept_fit(plan, cell, classifier_id, work)
+        if fit is None:
+            raise MissingShard(f"the perturbation of cell {cell} is not in the work folder; build its shards again")
+        told.append({"cell": cell, **fit.to_json()})
+    return told
+
+
+def _asked(rows: AdversarialRows) -> list[str]:
+    """The region that was asked for, of each row."""
+    return [HEAD if region == NO_HEAD else region for region in rows.region.tolist()]
 
 
 def _counts(plan: Plan, rows: AdversarialRows) -> list[dict[str, object]]:
     """One entry a split and cell; attacked are the images that the classifier had right."""
     split_of = {parent: batch.split for batch in plan.batches for parent in batch.parents}
-    columns = (rows.parent.tolist(), rows.attack.tolist(), rows.eps.tolist(), rows.status.tolist())
-    found = Counter(
-        (split_of[parent], attack, eps, status) for parent, attack, eps, status in zip(*columns, strict=True)
-    )
+    columns = (rows.parent.tolist(), rows.attack.tolist(), rows.eps.tolist(), _asked(rows), rows.status.tolist())
+    found = Counter((split_of[parent], *rest) for parent, *rest in zip(*columns, strict=True))
     entries: list[dict[str, object]] = []
     for split in plan.recipe.splits:
-        for cell in plan.cells:
+        for cell, region in zip(plan.cells, plan.regions, strict=True):
             # Rows hold float32.
             eps = rows.eps.dtype.type(stored_eps(cell)).item()
-            count = {status: found[split, cell.NAME, eps, status] for status in STATUSES}
+            count = {status: found[split, cell.NAME, eps, region, status] for status in STATUSES}
             n = sum(count.values())
-            entry = {"split": split, "attack": cell.NAME, "eps": stored_eps(cell), "n": n}
+            entry = {"split": split, "attack": cell.NAME, "eps": stored_eps(cell), "region": region, "n": n}
             entries.append({**entry, "attacked": n - count["clean_wrong"], **count})
     return entries
 

@@ -2,18 +2,22 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from datasets.adversarial_store import AdversarialRows, write_rows
+from datasets.adversarial_store import HEAD, NO_HEAD, AdversarialRows, write_rows
+from datasets.head import head_mask
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.adversarial.assemble import assemble, is_whole
 from pipeline.adversarial.files import AdversarialSet, open_adversarial
+from pipeline.adversarial.fits import fitted
 from pipeline.adversarial.plan import SHARD_S, Batch, Plan, plan, stored_eps
 from pipeline.adversarial.recipe import Recipe
+from pipeline.attacks.attack import Attack
 from pipeline.attacks.outcome import LatticeResult
 from pipeline.attacks.run import attack_levels
 from pipeline.errors import BadRecipe
@@ -51,14 +55,15 @@ def build_adversarial(
     """Build every shard that is not there yet, and the set of them, at `root/<id>`.
 
     A set that is there already is given back. When `progress` raises or the process dies,
-    finished shards stay in `work` and the next call goes on behind them, to the same bytes.
+    finished shards stay in `work` and the next call goes on behind them, to the same bytes. A universal perturbation
+    that the recipe leaves to be fitted is fitted first, and stays in `work` for other recipes too.
 
     Args:
         dataset: whose images.
         classifier: whom to attack.
         recipe: what to make.
         root: the folder of all adversarial sets.
-        work: a folder for unfinished parts.
+        work: a folder for unfinished parts and for fitted perturbations.
         name: for people.
         shard_s: seconds a shard should take.
         device: where the classifier runs.
@@ -79,11 +84,12 @@ def build_adversarial(
         path = folder / f"{cut.start:06d}-{cut.stop:06d}.h5"
         if not is_whole(made, k, path):
             model = model or _loaded(classifier, dataset, device)
-            _build(made, k, dataset, model, path, _shifted(progress, done, len(made)))
+            attacks = _attacks(made, k, dataset, classifier, model, work, _standing(progress, done, len(made)))
+            _build(made, k, attacks, dataset, model, path, _shifted(progress, done, len(made)))
         parts.append(path)
         done += sum(len(batch.parents) for batch in made.shard(k))
         progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
-    built = assemble(made, parts, root, classifier_id=classifier.id, name=name)
+    built = assemble(made, parts, root, classifier_id=classifier.id, name=name, work=work)
     shutil.rmtree(folder, ignore_errors=True)
     return built
 
@@ -96,6 +102,7 @@ def build_shard(
     out: Path,
     progress: Progress = ignore,
     *,
+    work: Path | None = None,
     device: str = "cpu",
 ) -> None:
     """Attack the images of one shard and write their rows to `out`, whole or not at all.
@@ -107,6 +114,8 @@ def build_shard(
         classifier: whom to attack.
         out: the file of this part.
         progress: told of rows done out of those of the shard.
+        work: the folder for fitted perturbations, the same for all shards and for `assemble`; only a recipe that leaves
+            one to be fitted needs it.
         device: where the classifier runs.
 
     Raises:
@@ -114,36 +123,74 @@ def build_shard(
     """
     if made.dataset_id != dataset.id:
         raise BadRecipe(f"the plan is of data set {made.dataset_id}, found {dataset.id}; plan again")
-    _build(made, k, dataset, _loaded(classifier, dataset, device), out, progress)
+    model = _loaded(classifier, dataset, device)
+    total = sum(len(batch.parents) for batch in made.shard(k))
+    attacks = _attacks(made, k, dataset, classifier, model, work, _standing(progress, 0, total))
+    _build(made, k, attacks, dataset, model, out, progress)
 
 
-def _build(made: Plan, k: int, dataset: Dataset, model: PixelModel, out: Path, progress: Progress) -> None:
+def _attacks(
+    made: Plan,
+    k: int,
+    dataset: Dataset,
+    classifier: Classifier,
+    model: PixelModel,
+    work: Path | None,
+    progress: Progress,
+) -> dict[int, Attack]:
+    """The attacks that a shard needs, by their cells."""
+    cells = {batch.cell for batch in made.shard(k)}
+    return fitted(made, cells, dataset, model, classifier.id, work, progress)
+
+
+def _build(
+    made: Plan, k: int, attacks: dict[int, Attack], dataset: Dataset, model: PixelModel, out: Path, progress: Progress
+) -> None:
     batches = made.shard(k)
     total, done = sum(len(batch.parents) for batch in batches), 0
-    results: list[LatticeResult] = []
+    results: list[_Attacked] = []
     for batch in batches:
-        results.append(_attacked(made, batch, dataset, model, _shifted(progress, done, total)))
+        attack = attacks[batch.cell]
+        results.append(_attacked(made, batch, attack, dataset, model, _shifted(progress, done, total)))
         done += len(batch.parents)
     write_rows(out, _rows(made, batches, dataset, results))
 
 
-def _attacked(made: Plan, batch: Batch, dataset: Dataset, model: PixelModel, progress: Progress) -> LatticeResult:
+@dataclass(frozen=True)
+class _Attacked:
+    """A batch after its attack, and where the attack was free to change each image."""
+
+    result: LatticeResult
+    region: list[str]
+
+
+def _attacked(
+    made: Plan, batch: Batch, attack: Attack, dataset: Dataset, model: PixelModel, progress: Progress
+) -> _Attacked:
     items = [dataset.items[parent] for parent in batch.parents]
-    return attack_levels(
+    levels = np.stack(dataset.batch(batch.parents))
+    region, mask = [made.regions[batch.cell]] * len(items), None
+    if region[0] == HEAD:
+        heads = [head_mask(image, items[0].bits) for image in levels]
+        region, mask = [HEAD if head.found else NO_HEAD for head in heads], np.stack([head.mask for head in heads])
+    result = attack_levels(
         model,
-        made.cells[batch.cell],
-        np.stack(dataset.batch(batch.parents)),
+        attack,
+        levels,
         items[0].bits,
         np.array([item.label for item in items], dtype=np.int64),
         target="least_likely" if made.recipe.targeted else None,
+        mask=mask,
         pixels_sha256=[item.pixels_sha256 for item in items],
         seed=made.recipe.seed,
         batch_size=len(items),
         progress=progress,
     )
+    return _Attacked(result, region)
 
 
-def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, results: list[LatticeResult]) -> AdversarialRows:
+def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, attacked: list[_Attacked]) -> AdversarialRows:
+    results = [one.result for one in attacked]
     parents = [parent for batch in batches for parent in batch.parents]
     attacks = [made.cells[batch.cell] for batch in batches for _ in batch.parents]
     return AdversarialRows(
@@ -152,6 +199,7 @@ def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, results: lis
         attack=np.array([attack.NAME for attack in attacks]),
         eps=np.array([stored_eps(attack) for attack in attacks], dtype=np.float32),
         bits=np.array([dataset.items[parent].bits for parent in parents], dtype=np.uint8),
+        region=np.array([region for one in attacked for region in one.region]),
         images=[image for result in results for image in result.levels],
         **{name: np.concatenate([getattr(result, name) for result in results]) for name in _COPIED},
     )
@@ -174,5 +222,14 @@ def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int,
 
     def told(done: int, _: int, message: str) -> None:
         progress(before + done, total, message)
+
+    return told
+
+
+def _standing(progress: Progress, done: int, total: int) -> Callable[[int, int, str], None]:
+    """Progress of what comes before the rows: no row is done by it, but it can be seen and stopped."""
+
+    def told(step: int, steps: int, message: str) -> None:
+        progress(done, total, f"{message}, step {step} of {steps}")
 
     return told

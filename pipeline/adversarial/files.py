@@ -19,7 +19,9 @@ FORMAT = 1
 class AdversarialSet:
     """An adversarial set on disk.
 
-    `counts` has one entry a split and cell: split, attack, eps, n, attacked, success, failed, unchanged, clean_wrong.
+    `counts` has one entry a split and cell: split, attack, eps, region, n, attacked, success, failed, unchanged and
+    clean_wrong. `fitted` has one entry a cell whose perturbation was fitted for this set: the attack with it, and on how
+    many images of which split and shape, and how many of them it fools.
     """
 
     id: str
@@ -32,6 +34,7 @@ class AdversarialSet:
     counts: Sequence[Mapping[str, object]]
     rows_sha256: str
     versions: Mapping[str, str]
+    fitted: Sequence[Mapping[str, object]] = ()
 
     def rows(self) -> AdversarialRows:
         """The rows; their levels are read on demand."""
@@ -66,6 +69,7 @@ def open_adversarial(folder: Path) -> AdversarialSet:
         counts=manifest["counts"],
         rows_sha256=found,
         versions=manifest["versions"],
+        fitted=manifest.get("fitted", ()),
     )
 
 

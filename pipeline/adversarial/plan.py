@@ -1,5 +1,6 @@
 """Which image meets which attack, in which shard; reading it loads no torch."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,10 +8,12 @@ from itertools import groupby
 
 import numpy as np
 
+from datasets.adversarial_store import WHOLE_IMAGE
 from datasets.atomic import content_id
 from datasets.store import Dataset
 from pipeline.adversarial.recipe import Recipe
 from pipeline.attacks.attack import Attack
+from pipeline.attacks.universal import Universal
 from pipeline.errors import BadRecipe
 
 MAX_BATCH = 32
@@ -20,6 +23,8 @@ SHARD_S = 30.0
 # An architecture that is not named counts as the slowest of ours.
 GRADIENT_S = {"SequentialCNN": 6e-8, "resnet18": 1.6e-6, "efficientnet_b0": 1.6e-6}
 _UNKNOWN_S = 1.6e-6
+# The split whose images a universal perturbation is fitted on.
+FIT_SPLIT = "train"
 # The classifier is asked before and after, and by the repair of rounded images.
 _EXTRA_GRADIENTS = 3
 # Writing, reading and storing one image, a pixel.
@@ -42,6 +47,7 @@ class PlanItem:
     parent: int
     attack: str
     eps: float  # 0 where the attack has none
+    region: str = WHOLE_IMAGE
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,11 @@ class Plan:
         """The recipe's attacks, each at one radius."""
         return self.recipe.cells()
 
+    @cached_property
+    def regions(self) -> tuple[str, ...]:
+        """Where each cell's attack may change pixels."""
+        return self.recipe.regions()
+
     def shard(self, k: int) -> tuple[Batch, ...]:
         """The batches of shard k.
 
@@ -80,7 +91,7 @@ class Plan:
         for batch in self.batches:
             attack = self.cells[batch.cell]
             for parent in batch.parents:
-                yield PlanItem(parent, attack.NAME, stored_eps(attack))
+                yield PlanItem(parent, attack.NAME, stored_eps(attack), self.regions[batch.cell])
 
     def set_id(self, classifier_id: str) -> str:
         """The id of the set that this plan makes against a classifier."""
@@ -102,7 +113,7 @@ def plan(recipe: Recipe, dataset: Dataset, *, architecture: str = "SequentialCNN
         shard_s: seconds a shard should take; a batch that takes longer is a shard of its own.
 
     Raises:
-        BadRecipe: a split has no images.
+        BadRecipe: a split has no images, or none of the shape that a universal perturbation has.
     """
     cost = GRADIENT_S.get(architecture, _UNKNOWN_S)
     chosen = {split: _chosen(recipe, dataset, split) for split in recipe.splits}
@@ -116,27 +127,75 @@ def plan(recipe: Recipe, dataset: Dataset, *, architecture: str = "SequentialCNN
     return Plan(recipe, dataset.id, architecture, tuple(batches), tuple(_cuts(seconds, shard_s)))
 
 
+def fit_kind(dataset: Dataset) -> tuple[int, int, int, int]:
+    """The commonest height, width, channels and depth of the images that perturbations are fitted on.
+
+    Raises:
+        BadRecipe: there are none.
+    """
+    kinds = Counter(_kind(dataset, i) for i in dataset.indices(FIT_SPLIT).tolist())
+    if not kinds:
+        raise BadRecipe(
+            f"split {FIT_SPLIT} of {dataset.name} has no images to fit a universal perturbation on; import with a "
+            "share for it, or give the attack's delta"
+        )
+    return min(kinds, key=lambda kind: (-kinds[kind], kind))
+
+
+def fit_images(recipe: Recipe, dataset: Dataset, n: int) -> list[int]:
+    """At most n images to fit a universal perturbation on: of one kind, with the classes in about their shares."""
+    kind = fit_kind(dataset)
+    available = np.array([i for i in dataset.indices(FIT_SPLIT).tolist() if _kind(dataset, i) == kind])
+    draw = np.random.default_rng([recipe.seed, *b"universal"])
+    return sorted(_mixed(available, dataset.labels[available], draw)[:n])
+
+
 def _chosen(recipe: Recipe, dataset: Dataset, split: str) -> list[list[int]]:
     """The images of each cell: a walk through shuffled rounds of the split, all used about equally often."""
-    available = dataset.indices(split)
-    if not len(available):
-        raise BadRecipe(f"split {split} of {dataset.name} has no images; leave it out or import with a share for it")
-    n = min(recipe.share(split) or len(available), len(available))
-    draw = np.random.default_rng([recipe.seed, *split.encode()])
-    queue: list[int] = []
+    walks: dict[tuple[int, ...], _Walk] = {}
     cells = []
-    for _ in recipe.cells():
-        taken: list[int] = queue[:n]
-        queue = queue[n:]
-        if len(taken) < n:
-            fresh = _mixed(available, dataset.labels[available], draw)
+    for attack in recipe.cells():
+        shape = _shape_needed(attack, dataset)
+        if shape not in walks:
+            walks[shape] = _Walk(recipe, dataset, split, shape)
+        cells.append(walks[shape].take())
+    return cells
+
+
+def _shape_needed(attack: Attack, dataset: Dataset) -> tuple[int, ...]:
+    """The only shape that an attack can meet; empty where it meets all."""
+    if not isinstance(attack, Universal):
+        return ()
+    return attack.shape or fit_kind(dataset)[:3]
+
+
+class _Walk:
+    """Hands out the images of a split, or those of one shape, cell by cell."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, split: str, shape: tuple[int, ...]) -> None:
+        found = dataset.indices(split).tolist()
+        self._available = np.array([i for i in found if not shape or dataset.items[i].shape == shape], dtype=np.int64)
+        self._labels = dataset.labels[self._available]
+        if not len(self._available):
+            which = f" of shape {'x'.join(map(str, shape))}" if shape and found else ""
+            raise BadRecipe(
+                f"split {split} of {dataset.name} has no images{which}; leave it out or import with a share for it"
+            )
+        self._n = min(recipe.share(split) or len(self._available), len(self._available))
+        self._draw = np.random.default_rng([recipe.seed, *split.encode(), *shape])
+        self._queue: list[int] = []
+
+    def take(self) -> list[int]:
+        """The images of the next cell, each once."""
+        taken, self._queue = self._queue[: self._n], self._queue[self._n :]
+        if len(taken) < self._n:
+            fresh = _mixed(self._available, self._labels, self._draw)
             had = set(taken)
             # An image of the last round waits for the next cell: no cell holds it twice.
-            queue = [i for i in fresh if i not in had] + [i for i in fresh if i in had]
-            missing = n - len(taken)
-            taken, queue = taken + queue[:missing], queue[missing:]
-        cells.append(sorted(taken))
-    return cells
+            self._queue = [i for i in fresh if i not in had] + [i for i in fresh if i in had]
+            missing = self._n - len(taken)
+            taken, self._queue = taken + self._queue[:missing], self._queue[missing:]
+        return sorted(taken)
 
 
 def _mixed(available: np.ndarray, labels: np.ndarray, draw: np.random.Generator) -> list[int]:
@@ -155,7 +214,7 @@ def _batches(
     """Batches of one shape and depth, with the seconds that one image takes."""
 
     def kind(i: int) -> tuple[int, int, int, int]:
-        return (*dataset.items[i].shape, dataset.items[i].bits)
+        return _kind(dataset, i)
 
     for (height, width, _, _), same in groupby(sorted(parents, key=kind), key=kind):
         pixels = height * width
@@ -164,6 +223,10 @@ def _batches(
         rows = list(same)
         for start in range(0, len(rows), size):
             yield tuple(rows[start : start + size]), each_s
+
+
+def _kind(dataset: Dataset, i: int) -> tuple[int, int, int, int]:
+    return (*dataset.items[i].shape, dataset.items[i].bits)
 
 
 def _cuts(seconds: Sequence[float], shard_s: float) -> Iterator[range]:

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from datasets.splits import SPLITS
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.registry import create
 from pipeline.errors import BadAttack, BadRecipe
 
+ASKED_REGIONS = (WHOLE_IMAGE, HEAD)
 DEFAULT_SPLITS = ("detector", "test")
 MAX_SEED = 2**63 - 1
 
@@ -17,16 +19,20 @@ MAX_SEED = 2**63 - 1
 class AttackSpec:
     """One attack with every radius to use and its other parameters.
 
-    `eps` may be given as one number or several, in pixel fractions; None is the attack's own.
+    `eps` may be given as one number or several, in pixel fractions; None is the attack's own. `region` is where pixels
+    may change: in the whole image, or inside the head only.
     """
 
     name: str
     eps: Sequence[float] | float | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+    region: str = WHOLE_IMAGE
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not isinstance(self.params, Mapping):
             raise BadRecipe(f"attack {self.name!r} with params {self.params!r}; give a name and a JSON object")
+        if self.region not in ASKED_REGIONS:
+            raise BadRecipe(f"region {self.region!r} of {self.name}; give one of {', '.join(ASKED_REGIONS)}")
         if self.eps is not None:
             several = self.eps if isinstance(self.eps, Sequence) else [self.eps]
             object.__setattr__(self, "eps", tuple(several))
@@ -48,7 +54,9 @@ class AttackSpec:
     def to_json(self) -> dict[str, object]:
         """The specification as JSON values."""
         eps = list(self.eps) if isinstance(self.eps, tuple) else None
-        return {"name": self.name, "eps": eps, "params": dict(self.params)}
+        values: dict[str, object] = {"name": self.name, "eps": eps, "params": dict(self.params)}
+        # Left out where it is the usual one, so that recipes keep the ids they had before there were regions.
+        return values if self.region == WHOLE_IMAGE else {**values, "region": self.region}
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Recipe:
     Every attack at every radius is a cell; each cell gets its images from each split.
 
     Attributes:
-        attacks: no attack twice at one radius.
+        attacks: no attack twice at one radius in one region.
         splits: of the data set, none twice.
         per_cell: images a cell takes of each split, one number for all splits or one for each;
             None for all images of the split.
@@ -79,7 +87,10 @@ class Recipe:
         object.__setattr__(self, "attacks", tuple(self.attacks))
         object.__setattr__(self, "splits", tuple(self.splits))
         try:
-            cells = [(attack.NAME, attack.radius) for attack in self.cells()]
+            cells = [
+                (attack.NAME, attack.radius, region)
+                for attack, region in zip(self.cells(), self.regions(), strict=True)
+            ]
         except BadAttack as e:
             raise BadRecipe(str(e)) from e
         if not cells:
@@ -95,6 +106,10 @@ class Recipe:
     def cells(self) -> tuple[Attack, ...]:
         """Every attack at every radius, in the order given."""
         return tuple(attack for spec in self.attacks for attack in spec.attacks())
+
+    def regions(self) -> tuple[str, ...]:
+        """Where the attack of each cell may change pixels, in the order of `cells`."""
+        return tuple(spec.region for spec in self.attacks for _ in spec.attacks())
 
     def share(self, split: str) -> int | None:
         """How many images a cell takes of a split; None for all."""
@@ -124,7 +139,7 @@ class Recipe:
             attacks = tuple(AttackSpec(**_spec(spec)) for spec in values["attacks"])
             return cls(**{**values, "attacks": attacks})
         except TypeError as e:
-            raise BadRecipe(f"recipe: {e}; an attack has name, eps (a list) and params") from e
+            raise BadRecipe(f"recipe: {e}; an attack has name, eps (a list), params and region") from e
 
     def _check_shares(self) -> None:
         if isinstance(self.per_cell, Mapping) and set(self.per_cell) - set(self.splits):

@@ -14,6 +14,7 @@ from pipeline.attacks.fgsm import FGML2, FGSM
 from pipeline.attacks.mim import MIM
 from pipeline.attacks.pgd import PGD, PGDL2
 from pipeline.attacks.square import Square
+from pipeline.attacks.universal import Universal
 from pipeline.errors import BadAttack
 
 _ALL: tuple[type[Attack], ...] = (
@@ -30,6 +31,7 @@ _ALL: tuple[type[Attack], ...] = (
     APGDL2,
     APGDT,
     Square,
+    Universal,
 )
 
 ATTACKS: dict[str, type[Attack]] = {attack.NAME: attack for attack in _ALL}

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -30,6 +31,7 @@ def rows(numbers: range | list[int]) -> AdversarialRows:
         l2=part,
         l0=part,
         steps=i,
+        region=np.array([("image", "head", "no_head")[n % 3] for n in numbers], dtype="U7"),
         bits=np.full(len(i), 8, dtype=np.uint8),
         images=[np.random.default_rng(n).integers(0, 256, (8 + n % 4, 8, 1)).astype(np.uint8) for n in numbers],
     )
@@ -70,6 +72,19 @@ def test_deep_levels_are_kept(tmp_path: Path) -> None:
     found = read_rows(tmp_path / "a.h5")
     assert found.bits.tolist() == [12]
     np.testing.assert_array_equal(found.levels(0), image)
+
+
+def test_reads_what_was_written_before_rows_had_a_region(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.h5", rows(range(6)))
+    with h5py.File(tmp_path / "rows.h5", "r+") as file:
+        del file["columns/region"], file["format"]
+        file.create_dataset("format", data=np.bytes_("scangate-adversarial-rows 1"))
+    assert_same(read_rows(tmp_path / "rows.h5"), replace(rows(range(6)), region=np.full(6, "image")))
+
+
+def test_refuses_an_unknown_region() -> None:
+    with pytest.raises(BadArrays, match="region 'neck', expected one of image, head, no_head"):
+        replace(rows([0]), region=np.array(["neck"]))
 
 
 def test_refuses_a_row_that_is_not_there(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_the_default_has_all_five_attacks_at_four_radii() -> None:
         ({"attacks": [{"eps": 0.1}]}, "missing 1 required positional argument: 'name'"),
         ({"attacks": [{"name": ["pgd"]}]}, "give a name and a JSON object"),
         ({"attacks": [{"name": "pgd", "params": 3}]}, "give a name and a JSON object"),
-        ({"attacks": ["deepfool"]}, "no attack 'deepfool'; there are fgsm"),
+        ({"attacks": ["fabulous"]}, "no attack 'fabulous'; there are fgsm"),
         ({"attacks": [{"name": "pgd", "eps": [-0.1]}]}, r"eps -0.1; a linf radius lies within \[0, 1\]"),
         ({"attacks": [{"name": "pgd", "eps": [1.5]}]}, r"eps 1.5; a linf radius lies within \[0, 1\]"),
         ({"attacks": [{"name": "pgd", "eps": "8/255"}]}, "eps '8'"),

@@ -1,6 +1,7 @@
 """What every registered attack promises; a new attack is held to it by being registered."""
 
 import dataclasses
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from pipeline.attacks.projections import l2_norm
 from pipeline.attacks.registry import ATTACKS, create
 from pipeline.attacks.result import MASKED, NOT_FOOLED
 from pipeline.attacks.run import attack_levels
+from pipeline.attacks.universal import Universal
+from pipeline.attacks.universal_fit import fit_universal
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 from tests.pipeline.attacks.models import linear_model, patterns, trained_model
@@ -25,10 +28,37 @@ RADIUS = {Norm.LINF: 16 / 255, Norm.L2: 1.5}
 FEWER = {"apgd": {"steps": 40}, "apgd_l2": {"steps": 40}, "apgd_t": {"steps": 40}, "square": {"n_queries": 500}}
 
 
-def attack_of(name: str) -> Attack:
-    """The attack at a radius that fools the small models, the unbounded one without a radius."""
+def attack_of(name: str, model: PixelModel | None = None, x: Tensor | None = None, **goal: object) -> Attack:
+    """The attack at a radius that fools the small models, the unbounded one without a radius.
+
+    One that is fitted beforehand is fitted to the given model and images, or to the trained model and its images.
+    """
     attack = ATTACKS[name]
+    if attack is Universal:
+        return universal() if model is None or x is None else universal_on(model, x, **goal)
     return create(name, FEWER.get(name, {}) | ({"eps": RADIUS[attack.NORM]} if attack.BOUNDED else {}))
+
+
+@lru_cache(maxsize=1)
+def universal() -> Attack:
+    model, x, _ = trained_model()
+    return universal_on(model, x)
+
+
+def universal_on(
+    model: PixelModel, x: Tensor, *, eps: float = RADIUS[Norm.LINF], target: Tensor | None = None
+) -> Attack:
+    # Of 16 bits, since rounding to 8 gives some of these images another class.
+    levels = (x * 65535).round().to(torch.int32).permute(0, 2, 3, 1).numpy().astype(np.uint16)
+    with model.frozen():
+        y = model(x).argmax(1).numpy()
+    goal = None if target is None else target.numpy()
+    return fit_universal(model, levels, 16, y, eps=eps, steps=40, seed=0, target=goal).attack
+
+
+def meant_for(name: str, y: Tensor) -> Tensor:
+    """Which images an attack can fool all at once: one perturbation moves all classes of a linear model alike."""
+    return y == y.mode().values if ATTACKS[name] is Universal else torch.ones_like(y, dtype=torch.bool)
 
 
 def radii(name: str, n: int) -> Tensor:
@@ -125,10 +155,12 @@ def test_changes_no_bit_outside_the_mask(name: str, shared: bool, trained: tuple
 def test_reaches_its_goal_with_few_classes(name: str, n_classes: int, targeted: bool) -> None:
     model = linear_model(n_classes, seed=n_classes)
     x = 0.5 + 0.01 * patterns(10, n_classes)[0]
-    y = model(x).argmax(1)
+    chosen = meant_for(name, model(x).argmax(1))
+    x, y = x[chosen], model(x).argmax(1)[chosen]
     target = (y + 1) % n_classes
-    eps = None if not ATTACKS[name].BOUNDED else torch.full((10,), {Norm.LINF: 0.4, Norm.L2: 4.0}[ATTACKS[name].NORM])
-    result = attack_of(name)(model, x, y, target=target if targeted else None, eps=eps, seeds=range(10))
+    radius = torch.full(y.shape, {Norm.LINF: 0.4, Norm.L2: 4.0}[ATTACKS[name].NORM])
+    eps, goal = radius if ATTACKS[name].BOUNDED else None, target if targeted else None
+    result = attack_of(name, model, x, eps=0.4, target=goal)(model, x, y, target=goal, eps=eps, seeds=range(len(y)))
     preds = model(result.x_adv).argmax(1)
     assert result.success.all()
     assert torch.equal(preds, target) if targeted else (preds != y).all()
@@ -139,8 +171,12 @@ def test_works_on_colour_and_on_any_size(name: str, channels: int, shape: tuple[
     model = linear_model(3, seed=5)
     rng = np.random.default_rng(1)
     levels = rng.integers(100, 150, (4, *shape, channels), dtype=np.uint8)
-    y = model(torch.from_numpy(levels / np.float32(255)).permute(0, 3, 1, 2)).argmax(1).numpy()
-    attack = create(name, FEWER.get(name, {}) | {"eps": {Norm.LINF: 0.3, Norm.L2: 20.0}[ATTACKS[name].NORM]})
+    x = torch.from_numpy(levels / np.float32(255)).permute(0, 3, 1, 2)
+    y = model(x).argmax(1)
+    chosen = meant_for(name, y)
+    x, y, levels = x[chosen], y[chosen].numpy(), levels[chosen.numpy()]
+    params = attack_of(name, model, x, eps=0.3).params()
+    attack = create(name, params | {"eps": {Norm.LINF: 0.3, Norm.L2: 20.0}[ATTACKS[name].NORM]})
     found = attack_levels(model, attack, levels, 8, y)
     assert found.levels.shape == levels.shape
     assert found.levels.dtype == np.uint8
@@ -152,7 +188,7 @@ def test_fools_one_logit_with_a_sigmoid(name: str) -> None:
     x = 0.5 + 0.01 * patterns(6, 2)[0]
     y = model(x).argmax(1)
     eps = torch.full((6,), 2.0) if ATTACKS[name].NORM is Norm.L2 else torch.full((6,), 0.3)
-    assert attack_of(name)(model, x, y, eps=eps, seeds=range(6)).success.all()
+    assert attack_of(name, model, x, eps=0.3)(model, x, y, eps=eps, seeds=range(6)).success.all()
 
 
 @pytest.mark.parametrize("shift", [0.0, -100.0])
@@ -162,7 +198,7 @@ def test_is_not_stopped_by_a_very_sure_model(name: str, shift: float) -> None:
         model = linear_model(3, scale=scale, shift=shift)
         y = model(x).argmax(1)
         eps = torch.full((6,), 4.0 if ATTACKS[name].NORM is Norm.L2 else 0.4)
-        assert attack_of(name)(model, x, y, eps=eps, seeds=range(6)).success.all()
+        assert attack_of(name, model, x, eps=0.4)(model, x, y, eps=eps, seeds=range(6)).success.all()
 
 
 def test_says_when_there_is_no_gradient(name: str) -> None:
