@@ -18,7 +18,7 @@ install: .venv/installed ## Create .venv and install what Scangate runs on
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) install.py requirements.txt
 
-.venv/installed-dev: install.py requirements.txt requirements-dev.txt constraints.txt
+.venv/installed-dev: install.py requirements.txt requirements-dev.txt requirements-peers.txt constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) install.py requirements-dev.txt
 

@@ -16,6 +16,8 @@ NEEDED = (3, 11)
 FREE_GIB = 4
 # What make looks at to know that an installation is whole; the development one holds the other.
 STAMPS = {"requirements.txt": ["installed"], "requirements-dev.txt": ["installed", "installed-dev"]}
+# What development takes besides, each package alone: what they ask for contradicts our own requirements.
+ALONE = {"requirements-dev.txt": "requirements-peers.txt"}
 
 
 def main(requirements: str) -> int:
@@ -31,13 +33,12 @@ def main(requirements: str) -> int:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)  # noqa: S603 - our own arguments
     started = time.monotonic()
     _say(f"Installing {requirements} (PyTorch is among it: some minutes the first time) ...")
-    command = [str(python), "-m", "pip", "install", "-r", requirements, "-c", "constraints.txt", "--no-input", "-q"]
-    # pip's own progress bars show only where somebody can see them.
-    command += ["--disable-pip-version-check", "--progress-bar", "on" if sys.stdout.isatty() else "off"]
-    done = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603 - our own arguments
-    if done.returncode:
+    status = _pip_install(python, requirements)
+    if not status and requirements in ALONE:
+        status = _pip_install(python, ALONE[requirements], "--no-deps")
+    if status:
         _say("The installation failed: pip's message above says why. Is the package index reachable from here?")
-        return done.returncode
+        return status
     for stamp in STAMPS[requirements]:
         (VENV / stamp).touch()
     _say(f"Installed in {time.monotonic() - started:.0f} s.")
@@ -58,6 +59,13 @@ def what_is_missing() -> str | None:
     if free < FREE_GIB and not VENV.exists():
         return f"{free:.1f} GiB are free in {ROOT}, about {FREE_GIB} are needed."
     return None
+
+
+def _pip_install(python: Path, requirements: str, *options: str) -> int:
+    command = [str(python), "-m", "pip", "install", "-r", requirements, "-c", "constraints.txt", "--no-input", "-q"]
+    # pip's own progress bars show only where somebody can see them.
+    command += ["--disable-pip-version-check", "--progress-bar", "on" if sys.stdout.isatty() else "off", *options]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603 - our own arguments
 
 
 def _say(sentence: str) -> None:

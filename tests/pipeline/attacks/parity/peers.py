@@ -22,7 +22,7 @@ def peer(name: str) -> ModuleType:
     """A module of another library; the test is skipped, with the reason, where the library is missing."""
     library = name.partition(".")[0]
     if importlib.util.find_spec(library) is None:
-        pytest.skip(f"{library} is not installed; `python install.py requirements-peers.txt` brings it")
+        pytest.skip(f"{library} is not installed; `make test` installs it, see requirements-peers.txt")
     if name in sys.modules:
         return sys.modules[name]
     torchvision_models()  # adv_lib imports torchvision, which beside a CPU build of torch needs this first.
@@ -37,7 +37,7 @@ def peer(name: str) -> ModuleType:
 @contextmanager
 def process_as_before() -> Iterator[None]:
     """Put back what peers change for everybody: random states, tracing, and torch's own switches."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 - theirs is this one
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     trace, mode = sys.gettrace(), torch.get_deterministic_debug_mode()
     cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
     with torch.set_grad_enabled(torch.is_grad_enabled()):
@@ -45,7 +45,7 @@ def process_as_before() -> Iterator[None]:
             yield
         finally:
             torch.set_rng_state(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
+            np.random.set_state(states[1])
             random.setstate(states[2])
             torch.set_deterministic_debug_mode(mode)
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn

@@ -184,7 +184,7 @@ def test_row_08_foolboxs_mim_is_one_that_adds_up_signs(bench: Bench, record: Rec
 
 
 def adding_up_signs(bench: Bench) -> Tensor:
-    """m <- m + sign(gradient), x <- project(x + alpha * sign(m)): not Dong et al., who add gradients of L1 length 1."""
+    """M <- m + sign(gradient), x <- project(x + alpha * sign(m)): not Dong et al., who add gradients of L1 length 1."""
     total = torch.zeros_like(bench.x)
 
     def direction(gradient: Tensor, rows: Tensor) -> Tensor:
