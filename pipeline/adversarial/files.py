@@ -20,7 +20,7 @@ class AdversarialSet:
     """An adversarial set on disk.
 
     `counts` has one entry a split and cell: split, attack, eps, region, n, attacked, success, failed, unchanged and
-    clean_wrong. `fitted` has one entry a cell whose perturbation was fitted for this set: the attack with it, and on how
+    clean_wrong. `fitted` has one entry a cell whose perturbation was fitted for this set: the attack with it, on how
     many images of which split and shape, and how many of them it fools.
     """
 

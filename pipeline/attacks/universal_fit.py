@@ -23,8 +23,8 @@ from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 
 BATCH = 32
-# An image that is fooled by this many logits has no more say: Shafahi et al. 2020 cut the cross entropy at about 9, which
-# for such an image is about its margin.
+# An image that is fooled by this many logits has no more say: Shafahi et al. 2020 cut the cross entropy at about 9,
+# which for such an image is about its margin.
 CLAMP = 9.0
 # The step in shares of eps, from the first to the last one: long enough to cross the ball, short enough to settle.
 FIRST_STEP, LAST_STEP = 0.25, 0.02
@@ -79,8 +79,9 @@ def fit_universal(
     delta <- clip(delta + alpha * sign(mean gradient over a minibatch)), each image's loss cut off where the image is
     surely fooled. That is algorithm 2 of Shafahi et al. 2020, arXiv:1811.11304, with a shrinking step, and the cut
     made on the margin, which is the same thing for a targeted attack too. It stands in for the loop over single images
-    of Moosavi-Dezfooli et al. 2017, arXiv:1610.08401, whose result hangs on the order of the images and costs a DeepFool
-    run for each image and pass. After each pass the rounded perturbation is judged on all images, and the best is kept.
+    of Moosavi-Dezfooli et al. 2017, arXiv:1610.08401, whose result hangs on the order of the images and costs a
+    DeepFool run for each image and pass. After each pass the rounded perturbation is judged on all images, and the best
+    is kept.
 
     The images are taken in the order of their content, so the order in which they are given does not matter.
 
@@ -122,7 +123,7 @@ def _climbed(problem: Problem, steps: int, top: int, source: torch.Generator, pr
     for k in range(steps):
         progress(k, steps, "fitting the universal perturbation")
         if not queue:
-            queue = list(torch.randperm(n, generator=source).to(problem.x.device).split(BATCH))
+            queue = _batches(torch.randperm(n, generator=source).to(problem.x.device))
         delta = (delta + _step(radius, k, steps) * _slope(problem.part(queue.pop()), delta).sign()).clamp(
             -radius, radius
         )
@@ -146,8 +147,12 @@ def _slope(batch: Problem, delta: Tensor) -> Tensor:
 
 
 def _n_fooled(problem: Problem, delta: Tensor) -> int:
-    parts = torch.arange(len(problem.x), device=problem.x.device).split(BATCH)
-    return sum(int(part.fooled(_with(part, delta)).sum()) for part in map(problem.part, parts))
+    parts = map(problem.part, _batches(torch.arange(len(problem.x), device=problem.x.device)))
+    return sum(int(part.fooled(_with(part, delta)).sum()) for part in parts)
+
+
+def _batches(rows: Tensor) -> list[Tensor]:
+    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
 
 
 def _with(problem: Problem, delta: Tensor) -> Tensor:
@@ -166,7 +171,7 @@ def _posed(
     device = model.mean.device
     x, labels = x.to(device), torch.from_numpy(y).to(device)
     with torch.no_grad():
-        logits = torch.cat([model(part) for part in x.split(BATCH)])
+        logits = torch.cat([model(part) for part in _batches(x)])
     goal = least_likely(logits) if isinstance(target, str) else None if target is None else torch.from_numpy(target)
     right = right_before(logits, labels)
     if goal is not None:

@@ -139,10 +139,12 @@ def _build_adversarial(work: Work) -> Made | None:
     root, params, made = data_root(work), work.params, _plan(work.settings, work.params)
     if work.stage == 0:
         classifier = open_classifier(root.find("models", params["classifier_id"]))
-        build_shard(made, work.idx, dataset_named(work, params["dataset_id"]), classifier, work.output, work.progress)
+        dataset = dataset_named(work, params["dataset_id"])
+        build_shard(made, work.idx, dataset, classifier, work.output, work.progress, work=work.folder)
         return None
     work.progress(0, 1, "Putting the parts together")
-    set_ = assemble(made, work.parts, root.adversarial, classifier_id=params["classifier_id"], name=params["name"])
+    parents = {"classifier_id": params["classifier_id"], "name": params["name"]}
+    set_ = assemble(made, work.parts, root.adversarial, **parents, work=work.folder)
     return made_adversarial(work, set_)
 
 

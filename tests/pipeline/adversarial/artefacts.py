@@ -29,14 +29,16 @@ def small_classifier(root: Path, seed: int = 0) -> Classifier:
     return save_classifier(small_model(seed), root, name="small")
 
 
-def small_dataset(root: Path, *, n: int = 40, classes: tuple[str, ...] = CLASSES) -> Dataset:
-    """Random images of two shapes, labelled by the small model itself, but for every seventh."""
+def small_dataset(root: Path, *, n: int = 40, classes: tuple[str, ...] = CLASSES, framed: bool = False) -> Dataset:
+    """Random images of two shapes, labelled by the small model itself but for every seventh; framed by black if asked."""
     model, rng = small_model(), np.random.default_rng(0)
     items = []
     with closing(DatasetWriter(root)) as writer:
         for i in range(n):
             shape = (16, 16, 1) if i % 3 else (18, 14, 1)
             levels = rng.integers(60, 140, shape).astype(np.uint8)
+            if framed:
+                levels[:4] = levels[-4:] = levels[:, :4] = levels[:, -4:] = 0
             with torch.no_grad():
                 pred = int(model(torch.from_numpy(to_unit(levels, 8)).permute(2, 0, 1)[None]).argmax())
             writer.append(levels, 8)

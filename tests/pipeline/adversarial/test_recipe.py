@@ -41,6 +41,13 @@ def test_the_default_has_all_five_attacks_at_four_radii() -> None:
     assert [cell.NAME for cell in DEFAULT_RECIPE.cells()].count("cw") == 1
 
 
+def test_one_attack_may_stand_in_both_regions() -> None:
+    recipe = Recipe(attacks=(AttackSpec("pgd", [0.1, 0.2]), AttackSpec("pgd", [0.1, 0.2], region="head")))
+    assert recipe.regions() == ("image", "image", "head", "head")
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert "region" not in recipe.attacks[0].to_json()
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -60,6 +67,8 @@ def test_the_default_has_all_five_attacks_at_four_radii() -> None:
         ({"attacks": [{"name": "pgd", "eps": []}]}, "name at least one attack"),
         ({"attacks": [{"name": "pgd", "params": {"eps": 0.1}}]}, "give it as the attack's eps"),
         ({"attacks": ["pgd", {"name": "pgd", "eps": 8 / 255}]}, "pgd twice at one eps"),
+        ({"attacks": [{"name": "pgd", "region": "neck"}]}, "region 'neck' of pgd; give one of image, head"),
+        ({"attacks": [{"name": "pgd", "region": ["head"]}]}, "region .* of pgd; give one of image, head"),
         ({"attacks": ["pgd"], "splits": ["exam"]}, "give some of train, val, detector, calibration, test"),
         ({"attacks": ["pgd"], "splits": []}, "give some of train"),
         ({"attacks": ["pgd"], "per_cell": 0}, "per_cell 0 for detector; give a whole number of at least 1"),
