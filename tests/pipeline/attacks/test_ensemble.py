@@ -82,18 +82,21 @@ def test_tells_files_from_pixels_that_no_file_holds(trained: tuple[PixelModel, n
 def test_climbs_past_the_first_success_where_rounding_took_it_back() -> None:
     model = linear_model(2)
     weight = (model.network.head.weight[1] - model.network.head.weight[0]).detach()
-    levels = np.full((8, 8, 8, 1), 128, dtype=np.uint8)
-    # As far behind the border as rounding to whole levels can make good of: 1.2 of 2 levels on every pixel.
-    lead = float(weight.abs().sum()) * 1.2 / 255 / 0.25
+    levels = np.full((64, 8, 8, 1), 128, dtype=np.uint8)
+    # So near to the border that many a random start fools by itself, and some of those only until they are rounded.
+    lead = 0.3 * float(weight.norm()) / 255 / 0.25
     middle = float((weight * (128 / 255 - 0.5) / 0.25).sum())
     with torch.no_grad():
         model.network.head.bias.copy_(torch.tensor([middle + lead, 0.0]))
-    y = np.zeros(8, dtype=np.int64)
+    y, hashes = np.zeros(64, dtype=np.int64), [str(k) for k in range(64)]
     assert (predicted(model, levels) == 0).all()
-    ensemble = Ensemble(eps=2 / 255, steps=50, n_queries=0)
-    once = attack_levels(model, ensemble.attacks[0], levels, 8, y)
+    ensemble = Ensemble(eps=2 / 255, steps=20, n_queries=0)
+    once = attack_levels(model, ensemble.attacks[0], levels, 8, y, pixels_sha256=hashes)
     assert once.success_float.all()
-    assert (worst_case(model, ensemble, levels, 8, y).fooled_by == "apgd").all()
+    assert not once.success.all()
+    worst = worst_case(model, ensemble, levels, 8, y, pixels_sha256=hashes)
+    assert (worst.fooled_by == "apgd").all()
+    assert (predicted(model, worst.levels) == 1).all()
 
 
 def test_says_how_far_it_is_and_can_be_stopped(trained: tuple[PixelModel, np.ndarray, np.ndarray]) -> None:

@@ -79,6 +79,21 @@ def test_asks_the_model_as_often_as_it_says() -> None:
     assert (quick.steps < 50).all()
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_wastes_no_query_on_a_square_that_changes_nothing(channels: int) -> None:
+    model = linear_model(2, channels=channels)
+    with torch.no_grad():
+        model.network.head.weight.zero_()
+        model.network.head.bias.copy_(torch.tensor([1.0, 0.0]))
+    x = torch.full((2, channels, 8, 8), 0.5)
+    asked: list[Tensor] = []
+    handle = model.register_forward_pre_hook(lambda _, inputs: asked.append(inputs[0].clone()))
+    Square(eps=0.1, n_queries=100)(model, x, torch.zeros(2, dtype=torch.int64), seeds=range(2))
+    handle.remove()
+    stripes, proposals = asked[0], asked[1:100]
+    assert all((tried != stripes).flatten(1).any(1).all() for tried in proposals)
+
+
 def test_an_image_is_searched_the_same_whoever_is_beside_it() -> None:
     model, x, y = trained_model(4)
     model.eval()
@@ -99,7 +114,7 @@ def test_spends_its_squares_where_pixels_may_change() -> None:
         model.network.head.bias.copy_(torch.tensor([100.0, 0.0]))
     mask = torch.zeros(8, 8, dtype=torch.bool)
     mask[6:8, 1:4] = True
-    result = Square(eps=0.1, n_queries=200)(model, x, y, mask=mask, seeds=[1])
+    result = Square(eps=0.1, n_queries=40)(model, x, y, mask=mask, seeds=[1])
     weight = model.network.head.weight.detach()
     wanted = torch.where(mask, x + 0.1 * (weight[1] - weight[0]).view(1, 1, 8, 8).sign(), x)
     torch.testing.assert_close(result.x_adv, wanted, atol=1e-6, rtol=0)
