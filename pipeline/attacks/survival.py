@@ -150,7 +150,7 @@ def _seen(
 ) -> np.ndarray:
     """What the classifier says of images that were brought to another depth, written and read: (N,), -1 for NaN."""
     parts = []
-    with model.frozen():
+    with model.frozen(channels_last=True):
         for start in range(0, len(levels), batch_size):
             read = form.as_read(with_bits(levels[start : start + batch_size], bits, written_bits), written_bits)
             pixels = torch.from_numpy(to_unit(read, written_bits)).permute(0, 3, 1, 2).to(model.mean.device)
