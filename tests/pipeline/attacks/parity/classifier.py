@@ -68,12 +68,12 @@ class Bench:
         return self.x[:n], self.y[:n]
 
 
-def spec() -> ClassifierSpec:
+def spec_of(size: int = SIZE) -> ClassifierSpec:
     return ClassifierSpec(
         architecture="of the parity suite",
         channels=1,
-        height=SIZE,
-        width=SIZE,
+        height=size,
+        width=size,
         classes=CLASSES,
         mean=(0.2,),
         std=(0.25,),
@@ -85,7 +85,7 @@ def trained_bench(seed: int = 0) -> Bench:
     """Train on one thread from a fixed seed: a few seconds, the same weights each time on one machine."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = PixelModel(spec(), Layers()).to(memory_format=torch.channels_last)
+        model = PixelModel(spec_of(), Layers()).to(memory_format=torch.channels_last)
         x, y = scans(N_TRAIN, seed=seed + 1)
         optimizer = torch.optim.Adam(model.parameters())
         for epoch in range(N_EPOCHS):

@@ -1,0 +1,167 @@
+"""Checks of attacks against noise, a black box, another model and each other; see `sanity`."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+
+from pipeline.attacks.attack import Attack
+from pipeline.attacks.ensemble_checks import flags, signs
+from pipeline.attacks.outcome import LatticeResult
+from pipeline.attacks.pgd import PGD
+from pipeline.attacks.sanity import SQUARE_GAIN, SanityRow, Subject, logits_of
+from pipeline.attacks.square import Square
+from pipeline.models.adapter import PixelModel
+
+
+def weaker_means(
+    on: Subject, *, eps: float = 8 / 255, n_queries: int = 1000, n_draws: int = 1, other: PixelModel | None = None
+) -> list[SanityRow]:
+    """5: noise is much weaker, and neither a black box nor a transfer from another model beats the white box."""
+    white = on.attacked(PGD(eps=eps, steps=40)).success
+    fooled = int(white.sum())
+    noise = _by_noise(on, eps, n_draws)
+    square = on.attacked(Square(eps=eps, n_queries=n_queries)).success
+    gain = int((square & ~white).sum())
+    rows = [
+        SanityRow(
+            check=5,
+            what=f"{n_draws} draw{'s' * (n_draws > 1)} of +-eps noise at {eps * 255:g}/255",
+            required="fools less than half of what pgd fools",
+            measured=f"{noise} and {fooled} of {on.n}",
+            n=on.n,
+            met=2 * noise < fooled,
+        ),
+        SanityRow(
+            check=5,
+            what=f"square with {n_queries} queries at {eps * 255:g}/255",
+            required="fools at most .2 points that pgd does not",
+            measured=f"{gain} of {on.n} more; {int(square.sum())} and {fooled} in all",
+            n=on.n,
+            met=gain <= SQUARE_GAIN * on.n,
+        ),
+    ]
+    if other is not None:
+        moved = _transferred(on, other, PGD(eps=eps, steps=40))
+        rows.append(
+            SanityRow(
+                check=5,
+                what=f"pgd on another classifier, shown to this one, at {eps * 255:g}/255",
+                required="fools fewer than pgd on this one",
+                measured=f"{moved} and {fooled} of {on.n}",
+                n=on.n,
+                met=moved < fooled,
+            )
+        )
+    return rows
+
+
+def alarms(on: Subject) -> list[SanityRow]:
+    """6: the model is one function, gives logits, and has gradients and finite numbers everywhere."""
+    with on.model.frozen():
+        x = torch.from_numpy(on.levels.astype(np.float32) / ((1 << on.bits) - 1)).permute(0, 3, 1, 2)
+        seen = signs(on.model, x.to(on.model.mean.device), torch.from_numpy(on.y).to(on.model.mean.device))
+    found = flags(seen, n_nan=seen.n_nan, n_square=0)
+    return [
+        SanityRow(
+            check=6,
+            what="randomness, probabilities for logits, gradients of zero, NaN",
+            required="no flag",
+            measured="; ".join(found) or "no flag",
+            n=on.n,
+            met=not found,
+        )
+    ]
+
+
+def worst_of(on: Subject, attacks: Sequence[Attack]) -> list[SanityRow]:
+    """7: the worst case is counted image by image over the attacks, never as their mean."""
+    fooled = np.stack([on.attacked(attack).success for attack in attacks])
+    robust = int((~fooled.any(axis=0)).sum())
+    single = [int((~one).sum()) for one in fooled]
+    each = ", ".join(f"{attack.NAME} {n}" for attack, n in zip(attacks, single, strict=True))
+    return [
+        SanityRow(
+            check=7,
+            what=f"robust to all of them, image by image; clean accuracy {on.clean_accuracy:.1%}",
+            required="at most the best single attack's",
+            measured=f"{robust} of {on.n}; alone {each}",
+            n=on.n,
+            met=robust <= min(single),
+        )
+    ]
+
+
+def release(on: Subject, attack: Attack, found: LatticeResult) -> dict[str, object]:
+    """8: what must be known to make a result again, and each image's own result, as JSON values."""
+    images = [
+        {
+            "sha256": hashlib.sha256(np.ascontiguousarray(clean).tobytes()).hexdigest(),
+            "sha256_attacked": hashlib.sha256(np.ascontiguousarray(levels).tobytes()).hexdigest(),
+            "label": int(on.y[i]),
+            "status": str(found.status[i]),
+            "reason": str(found.reason[i]),
+            "pred_before": int(found.pred_before[i]),
+            "pred_after": int(found.pred_after[i]),
+            "linf": float(found.linf[i]),
+            "l2": float(found.l2[i]),
+            "steps": int(found.steps[i]),
+        }
+        for i, (clean, levels) in enumerate(zip(on.levels, found.levels, strict=True))
+    ]
+    return {
+        "attack": attack.NAME,
+        "params": attack.params(),
+        "seed": on.seed,
+        "bits": on.bits,
+        "classifier": asdict(on.model.spec),
+        "weights_sha256": weights_sha256(on.model),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "images": images,
+    }
+
+
+def repeatability(on: Subject, attack: Attack) -> list[SanityRow]:
+    """8: the released facts are enough: a second run gives the same record."""
+    first, second = (release(on, attack, on.attacked(attack)) for _ in range(2))
+    return [
+        SanityRow(
+            check=8,
+            what=f"{attack.NAME} twice: parameters, seed, versions, weights, each image",
+            required="the same record",
+            measured="the same record" if first == second else "another record",
+            n=on.n,
+            met=first == second,
+        )
+    ]
+
+
+def weights_sha256(model: PixelModel) -> str:
+    """A hash of all weights by name, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _by_noise(on: Subject, eps: float, n_draws: int) -> int:
+    """How many images some draw of noise fools the classifier on."""
+    top = (1 << on.bits) - 1
+    source = np.random.default_rng(on.seed)
+    fooled = np.zeros(on.n, dtype=bool)
+    for _ in range(n_draws):
+        change = source.choice([-1, 1], on.levels.shape) * int(eps * top + 1e-6)
+        noisy = np.clip(on.levels.astype(np.int64) + change, 0, top).astype(on.levels.dtype)
+        fooled |= logits_of(on.model, noisy, on.bits).argmax(1).numpy() != on.y
+    return int(fooled.sum())
+
+
+def _transferred(on: Subject, other: PixelModel, attack: Attack) -> int:
+    """How many files made on another classifier fool this one; files that the other one had wrong stay clean."""
+    made = Subject(model=other, levels=on.levels, bits=on.bits, y=on.y, clean_accuracy=1.0, seed=on.seed)
+    levels = made.attacked(attack).levels
+    return int((logits_of(on.model, levels, on.bits).argmax(1).numpy() != on.y).sum())
