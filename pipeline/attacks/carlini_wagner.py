@@ -20,10 +20,11 @@ class CarliniWagner(Attack):
     the first success; afterwards the middle between the largest c that failed and the
     smallest that fooled is tried.
 
-    The defaults are made for two CPU cores. On 60 real scans of 64x64 pixels and a small CNN
-    they fool all files with a mean L2 of 0.361 in 98 gradients an image, 0.205 s; the usual
-    9 x 100 steps from c = 0.001 without a warm start need 539 gradients and 2.0 s for 0.357.
-    `c_first` of 0.1 gives 0.353 in 170 gradients.
+    The defaults are made for two CPU cores and were chosen on one small CNN and 60 real scans
+    of 64x64 pixels: all fooled, in 104 gradients an image, with a mean L2 equal to that of the
+    usual 9 x 100 steps of 0.01 from c = 0.001 without a warm start, which take 539. Elsewhere
+    they end equal (a CNN of 224x224 pixels, 243 gradients) and 1.1 % further (another of
+    48x48, 165 gradients). A larger `lr` is quicker where changes are long, at a longer change.
 
     Attributes:
         eps: a bound on the L2 change, in pixel units; None for none.
@@ -45,7 +46,7 @@ class CarliniWagner(Attack):
 
     eps: float | None = None
     kappa: float = 0.0
-    lr: float = 0.01
+    lr: float = 0.005
     search_steps: int = 5
     steps: int = 60
     c_first: float = 1.0
