@@ -54,9 +54,8 @@ def build_adversarial(
 ) -> AdversarialSet:
     """Build every shard that is not there yet, and the set of them, at `root/<id>`.
 
-    A set that is there already is given back. When `progress` raises or the process dies,
-    finished shards stay in `work` and the next call goes on behind them, to the same bytes. A universal perturbation
-    that the recipe leaves to be fitted is fitted first, and stays in `work` for other recipes too.
+    A set that is there already is given back. When `progress` raises or the process dies, finished shards stay in
+    `work` and the next call goes on behind them, to the same bytes. So do fitted perturbations, for other recipes too.
 
     Args:
         dataset: whose images.
@@ -84,8 +83,7 @@ def build_adversarial(
         path = folder / f"{cut.start:06d}-{cut.stop:06d}.h5"
         if not is_whole(made, k, path):
             model = model or _loaded(classifier, dataset, device)
-            attacks = _attacks(made, k, dataset, classifier, model, work, _standing(progress, done, len(made)))
-            _build(made, k, attacks, dataset, model, path, _shifted(progress, done, len(made)))
+            _build(made, k, dataset, classifier.id, model, path, work, _shifted(progress, done, len(made)))
         parts.append(path)
         done += sum(len(batch.parents) for batch in made.shard(k))
         progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
@@ -123,31 +121,23 @@ def build_shard(
     """
     if made.dataset_id != dataset.id:
         raise BadRecipe(f"the plan is of data set {made.dataset_id}, found {dataset.id}; plan again")
-    model = _loaded(classifier, dataset, device)
-    total = sum(len(batch.parents) for batch in made.shard(k))
-    attacks = _attacks(made, k, dataset, classifier, model, work, _standing(progress, 0, total))
-    _build(made, k, attacks, dataset, model, out, progress)
-
-
-def _attacks(
-    made: Plan,
-    k: int,
-    dataset: Dataset,
-    classifier: Classifier,
-    model: PixelModel,
-    work: Path | None,
-    progress: Progress,
-) -> dict[int, Attack]:
-    """The attacks that a shard needs, by their cells."""
-    cells = {batch.cell for batch in made.shard(k)}
-    return fitted(made, cells, dataset, model, classifier.id, work, progress)
+    _build(made, k, dataset, classifier.id, _loaded(classifier, dataset, device), out, work, progress)
 
 
 def _build(
-    made: Plan, k: int, attacks: dict[int, Attack], dataset: Dataset, model: PixelModel, out: Path, progress: Progress
+    made: Plan,
+    k: int,
+    dataset: Dataset,
+    classifier_id: str,
+    model: PixelModel,
+    out: Path,
+    work: Path | None,
+    progress: Progress,
 ) -> None:
     batches = made.shard(k)
     total, done = sum(len(batch.parents) for batch in batches), 0
+    cells = {batch.cell for batch in batches}
+    attacks = fitted(made, cells, dataset, model, classifier_id, work, _standing(progress, total))
     results: list[_Attacked] = []
     for batch in batches:
         attack = attacks[batch.cell]
@@ -226,10 +216,10 @@ def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int,
     return told
 
 
-def _standing(progress: Progress, done: int, total: int) -> Callable[[int, int, str], None]:
+def _standing(progress: Progress, total: int) -> Callable[[int, int, str], None]:
     """Progress of what comes before the rows: no row is done by it, but it can be seen and stopped."""
 
     def told(step: int, steps: int, message: str) -> None:
-        progress(done, total, f"{message}, step {step} of {steps}")
+        progress(0, total, f"{message}, step {step} of {steps}")
 
     return told

@@ -1,10 +1,11 @@
-"""Every attack by its name; reading it loads no torch."""
+"""Every attack by its name; reading it loads no torch. `art:` names lead to the toolbox that is an extra."""
 
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from pipeline.attacks.apgd import APGD, APGDL2, APGDT
+from pipeline.attacks.art_adapter import PREFIX, art_attack, art_class
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.bim import BIM
 from pipeline.attacks.carlini_wagner import CarliniWagner
@@ -43,8 +44,10 @@ def attack_class(name: str) -> type[Attack]:
     Raises:
         BadAttack: there is none.
     """
+    if name.startswith(PREFIX):
+        return art_class(name)
     if name not in ATTACKS:
-        raise BadAttack(f"no attack {name!r}; there are {', '.join(ATTACKS)}")
+        raise BadAttack(f"no attack {name!r}; there are {', '.join(ATTACKS)}, and {PREFIX}<class>")
     return ATTACKS[name]
 
 
@@ -54,6 +57,8 @@ def create(name: str, params: Mapping[str, Any] | None = None) -> Attack:
     Raises:
         BadAttack: no such attack or parameter, or a value that is not allowed.
     """
+    if name.startswith(PREFIX):
+        return art_attack(name, params or {})
     attack = attack_class(name)
     params = dict(params or {})
     known = [field.name for field in fields(attack)]

@@ -1,20 +1,29 @@
 """`attack`: one image against one classifier, written as a file that still fools it."""
 
-from argparse import ArgumentParser, Namespace
+import json
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from datasets.atomic import replacing
 from datasets.encoding import FORMATS, MAX_QUALITY, MIN_QUALITY, check_fits, encode, format_of
+from datasets.head import head_mask
 from datasets.image import MIN_BITS, Image, Levels, with_bits
 from datasets.jail import decode_jailed, run_jailed
 from datasets.progress import Progress
+from pipeline.adversarial.recipe import ASKED_REGIONS
 from pipeline.artefacts import DataRoot
+from pipeline.attacks.art_adapter import PREFIX
 from pipeline.attacks.registry import ATTACKS
 from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack
+
+if TYPE_CHECKING:
+    from pipeline.attacks.outcome import LatticeResult
 
 NAME = "attack"
 HELP = "attack one image and write the adversarial one as PNG, TIFF, DICOM or JPEG"
@@ -24,8 +33,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the image, the classifier and the attack."""
     parser.add_argument("file", type=Path, help="the image to attack")
     parser.add_argument("--classifier", required=True, help="id of the classifier")
-    parser.add_argument("--attack", default="pgd", help=f"{', '.join(ATTACKS)} (default: %(default)s)")
+    parser.add_argument("--attack", default="pgd", help=f"{', '.join(ATTACKS)}, {PREFIX}<class> (default: %(default)s)")
     parser.add_argument("--eps", type=radius, help="radius in pixel fractions, such as 4/255 (default: the attack's)")
+    parser.add_argument(
+        "--params",
+        type=_params,
+        default={},
+        metavar="JSON",
+        help="other parameters of the attack, as '{\"steps\": 40}', or the name of a file with such an object",
+    )
+    parser.add_argument(
+        "--region",
+        choices=ASKED_REGIONS,
+        default=WHOLE_IMAGE,
+        help="where pixels may change: anywhere, or inside the head only (default: %(default)s)",
+    )
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
     parser.add_argument("--target", help="the class to reach (default: any wrong one)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of random starts (default: %(default)s)")
@@ -51,7 +73,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     classes = model.spec.classes
     label = _label(args.label, classes) if args.label else predict(model, image.levels, image.bits)
     target = np.array([_label(args.target, classes)]) if args.target else None
-    attack = create(args.attack, {} if args.eps is None else {"eps": args.eps})
+    attack = create(args.attack, args.params if args.eps is None else {**args.params, "eps": args.eps})
+    head = head_mask(image.levels, image.bits) if args.region == HEAD else None
     result = attack_levels(
         model,
         attack,
@@ -59,6 +82,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         image.bits,
         np.array([label]),
         target=target,
+        mask=None if head is None else head.mask,
         file_format=file_format,
         quality=args.jpeg_quality,
         through_file=True,
@@ -66,7 +90,18 @@ def run(args: Namespace, progress: Progress) -> Answer:
         progress=progress,
     )
     _write(args, result.levels[0], image, file_format)
-    facts = {
+    facts, lines = _told(args, result, classes, label, image.bits)
+    if head is not None:
+        facts["head_found"] = head.found
+        lines += [f"region head: {head.note}"] if head.note else []
+    return Answer(facts, lines)
+
+
+def _told(
+    args: Namespace, result: "LatticeResult", classes: tuple[str, ...], label: int, bits: int
+) -> tuple[dict[str, object], list[str]]:
+    """What became of the image, for programs and for people."""
+    facts: dict[str, object] = {
         "status": str(result.status[0]),
         "reason": str(result.reason[0]),
         "label": classes[label],
@@ -75,11 +110,14 @@ def run(args: Namespace, progress: Progress) -> Answer:
         "success": bool(result.success[0]),
         "linf": float(result.linf[0]),
         "l2": float(result.l2[0]),
-        "bits": image.bits,
+        "bits": bits,
+        "region": args.region,
         "file": str(args.out),
     }
-    line = f"{facts['status']}: {facts['before']} became {facts['after']}, largest change {facts['linf'] * 255:.2f}/255"
-    return Answer(facts, [f"{line}; written to {args.out}", *([facts["reason"]] if facts["reason"] else [])])
+    change = f"largest change {float(result.linf[0]) * 255:.2f}/255"
+    line = f"{facts['status']}: {facts['before']} became {facts['after']}, {change}"
+    reason = str(result.reason[0])
+    return facts, [f"{line}; written to {args.out}", *([reason] if reason else [])]
 
 
 def _fitting(image: Image, file_format: str, quality: int | None) -> Image:
@@ -101,6 +139,21 @@ def _write(args: Namespace, levels: Levels, image: Image, file_format: str) -> N
         incoming.write_bytes(
             encode(levels, image.bits, file_format, quality=args.jpeg_quality, photometric=photometric)
         )
+
+
+def _params(text: str) -> dict[str, Any]:
+    """Parameters from JSON, or from a file with it.
+
+    Raises:
+        ArgumentTypeError: it is no JSON object.
+    """
+    try:
+        values = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise ArgumentTypeError(f"{text[:80]!r} is neither JSON nor a file with it ({e})") from e
+    if not isinstance(values, dict):
+        raise ArgumentTypeError(f'{text[:80]!r} holds no JSON object; give one such as {{"steps": 40}}')
+    return values
 
 
 def _label(name: str, classes: tuple[str, ...]) -> int:

@@ -36,12 +36,20 @@ def run(args: Namespace, progress: Progress) -> Answer:
         dataset, classifier, recipe, root.adversarial, work=root.work, name=args.name, progress=progress
     )
     lines = [f"{built.id}  {args.name}: {built.n} rows"]
+    for fit in built.fitted:
+        lines.append(
+            f"  fitted {fit['attack']} ({fit['region']}) on {fit['n_images']} images of split {fit['split']}: "
+            f"{fit['n_fooled']} of them fooled"
+        )
     for count in built.counts:
         lines.append(
-            f"  {count['split']:<9} {count['attack']:<7} eps {count['eps']:.4f}: "
+            f"  {count['split']:<9} {count['attack']:<9} eps {count['eps']:.4f} {count['region']:<5}: "
             f"{count['success']} of {count['attacked']} fool the classifier on the file"
         )
-    return Answer({"id": built.id, "folder": str(built.folder), "n": built.n, "counts": list(built.counts)}, lines)
+    facts = {"id": built.id, "folder": str(built.folder), "n": built.n, "counts": list(built.counts)}
+    # The perturbations themselves stay in the manifest: too long to print.
+    fitted = [{name: value for name, value in fit.items() if name != "params"} for fit in built.fitted]
+    return Answer({**facts, "fitted": fitted}, lines)
 
 
 def _recipe(path: Path) -> Recipe:

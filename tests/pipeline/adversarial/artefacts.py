@@ -30,7 +30,7 @@ def small_classifier(root: Path, seed: int = 0) -> Classifier:
 
 
 def small_dataset(root: Path, *, n: int = 40, classes: tuple[str, ...] = CLASSES, framed: bool = False) -> Dataset:
-    """Random images of two shapes, labelled by the small model itself but for every seventh; framed by black if asked."""
+    """Random images of two shapes, labelled by the small model itself but every seventh; framed by black if asked."""
     model, rng = small_model(), np.random.default_rng(0)
     items = []
     with closing(DatasetWriter(root)) as writer:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from datasets.decoding import decode
+from datasets.head import head_mask
 from pipeline.cli.main import COMMANDS, main
 from pipeline.gate.decision import Verdict
 from tests.datasets.scan_files import classes_of, write_folder
@@ -189,3 +190,32 @@ def test_a_radius_out_of_range_is_refused(tiny_chain: TinyChain, tmp_path: Path,
     )  # fmt: skip
     assert (status, said["error"]) == (1, "BadAttack")
     assert not (tmp_path / "out.png").exists()
+
+
+def test_an_attack_inside_the_head_changes_nothing_else(tiny_chain: TinyChain, tmp_path: Path, answer) -> None:
+    scan, out = tmp_path / "scan.png", tmp_path / "attacked.png"
+    scan.write_bytes(tiny_chain.scan(Verdict.CLEAN))
+    parameters = tmp_path / "params.json"
+    parameters.write_text('{"steps": 3}')
+    status, attacked = answer(
+        "attack", scan, "--classifier", tiny_chain.classifier.id, "--region", "head", "--params", parameters,
+        "--out", out, "--root", tiny_chain.root.path,
+    )  # fmt: skip
+    clean = decode(scan.read_bytes())
+    head = head_mask(clean.levels, clean.bits)
+    changed = (decode(out.read_bytes()).levels != clean.levels).any(axis=2)
+    assert status == 0
+    assert (attacked["region"], attacked["head_found"]) == ("head", head.found)
+    assert changed.any()
+    assert not changed[~head.mask].any()
+
+
+def test_an_unfitted_perturbation_says_how_to_fit_it(tiny_chain: TinyChain, tmp_path: Path, answer) -> None:
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(tiny_chain.scan(Verdict.CLEAN))
+    status, said = answer(
+        "attack", scan, "--classifier", tiny_chain.classifier.id, "--attack", "universal", "--out", tmp_path / "o.png",
+        "--root", tiny_chain.root.path,
+    )  # fmt: skip
+    assert (status, said["error"]) == (1, "BadAttack")
+    assert "which fits it on the training images" in said["detail"]

@@ -109,6 +109,9 @@ def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, ref
         (["import-dataset", "a.zip", "--shares=train=0"], "share of train: 0, expected more than 0"),
         (["train-classifier", "abc", "--seed=1.5"], "'1.5' is no seed; give a whole number"),
         (["run", "a.zip", "--seed=4294967296"], "'4294967296' is no seed; give a whole number"),
+        (["attack", "a.png", "--params=[1]"], "--params: '[1]' is neither JSON nor a file with it"),
+        (["attack", "a.png", "--params={1}"], "--params: '{1}' is neither JSON nor a file with it"),
+        (["attack", "a.png", "--region=neck"], "--region: invalid choice: 'neck'"),
         (
             ["import-classifier", "a.pt", "--architecture=a", "--classes=a,b", "--mean=abc"],
             "--mean: 'abc': give a number for each channel, as 0.485,0.456,0.406",
