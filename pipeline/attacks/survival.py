@@ -7,7 +7,6 @@ and shown to the classifier.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from math import sqrt
 
 import numpy as np
 import torch
@@ -20,12 +19,12 @@ from pipeline.attacks.outcome import NO_TARGET, LatticeResult
 from pipeline.attacks.run import Target, attack_levels
 from pipeline.attacks.written import FileForm
 from pipeline.errors import BadAttack
+from pipeline.evaluation import wilson_interval
 from pipeline.models.adapter import PixelModel
 
 QUALITIES = (95, 90, 75)
 _LOSSLESS = (("png", 8), ("png", 16), ("tiff", 8), ("tiff", 16), ("dicom", 8), ("dicom", 12), ("dicom", 16))
 _COUNTS = ("n_right", "n_success", "n_survived", "n_fooled")
-_Z = 1.959963984540054  # The normal quantile of 95 %.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +118,10 @@ def pooled(reports: Sequence[Sequence[Cell]]) -> tuple[Cell, ...]:
     )
 
 
-def wilson(n_hits: int, n: int) -> tuple[float, float]:
-    """Where a share may lie with 95 % confidence (Wilson 1927, doi:10.1080/01621459.1927.10502953), n at least 1."""
-    share = n_hits / n
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    reach = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
-
-
 def _share(n_hits: int, n: int) -> dict[str, float] | None:
     if n == 0:
         return None
-    low, high = wilson(n_hits, n)
+    low, high = wilson_interval(n_hits, n)
     return {"value": n_hits / n, "low": low, "high": high}
 
 

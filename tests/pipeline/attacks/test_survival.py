@@ -11,7 +11,7 @@ from datasets.image import with_bits
 from pipeline.attacks.deepfool import DeepFool
 from pipeline.attacks.pgd import PGD
 from pipeline.attacks.run import attack_levels
-from pipeline.attacks.survival import Cell, pooled, survival, wilson
+from pipeline.attacks.survival import Cell, pooled, survival
 from pipeline.errors import BadAttack
 from pipeline.models.prediction import predict
 from tests.pipeline.attacks.scans import scan_model, scans
@@ -101,15 +101,6 @@ def test_a_report_is_json_with_intervals_round_its_shares(cells: tuple[Cell, ...
         attacked_through=None, file_format="png", bits=8, quality=None, n_right=0, n_success=0, n_survived=0, n_fooled=0
     )
     assert nothing.to_json()["fooled"] is None
-
-
-@pytest.mark.parametrize(
-    ("n_hits", "n", "low", "high"),
-    # By the closed form: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n) with z = 1.96.
-    [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (50, 100, 0.4038, 0.5962)],
-)
-def test_wilsons_interval(n_hits: int, n: int, low: float, high: float) -> None:
-    assert wilson(n_hits, n) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_groups_are_pooled_by_their_counts(cells: tuple[Cell, ...]) -> None:
