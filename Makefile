@@ -1,6 +1,6 @@
 # Every target prepares what it needs by itself; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format results-main clean
+.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,12 @@ format: .venv/installed-dev ## Put the code into its form
 
 results-main: .venv/installed ## Run the main job on real MRI and write docs/results/main-job.md (DATA=zip)
 	@$(BIN)/python -m pipeline run $(DATA) --root var/results-main --report docs/results/main-job
+
+results-attacks: .venv/installed-dev ## Attack the classifier of results-main and write docs/results/attacks.md (DATA=zip)
+	@$(BIN)/python -m benchmarks.attack_report $(DATA)
+
+results-attacks-speed: .venv/installed-dev ## Time the attacks beside other libraries, for results-attacks (hours)
+	@$(BIN)/python -m benchmarks.attacks
 
 clean: ## Remove .venv and what the tools left; data roots stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

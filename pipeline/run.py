@@ -87,6 +87,13 @@ def run(source: Path, root: DataRoot, choices: Choices, stage: Stage) -> Made:
     return Made(dataset, classifier, adversarial, detector, gate, memory.seconds)
 
 
+def classify(source: Path, root: DataRoot, choices: Choices, stage: Stage) -> tuple[Dataset, Classifier]:
+    """The first two steps of `run` alone, with the same memory: the data set and the classifier trained on it."""
+    memory = _Memory(root, choices, stage)
+    dataset = _data_set(source, memory)
+    return dataset, _classifier(dataset, memory)
+
+
 class _Memory:
     """Which artefact was made of which inputs, kept as small notes in the work folder."""
 

@@ -1,0 +1,136 @@
+"""docs/results/attacks.md: `python -m benchmarks.attack_report brain_mri.zip`; a run that was stopped goes on.
+
+The classifier is that of `make results-main`, taken from its data root or trained now. Speed is measured by
+`python -m benchmarks.attacks` and read from its folder: what is not measured yet is left out of the page.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.attack_figures import SEED, Subject, kept_by_files, robustness, success
+from benchmarks.attack_page import Rows, write_page
+from benchmarks.attack_table import goals as speed_goals
+from benchmarks.attack_table import markdown
+from datasets.atomic import read_json
+from datasets.progress import Progress
+from pipeline.artefacts import DataRoot
+from pipeline.attacks import sanity
+from pipeline.attacks.pgd import PGD
+from pipeline.attacks.sanity_compared import alarms, repeatability, weaker_means, worst_of
+from pipeline.cli.terminal import shown_progress
+from pipeline.run import Choices, classify
+from pipeline.training.settings import TrainingSettings
+
+_PARITY = ("-m", "pytest", "-q", "-p", "no:randomly", "tests/pipeline/attacks/parity")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure what is not measured yet and write the page."""
+    asked = _parser().parse_args(argv)
+    asked.work.mkdir(parents=True, exist_ok=True)
+    choices = Choices(name=asked.data.stem, seed=SEED, training=TrainingSettings(seed=SEED))
+    dataset, classifier = classify(asked.data, DataRoot(asked.root), choices, _stage)
+    subject = Subject.of(classifier, dataset, asked.work, asked.images)
+    with _stage("success") as progress:
+        attacked = success(subject, progress)
+    with _stage("robust accuracy") as progress:
+        robust = robustness(subject, progress)
+    with _stage("files") as progress:
+        kept = kept_by_files(subject, asked.file_images, progress)
+    with _stage("sanity") as progress:
+        checked = subject.once("sanity", asked.sanity_images, lambda: _sanity(subject, asked.sanity_images, progress))
+    parity = subject.once("parity", [version("torch")], lambda: _parity(asked.work / "parity.json"))
+    speed = read_json(asked.speed) if asked.speed.exists() else {"cells": [], "missing": []}
+    write_page(
+        asked.out,
+        head=_head(dataset.name, len(subject.indices)),
+        parity=parity,
+        sanity=checked,
+        success=attacked,
+        robust=robust,
+        kept=kept,
+        speed_tables=["## Speed", "", *markdown(speed).splitlines()],
+        speed_goals=speed_goals(speed),
+        facts={"seed": SEED, "machine": _machine(), "classifier": classifier.id, "dataset": dataset.id, "speed": speed},
+    )
+    print(asked.out.with_suffix(".md"))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.attack_report", description=__doc__)
+    parser.add_argument("data", type=Path, help="the zip of make results-main")
+    parser.add_argument("--root", type=Path, default=Path("var/results-main"), help="its data root")
+    parser.add_argument("--work", type=Path, default=Path("var/results-attacks"), help="where figures are kept")
+    parser.add_argument("--speed", type=Path, default=Path("var/benchmarks/attacks/attacks.json"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results/attacks"))
+    parser.add_argument("--images", type=int, default=100, help="test scans that are attacked")
+    parser.add_argument("--file-images", type=int, default=40, help="test scans that are written as other files")
+    parser.add_argument("--sanity-images", type=int, default=16, help="test scans of the sanity checks")
+    return parser
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[Progress]:
+    with shown_progress(name, quiet=False) as shown:
+        yield shown
+
+
+def _sanity(subject: Subject, n: int, progress: Progress) -> Rows:
+    """The checks on scans of the commonest shape, which are attacked together."""
+    largest = max(subject.groups(), key=lambda group: len(group.y))
+    on = sanity.subject(subject.model(), largest.levels[:n], largest.bits, largest.y[:n], seed=SEED)
+    checks: list[Callable[[], list[sanity.SanityRow]]] = [
+        lambda: sanity.budgets(on),
+        lambda: sanity.monotony(on),
+        lambda: sanity.order(on),
+        lambda: sanity.unbounded(on),
+        lambda: sanity.convergence(on),
+        lambda: weaker_means(on),
+        lambda: alarms(on),
+        lambda: worst_of(on, sanity.BOUNDED),
+        lambda: repeatability(on, PGD()),
+    ]
+    rows = []
+    for done, check in enumerate(checks):
+        progress(done, len(checks), "sanity")
+        rows += [asdict(row) for row in check()]
+    return rows
+
+
+def _parity(report: Path) -> Rows:
+    """The rows that the parity suite records; one that fails is among them as not met."""
+    report.unlink(missing_ok=True)
+    command = [sys.executable, *_PARITY, "--parity-report", str(report.resolve())]
+    subprocess.run(command, check=False)  # noqa: S603 - our own tests.
+    if not report.exists():
+        raise SystemExit("the parity suite wrote no report; run it to see why: pytest tests/pipeline/attacks/parity")
+    found: Rows = json.loads(report.read_text())
+    return found
+
+
+def _head(name: str, n: int) -> list[str]:
+    return [
+        f"# The attacks on {name}",
+        "",
+        "Made by `make results-attacks DATA=<zip>`; the speed by `make results-attacks-speed` before it.",
+        "",
+        f"Seed {SEED}; {n} scans of the test split, spread evenly. {_machine()}.",
+        "",
+    ]
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {version('torch')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
