@@ -80,8 +80,8 @@ def _success(rows: Rows) -> Iterator[str]:
     yield from ("## Success on the real classifier", "")
     yield (
         "Attacked are test scans that the classifier has right, in the size in which they came. Success is what it "
-        "says of the PNG, written and decoded; lost are attacks that fooled before the pixels were rounded to levels. L2 "
-        "is the median over successes, with pixels in [0, 1]; the largest change is over all scans, in levels of 8 bit."
+        "says of the PNG, written and decoded; lost are attacks that fooled before the pixels were rounded to levels. "
+        "L2 is the median over successes, with pixels in [0, 1]; the largest change is over all scans, in 8-bit levels."
     )
     yield ""
     yield from _table(

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         speed_goals=speed_goals(speed),
         facts={"seed": SEED, "machine": _machine(), "classifier": classifier.id, "dataset": dataset.id, "speed": speed},
     )
-    print(asked.out.with_suffix(".md"))
+    sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
     return 0
 
 

@@ -68,23 +68,6 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def goals(found: dict[str, Any]) -> list[Record]:
-    """Each cell that has a goal, beside what was measured."""
-    reached = []
-    for cell in (cell for cell in found["cells"] if "reached" in cell):
-        if cell["attack"] == STEP:
-            goal, value = f"at most {AT_LIMIT} of the bare gradient", f"{cell['of_limit']:.3f}"
-        elif cell["attack"] == "cw":
-            goal = f"{CW_AHEAD:g} times as fast as the fastest peer, L2 at most {CW_L2} of adv_lib's"
-            value = f"{cell['ahead']:.2f} ({cell['fastest_peer']}), L2 {cell.get('l2_of_adv_lib', float('nan')):.3f}"
-        else:
-            goal = f"{AHEAD} times as fast as the fastest peer, or at most {AT_LIMIT} of the bare gradients"
-            value = f"{cell['ahead']:.2f} ({cell['fastest_peer']}), {cell.get('of_limit', float('nan')):.3f}"
-        what = f"speed of {cell['attack']}, {cell['model']}, {cell['device']}, batch {cell['n']}"
-        reached.append({"what": what, "goal": goal, "value": value, "n": cell["n"], "met": cell["reached"]})
-    return reached
-
-
 def _cell(key: tuple[Any, ...], records: list[Record], clock: str) -> dict[str, Any]:
     by_name: dict[str, list[Record]] = defaultdict(list)
     for record in records:
