@@ -92,9 +92,10 @@ def ascend(problem: Problem, start: Tensor, climb: Climb, tick: Tick) -> AttackR
                 rows, gradient, dead, here = rows[going], gradient[going], dead[going], here[going]
                 live = problem.part(rows)
         _step(live, here, gradient, rows, climb)
-        if live is not problem:
-            x_adv[rows] = here
-        masked[rows] = dead
+        if live is problem:
+            masked = dead
+        else:
+            x_adv[rows], masked[rows] = here, dead
         taken[rows] += 1
         tick()
     success = problem.fooled(x_adv)
@@ -105,8 +106,9 @@ def _step(problem: Problem, here: Tensor, gradient: Tensor, rows: Tensor, climb:
     """Move `here` along the gradient and project it, in place."""
     alpha = per_image(climb.alpha[rows])
     for piece in _pieces(here):
-        moved = climb.direction(gradient[piece], rows[piece]).mul(alpha[piece]).add_(here[piece])
-        here[piece] = climb.project(moved, problem.x[piece], problem.eps[piece])
+        at = here[piece]
+        at.addcmul_(climb.direction(gradient[piece], rows[piece]), alpha[piece])
+        at.copy_(climb.project(at, problem.x[piece], problem.eps[piece]))
     if problem.some_fixed:
         here.copy_(problem.confined(here))
 

@@ -1,5 +1,6 @@
 """One batch under attack: the model, the images, the goal and the bounds."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -56,11 +57,9 @@ class Problem:
             gradient (N, C, H, W), logits (N, K) and masked (N,): no loss has a slope here.
         """
         gradient, logits = self._slope(x_adv, self.loss)
-        steepest = _steepest(gradient)
-        masked = torch.zeros_like(steepest, dtype=torch.bool)
         # The one question a step: a slope that is neither 0 nor NaN nor infinite needs no second look.
-        if bool(((steepest > 0) & steepest.isfinite()).all()):
-            return gradient, logits, masked
+        if all(0 < steepest < math.inf for steepest in _steepest(gradient).tolist()):
+            return gradient, logits, torch.zeros_like(self.y, dtype=torch.bool)
         gradient = gradient.nan_to_num(0, 0, 0)
         masked = _steepest(gradient) == 0
         if masked.any():
