@@ -60,6 +60,7 @@ class Attack(ABC):
         eps: "Tensor | None" = None,
         mask: "Tensor | None" = None,
         seeds: Sequence[int],
+        precision: str = "fp32",
         tick: Tick = no_tick,
     ) -> "AttackResult":
         """Attack one batch.
@@ -72,15 +73,18 @@ class Attack(ABC):
             eps: (N,) radius an image, in pixel fractions; without it the attack's own.
             mask: (N, 1, H, W) or (H, W), true where pixels may change.
             seeds: one an image, see `seeding.seed_for`.
+            precision: "fp32", or "bf16" for gradients in half the time where the processor has such products;
+                success is judged in single precision.
             tick: called after each gradient step; it may raise to cancel.
 
         Raises:
             BadAttack: the tensors do not fit each other, or a value is not allowed.
         """
-        from pipeline.attacks.problem import pose  # Here, since it loads torch.
+        from pipeline.attacks.problem import guided, pose  # Here, since it loads torch.
 
         with model.frozen(channels_last=True):
             problem = pose(self, model, x, y, target=target, eps=eps, mask=mask, n_seeds=len(seeds))
+            problem = guided(problem, precision)
             return self.solve(problem, seeds, tick)
 
     @property

@@ -12,6 +12,9 @@ from pipeline.attacks.losses import LOSSES, margin
 from pipeline.attacks.projections import per_image
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
+from pipeline.models.precision import lowered
+
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,7 @@ class Problem:
     eps: Tensor  # (N,), infinite for an attack without a radius
     free: Tensor  # (N, C, H, W) bool: the pixels that may change
     loss: str = "ce"
+    guide: PixelModel | None = None  # Takes the model's place for gradients alone, and may be less exact
     some_fixed: bool = True  # False where every pixel of every image may change, so that nothing needs putting back
 
     def part(self, rows: Tensor) -> "Problem":
@@ -75,7 +79,7 @@ class Problem:
     def _slope(self, x_adv: Tensor, loss: str) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             here = x_adv.detach().requires_grad_()
-            logits = self.model(here)
+            logits = (self.guide or self.model)(here)
             climbed = LOSSES[loss](logits, self.y, self.target)
             gradient = torch.autograd.grad(climbed.sum(), here)[0]
         if self.some_fixed:
@@ -121,6 +125,17 @@ def pose(
         loss=attack.objective,
         some_fixed=mask is not None or not bool((radii > 0).all()),
     )
+
+
+def guided(problem: Problem, precision: str) -> Problem:
+    """The same problem, whose gradients are taken in this precision.
+
+    Raises:
+        BadAttack: there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise BadAttack(f"precision {precision!r}; give one of {', '.join(PRECISIONS)}")
+    return problem if precision == "fp32" else replace(problem, guide=lowered(problem.model))
 
 
 def _check_loss(loss: str, n_classes: int, *, targeted: bool) -> None:
