@@ -25,14 +25,19 @@ Run = Callable[[], Tensor]
 Entry = Callable[[Subject, str, Settings], Run | None]
 
 
-def ours(subject: Subject, attack: str, to: Settings) -> Run:
+def ours(subject: Subject, attack: str, to: Settings, *, precision: str = "fp32") -> Run:
     """Our own, with the defaults that a user gets; Carlini-Wagner searches as long as it thinks right."""
     params: dict[str, dict[str, object]] = {
         "fgsm": {"eps": to.eps},
         "cw": {},
     }
     made = create(attack, params.get(attack, {"eps": to.eps, "alpha": to.alpha, "steps": to.steps}))
-    return lambda: made(subject.model, subject.x, subject.y, seeds=range(len(subject.x))).x_adv
+    return lambda: made(subject.model, subject.x, subject.y, seeds=range(len(subject.x)), precision=precision).x_adv
+
+
+def ours_bf16(subject: Subject, attack: str, to: Settings) -> Run | None:
+    """Our own with gradients in bfloat16; Carlini-Wagner has none of these."""
+    return None if attack == "cw" else ours(subject, attack, to, precision="bf16")
 
 
 def foolbox(subject: Subject, attack: str, to: Settings) -> Run:
@@ -151,7 +156,7 @@ PEERS: dict[str, Entry] = {
     "adv_lib": adv_lib,
     "cleverhans": cleverhans,
 }
-ALL: dict[str, Entry] = {"scangate": ours, **PEERS}
+ALL: dict[str, Entry] = {"scangate": ours, "scangate-bf16": ours_bf16, **PEERS}
 
 
 def installed(name: str) -> bool:
