@@ -1,12 +1,14 @@
 """What every registered attack promises; a new attack is held to it by being registered."""
 
+import copy
 import dataclasses
+import random
 from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.budget import Norm
@@ -116,6 +118,41 @@ def test_does_not_depend_on_the_batch(name: str, trained: tuple[PixelModel, Tens
     np.testing.assert_array_equal(whole.levels[order], shuffled.levels)
 
 
+def test_goes_on_where_it_was_stopped(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    x8, y8 = to_levels(x), y.numpy()
+    attack = attack_of(name)
+    whole = attack_levels(model, attack, x8, 8, y8, seed=5)
+    rest = attack_levels(model, attack, x8[5:], 8, y8[5:], seed=5)
+    np.testing.assert_array_equal(whole.levels[5:], rest.levels)
+    assert whole.reason[5:].tolist() == rest.reason.tolist()
+
+
+def test_holds_its_budget_on_16_bits(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    levels = (x.double() * 65535).round().int().permute(0, 2, 3, 1).numpy().astype(np.uint16)
+    eps = radii(name, len(x))
+    found = attack_levels(model, attack_of(name), levels, 16, y.numpy(), eps=eps.numpy())
+    size_of = found.linf if ATTACKS[name].NORM is Norm.LINF else found.l2
+    assert (size_of <= eps.numpy() * (1 + 2e-6) + 1e-7).all()
+    np.testing.assert_array_equal(found.levels[0], levels[0])
+    assert found.success.any()
+    assert found.levels.dtype == np.uint16
+    # Of 16 bits the steps are finer than those of 8: the file is no 8-bit image in disguise.
+    assert (found.levels % 257 != 0).any()
+
+
+def test_fools_a_head_of_log_probabilities_as_often(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    attack = attack_of(name)
+    other = copy.deepcopy(model)
+    other.network.head = nn.Sequential(other.network.head, nn.LogSoftmax(dim=1))
+    plain, log = (attack(each, x, y, seeds=range(len(x))).success for each in (model, other))
+    assert plain.any()
+    # All logits are negative there, and rounded elsewhere: one image may lie on the edge.
+    assert abs(int(plain.sum()) - int(log.sum())) <= 1
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_leaves_model_and_global_random_state_alone(name: str, broken: bool) -> None:
     model, x, y = trained_model()
@@ -125,7 +162,8 @@ def test_leaves_model_and_global_random_state_alone(name: str, broken: bool) -> 
     flags = [module.training for module in model.modules()]
     grads = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
     wanted = [p.requires_grad for p in model.parameters()]
-    state = torch.get_rng_state()
+    buffers = {key: value.clone() for key, value in model.state_dict().items()}
+    state, numpys, pythons = torch.get_rng_state(), np.random.get_state(), random.getstate()
     if broken:
         with pytest.raises(RuntimeError, match="broken on purpose"):
             attack_of(name)(model, x, y, seeds=range(len(x)))
@@ -134,6 +172,9 @@ def test_leaves_model_and_global_random_state_alone(name: str, broken: bool) -> 
     assert [module.training for module in model.modules()] == flags
     assert [p.requires_grad for p in model.parameters()] == wanted
     assert torch.equal(torch.get_rng_state(), state)
+    assert all(np.array_equal(now, then) for now, then in zip(np.random.get_state(), numpys, strict=True))
+    assert random.getstate() == pythons
+    assert all(torch.equal(value, buffers[key]) for key, value in model.state_dict().items())
     for p, grad in zip(model.parameters(), grads, strict=True):
         assert (p.grad is None) == (grad is None)
         assert grad is None or torch.equal(p.grad, grad)
