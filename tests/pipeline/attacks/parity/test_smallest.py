@@ -146,7 +146,7 @@ def test_row_11_cw_is_not_far_behind_ddn_and_fmn(
 
 def test_row_11_a_warm_start_and_500_steps_come_nearer_to_ddn(found: Found, record: Record) -> None:
     theirs = found.l2("adv-lib DDN", partial(adv_lib_smallest, name="ddn", levels=None))
-    mine = found.l2("long", partial(ours, search_steps=9, steps=500, c_first=1e-3, warm_start=True))
+    mine = found.l2("long", partial(ours, search_steps=9, steps=500, lr=0.01, c_first=1e-3, warm_start=True))
     ratio = float(mine.mean() / theirs.mean())
     record(
         11,
