@@ -15,7 +15,7 @@ from tests.pipeline.attacks.parity.conftest import Record
 from tests.pipeline.attacks.parity.peers import peer
 
 N = 32
-QUERIES = 150  # Of Square; the standard 5000 take minutes and changed nothing here.
+QUERIES = 150  # Of Square, on both sides; the standard 5000 would take minutes.
 
 
 @pytest.fixture
