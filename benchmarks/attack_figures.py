@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from datasets.atomic import content_id, read_json, write_json
+from datasets.image import to_unit
 from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.attacks.attack import Attack
@@ -36,6 +38,7 @@ QUICKER: dict[str, dict[str, object]] = {
 }
 ROBUST_LEVELS = (2, 8)
 ENSEMBLE_QUERIES = 1000
+AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,12 @@ def robustness(subject: Subject, progress: Progress) -> Rows:
     return rows
 
 
+def beyond_ours(subject: Subject, report: dict[str, Any]) -> dict[str, Any]:
+    """What the authors' AutoAttack, with FAB as well, does to the scans that our ensemble left robust."""
+    left = [image["index"] for image in report["images"] if image["fooled_by"] == ""]
+    return subject.once("autoattack", [report["eps"], left], lambda: _autoattacked(subject, report["eps"], left))
+
+
 def kept_by_files(subject: Subject, n: int, progress: Progress) -> dict[str, Rows]:
     """What PGD and Carlini-Wagner keep in other kinds of file, plain and attacked through JPEG."""
     model = subject.model()
@@ -149,6 +158,28 @@ def kept_by_files(subject: Subject, n: int, progress: Progress) -> dict[str, Row
         name: subject.once("files", [name, n], lambda attack=attack: measured(attack))
         for name, attack in attacks.items()
     }
+
+
+def _autoattacked(subject: Subject, eps: float, indices: list[int]) -> dict[str, Any]:
+    # Here, since it comes with the development install alone.
+    from pyautoattack import AutoAttack
+
+    model, fooled = subject.model(), 0
+    for i in indices:
+        item = subject.dataset.items[i]
+        x = torch.from_numpy(to_unit(subject.dataset.levels(i)[None], item.bits)).permute(0, 3, 1, 2)
+        y = torch.tensor([item.label])
+        with model.frozen():
+            attack = AutoAttack(
+                model, norm="Linf", eps=eps, version="custom", attacks=list(AUTOATTACK), seed=SEED, device="cpu"
+            )
+            # Its standard 9 targets are more than there are classes.
+            attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = len(model.spec.classes) - 1
+            attack.square.n_queries = ENSEMBLE_QUERIES
+            found = attack.run_standard_evaluation(x, y, batch_size=1)
+            x_adv = found[0] if isinstance(found, tuple) else found
+            fooled += int((model(x_adv).argmax(1) != y).sum())
+    return {"eps": eps, "n": len(indices), "n_fooled": fooled}
 
 
 def _success(subject: Subject, attack: Attack, n: int | None) -> dict[str, object]:

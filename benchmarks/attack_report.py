@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.attack_figures import SEED, Subject, kept_by_files, robustness, success
+from benchmarks.attack_figures import SEED, Subject, beyond_ours, kept_by_files, robustness, success
 from benchmarks.attack_page import Rows, write_page
 from benchmarks.attack_table import goals as speed_goals
 from benchmarks.attack_table import markdown
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         attacked = success(subject, progress)
     with _stage("robust accuracy") as progress:
         robust = robustness(subject, progress)
+        beyond = [beyond_ours(subject, report) for report in robust]
     with _stage("files") as progress:
         kept = kept_by_files(subject, asked.file_images, progress)
     with _stage("sanity") as progress:
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sanity=checked,
         success=attacked,
         robust=robust,
+        beyond=beyond,
         kept=kept,
         speed_tables=["## Speed", "", *markdown(speed).splitlines()] if speed["cells"] else [],
         speed_goals=speed_goals(speed),
