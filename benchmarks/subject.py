@@ -43,12 +43,12 @@ def prepare(name: str, channels: int, folder: Path) -> Path:
     return path
 
 
-def subject(name: str, channels: int, n: int, folder: Path, *, device: str = "cpu") -> Subject:
+def subject(name: str, channels: int, n: int, folder: Path, *, seed: int = 2, device: str = "cpu") -> Subject:
     """The classifier of `prepare`, as a user hands it to a library, and n images with the classes it gives them."""
     model = _fresh(name, channels)
     model.load_state_dict(torch.load(prepare(name, channels, folder), weights_only=True))
     model.eval()
-    x, _ = scans(n, channels, seed=2)
+    x, _ = scans(n, channels, seed=seed)
     with torch.no_grad():
         y = torch.cat([model(part).argmax(1) for part in torch.split(x, _BATCH)])
     return Subject(model.to(device), x.to(device), y.to(device))
