@@ -1,7 +1,7 @@
 """How near building an adversarial set comes to its bare gradients: `python -m benchmarks.building`.
 
 Each size is built in a process of its own, which prints its seconds and, beside them, what its gradient steps would
-cost as bare gradients of a full batch, what the gradients and forwards that it did take would cost, and its peak memory.
+cost as bare gradients of a full batch, what the gradients and forwards that it took would cost, and its peak memory.
 Carlini-Wagner steps that need no gradient take a forward only, so the first may exceed 100 %.
 Memory that grows with the number of images shows between two sizes.
 """
