@@ -55,11 +55,17 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def markdown(found: dict[str, Any]) -> str:
     """Two tables: ours against the fastest peer, and everybody's medians."""
+    note = "Every attack ends with one look at which images are fooled; the limit is its bare gradients and that look."
     names = "model, device, batch, attack, ours (s), of the limit, fastest peer, peer / ours, with bf16, whole process"
     names += ", goal"
-    lines = [f"Seconds by the {found['clock']} clock.", "", f"| {names.replace(', ', ' | ')} |", "|---" * 11 + "|"]
+    lines = [
+        f"Seconds by the {found['clock']} clock. {note}",
+        "",
+        f"| {names.replace(', ', ' | ')} |",
+        "|---" * 11 + "|",
+    ]
     lines += [_row(cell) for cell in found["cells"] if OURS in cell["medians"]]
-    lines += ["", "Seconds of the attack proper (of the whole process), fooled, mean L2:", ""]
+    lines += ["", "Seconds of attack and verdict (of the whole process), fooled, mean L2:", ""]
     for cell in found["cells"]:
         each = [f"{name} {_median(median)}" for name, median in cell["medians"].items()]
         each += [f"{name} failed: {why}" for name, why in cell["failed"].items()]

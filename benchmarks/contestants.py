@@ -157,6 +157,8 @@ PEERS: dict[str, Entry] = {
     "cleverhans": cleverhans,
 }
 ALL: dict[str, Entry] = {"scangate": ours, "scangate-bf16": ours_bf16, **PEERS}
+JUDGES = ("scangate", "scangate-bf16", "foolbox", "adv_lib")
+"""Contestants that find out by themselves which images are fooled; the others leave that to their user."""
 
 
 def installed(name: str) -> bool:
