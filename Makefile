@@ -4,8 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-HOST ?= 127.0.0.1
-PORT ?= 8000
+HOST ?= $(or $(SCANGATE_HOST),127.0.0.1)
+PORT ?= $(or $(SCANGATE_PORT),8000)
 SERVE ?= 1
 DATA ?= ../shared/data/brain_mri.zip
 
@@ -25,7 +25,7 @@ install: .venv/installed ## Create .venv and install what Scangate runs on
 demo: .venv/installed ## Make everything from nothing, screen six scans, then serve (SERVE=0: do not serve)
 	@$(BIN)/python -m webapp.demo --host $(HOST) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
-serve: .venv/installed ## Serve the application with its dispatcher and workers
+serve: .venv/installed ## Serve the application with its dispatcher and workers (HOST=, PORT=)
 	@SCANGATE_HOST=$(HOST) SCANGATE_PORT=$(PORT) $(BIN)/python -m webapp.serve
 
 test: .venv/installed-dev ## Run the whole test suite

@@ -48,7 +48,7 @@ def foolbox(subject: Subject, attack: str, to: Settings) -> Run:
         "fgsm": lambda: fb.attacks.LinfFastGradientAttack(random_start=False),
         "bim": lambda: fb.attacks.LinfPGD(**steps, random_start=False),
         "pgd": lambda: fb.attacks.LinfPGD(**steps, random_start=True),
-        "mim": lambda: fb.attacks.LinfMomentumIterativeFastGradientMethod(**steps, mu=1.0),
+        "mim": lambda: fb.attacks.LinfMomentumIterativeFastGradientMethod(**steps, momentum=1.0),
         "cw": lambda: fb.attacks.L2CarliniWagnerAttack(
             binary_search_steps=to.cw_search, steps=to.cw_steps, stepsize=CW_LR, initial_const=CW_C_FIRST
         ),

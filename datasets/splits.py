@@ -119,8 +119,8 @@ def _refuse_too_little(
     n_groups = len(set(groups[free].tolist()))
     if n_groups < n_splits:
         raise BadDataset(
-            f"{n_groups} different pictures for {n_splits} splits; add images, or leave splits out on the command "
-            "line, as --shares val=0,test=0."
+            f"{n_groups} different pictures for {n_splits} splits; add images. The command line can leave splits out: "
+            "--shares val=0,test=0."
         )
 
 

@@ -67,10 +67,10 @@ class DataRoot:
             raise UnknownArtefact(f"{kind!r} is no kind of artefact; kinds are {', '.join(KINDS)}")
         if not _ID.fullmatch(id_or_prefix):
             raise UnknownArtefact(f"{id_or_prefix!r} is no id: an id is made of letters, digits, '.', '_' and '-'")
-        home = self._made(kind)
+        home = self.path / kind  # Not made here: who only looks leaves nothing behind.
         if (home / id_or_prefix).is_dir():
             return home / id_or_prefix
-        found = sorted(path for path in home.iterdir() if path.is_dir() and path.name.startswith(id_or_prefix))
+        found = sorted(path for path in _folders(home) if path.name.startswith(id_or_prefix))
         if len(found) == 1:
             return found[0]
         if found:
@@ -84,7 +84,7 @@ class DataRoot:
         Raises:
             UnknownArtefact: there is none yet.
         """
-        folders = _folders(self._made(kind))
+        folders = _folders(self.path / kind)
         if not folders:
             raise UnknownArtefact(f"no {kind} under {self.path} yet; make one first, or name another root")
         return max(folders, key=lambda folder: folder.stat().st_mtime_ns)
@@ -96,4 +96,6 @@ class DataRoot:
 
 
 def _folders(home: Path) -> list[Path]:
+    if not home.is_dir():
+        return []
     return [path for path in home.iterdir() if path.is_dir() and _ID.fullmatch(path.name)]

@@ -25,7 +25,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.files import Detector, open_detector
 from pipeline.detection.settings import DetectorSettings
 from pipeline.detection.train import train_detector
-from pipeline.errors import UnknownArtefact
+from pipeline.errors import BadGate, UnknownArtefact
 from pipeline.gate.files import Gate, read_gate
 from pipeline.gate.release import release
 from pipeline.models.files import Classifier, open_classifier
@@ -49,6 +49,11 @@ class Choices:
     recipe: Recipe = DEFAULT_RECIPE
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     alpha: float = 0.01
+
+    def __post_init__(self) -> None:
+        # Whether the scans support it shows at the end; what no rate can be is refused before hours of work.
+        if not 0 < self.alpha <= 0.5:
+            raise BadGate(f"alpha {self.alpha}; give a false-alarm rate within (0, 0.5], for instance 0.01")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from apiflask import HTTPError
 from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import BadRequest, HTTPException, SecurityError
 
 from webapp.errors import answer_for
 
@@ -78,6 +78,10 @@ def problem_of(error: Exception) -> Problem:
         status = error.status_code
         told = " ".join(_sentences(error.detail)) or error.message or "The request is not as it must be."
         return _problem(status, _code(status), "Request not accepted", told, _next(status), reference)
+    if isinstance(error, BadRequest) and request.path.startswith(_API) and request.is_json:
+        detail = "The body is not JSON that can be read."
+        step = "Send one JSON object, with the header Content-Type: application/json."
+        return _problem(400, "bad_json", "Request not accepted", detail, step, reference)
     if isinstance(error, HTTPException):
         status = error.code or 500
         return _problem(status, _code(status), error.name, _description(error), _next(status), reference)

@@ -15,6 +15,7 @@ from datasets.store import Dataset
 from pipeline.adversarial.assemble import assemble, is_whole
 from pipeline.adversarial.files import AdversarialSet, open_adversarial
 from pipeline.adversarial.fits import fitted
+from pipeline.adversarial.kinship import check_classes
 from pipeline.adversarial.plan import SHARD_S, Batch, Plan, plan, stored_eps
 from pipeline.adversarial.recipe import Recipe
 from pipeline.attacks.attack import Attack
@@ -197,11 +198,7 @@ def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, attacked: li
 
 def _loaded(classifier: Classifier, dataset: Dataset, device: str) -> PixelModel:
     """The classifier, laid out in memory for the fastest gradients."""
-    if tuple(classifier.spec.classes) != tuple(dataset.classes):
-        raise BadRecipe(
-            f"classes {', '.join(classifier.spec.classes)} of the classifier, {', '.join(dataset.classes)} of the data "
-            "set; use a classifier that was made for these classes, in this order"
-        )
+    check_classes(classifier.spec.classes, dataset)
     model = load_model(classifier, device)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
     return model

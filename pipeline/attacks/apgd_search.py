@@ -28,10 +28,8 @@ def search_targets(problem: Problem, attack: APGDT, seeds: Sequence[int], tick: 
 
 def random_start(problem: Problem, norm: Norm, seeds: Sequence[int]) -> Tensor:
     """A point of ball and box (N, C, H, W), uniform in the ball; each image from its own generator."""
-    if norm is Norm.L2:
-        noise = ball(problem.x, seeds, problem.free)
-    else:
-        noise = 2 * uniform(problem.x, seeds) - 1
+    in_ball = norm is Norm.L2
+    noise = ball(problem.x, seeds, problem.free) if in_ball else 2 * uniform(problem.x, seeds) - 1
     return PROJECTIONS[norm](problem.x + per_image(problem.eps) * noise, problem.x, problem.eps)
 
 

@@ -1,6 +1,7 @@
 """`train-classifier`: a classifier from the training images of a data set."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from datasets.progress import Progress
 from datasets.store import open_dataset
@@ -21,7 +22,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="at most so many epochs")
     parser.add_argument("--batch-size", type=int, help="images a step")
     parser.add_argument("--seed", type=seed, help="seed of weights, order and augmentation (default: 0)")
-    parser.add_argument("--pretrained", action="store_true", default=None, help="start from local ImageNet weights")
+    parser.add_argument(
+        "--pretrained",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="start from ImageNet weights: those of torch hub's cache, or of this file",
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -34,8 +41,13 @@ def run(args: Namespace, progress: Progress) -> Answer:
     dataset = open_dataset(root.find("datasets", args.dataset))
     named = ("architecture", "size", "epochs", "batch_size", "seed", "pretrained")
     given = {name: getattr(args, name) for name in named if getattr(args, name) is not None}
+    imagenet = Path(args.pretrained) if isinstance(args.pretrained, str) else None
+    if imagenet is not None:
+        given["pretrained"] = True
     settings = TrainingSettings.from_json(given)
-    classifier = train_classifier(dataset, settings, root.models, work=root.work, name=args.name, progress=progress)
+    classifier = train_classifier(
+        dataset, settings, root.models, work=root.work, name=args.name, imagenet=imagenet, progress=progress
+    )
     report = evaluate_classifier(classifier, dataset)
     lines = [f"{classifier.id}  {args.name}", *report.table().splitlines()]
     return Answer({"id": classifier.id, "folder": str(classifier.folder), "report": report.to_json()}, lines)

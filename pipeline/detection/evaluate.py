@@ -10,13 +10,14 @@ from datasets.decoding import decode
 from datasets.image import encode_png
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.conformal import false_alarm_band, flagged_range, supported_alpha, threshold
+from detector.conformal import false_alarm_band, flagged_range, require_support, supported_alpha, threshold
 from detector.types import FAMILIES, TYPES, type_index
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.controls import STANDARD_CONTROLS
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.network import GateNetwork, Scan, Scores, score_scans
+from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.detection.report import Cell, ControlRow, DetectorReport
 from pipeline.detection.statistics import Interval, auroc, auroc_interval, rate
 from pipeline.errors import BadDetector
@@ -46,10 +47,10 @@ def evaluate_detector(
 
     Raises:
         BadDetector: the detector belongs to another classifier, or the split has no clean scans.
+        NotEnoughClean: the calibration scans cannot support `alpha`.
     """
     items = _items(detector, dataset, classifier, split)
-    if alpha is None:
-        alpha = supported_alpha(len(detector.calibration))
+    alpha = _checked_rate(detector, alpha)
     rng = np.random.default_rng(seed)
     network = GateNetwork(load_model(classifier), load_detector(detector))
     view = _View(
@@ -74,6 +75,15 @@ def evaluate_detector(
         controls=tuple(view.controls(attacked, rng)),
         confusion=confusion,
     )
+
+
+def _checked_rate(detector: Detector, alpha: float | None) -> float:
+    n = len(detector.calibration)
+    if alpha is None:
+        return supported_alpha(n)
+    with as_pipeline_errors():
+        require_support(n, alpha)
+    return alpha
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -24,4 +25,4 @@ class Architecture:
     mean: float | tuple[float, float, float]
     std: float | tuple[float, float, float]
     build: Callable[[ClassifierSpec], nn.Module]
-    start_from_imagenet: Callable[[nn.Module], None] | None = None
+    start_from_imagenet: Callable[[nn.Module, Path | None], None] | None = None

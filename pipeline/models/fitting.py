@@ -35,6 +35,7 @@ def _check_shapes(network: nn.Module, state: Mapping[str, Tensor], spec: Classif
     if own == given:
         return
     _check_class_count(own, given, spec)
+    _check_channels(own, given, spec)
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
     reshaped = [f"{key} {given[key]} for {own[key]}" for key in own if key in given and given[key] != own[key]]
@@ -61,6 +62,18 @@ def _check_class_count(
             f"weights give {given[other[0]][0]} outputs, {len(spec.classes)} classes with a {spec.head} head need"
             f" {spec.n_outputs}; name as many classes as the weights have"
         )
+
+
+def _check_channels(
+    own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], spec: ClassifierSpec
+) -> None:
+    """The next commonest: grey weights for an RGB classifier, or the other way round."""
+    first = next(iter(own))
+    if own.keys() != given.keys() or [key for key in own if own[key] != given[key]] != [first]:
+        return
+    (n_out, wanted, *side), (other_out, found, *other_side) = own[first], given[first]
+    if (n_out, side) == (other_out, other_side):
+        raise BadClassifier(f"weights take {found} channels, asked for {wanted}; choose channels={found}")
 
 
 def _architectures_that_fit(given: Mapping[str, tuple[int, ...]], spec: ClassifierSpec) -> list[str]:

@@ -1,5 +1,7 @@
 """Every architecture that a classifier can name."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -7,7 +9,7 @@ from pipeline.errors import BadClassifier
 from pipeline.models.adapter import PixelModel
 from pipeline.models.architecture import Architecture
 from pipeline.models.sequential_cnn import SEQUENTIAL_CNN
-from pipeline.models.spec import ClassifierSpec
+from pipeline.models.spec import ClassifierSpec, check_side
 from pipeline.models.vision import EFFICIENTNET_B0, RESNET18
 
 _REGISTERED: dict[str, Architecture] = {}
@@ -59,12 +61,12 @@ def default_spec(name: str, *, classes: tuple[str, ...], channels: int, height: 
     )
 
 
-def build(spec: ClassifierSpec, pretrained: bool = False, *, seed: int = 0) -> nn.Module:
+def build(spec: ClassifierSpec, pretrained: bool | Path = False, *, seed: int = 0) -> nn.Module:
     """A fresh network for the specification; the global random state stays as it was.
 
     Args:
         spec: names the architecture.
-        pretrained: start from ImageNet weights found on this machine.
+        pretrained: start from ImageNet weights, in this file or found in torch hub's cache.
         seed: of the random starting weights.
 
     Raises:
@@ -72,22 +74,18 @@ def build(spec: ClassifierSpec, pretrained: bool = False, *, seed: int = 0) -> n
         MissingWeights: its ImageNet weights are not on this machine.
     """
     known = architecture(spec.architecture)
-    if min(spec.height, spec.width) < known.min_side:
-        raise BadClassifier(
-            f"{spec.architecture} takes images from {known.min_side}x{known.min_side} pixels, "
-            f"found {spec.height}x{spec.width}; give a larger input size"
-        )
+    check_side(spec.architecture, spec.height, spec.width)
     if pretrained and known.start_from_imagenet is None:
         raise BadClassifier(f"{spec.architecture} has no ImageNet weights; train it from the start")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = known.build(spec)
     if pretrained and known.start_from_imagenet is not None:
-        known.start_from_imagenet(network)
+        known.start_from_imagenet(network, pretrained if isinstance(pretrained, Path) else None)
     return network
 
 
-def build_model(spec: ClassifierSpec, pretrained: bool = False, *, seed: int = 0) -> PixelModel:
+def build_model(spec: ClassifierSpec, pretrained: bool | Path = False, *, seed: int = 0) -> PixelModel:
     """The same network inside its adapter, in training mode."""
     network = build(spec, pretrained, seed=seed)
     return PixelModel(spec, network, head_name=architecture(spec.architecture).head_name)

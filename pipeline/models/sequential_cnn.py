@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.architecture import Architecture
-from pipeline.models.spec import ClassifierSpec
+from pipeline.models.spec import MIN_SIDES, ClassifierSpec
 
 # Chosen on held-out training scans: wide and early coarse beats narrow and fine at equal time,
 # since the first layers at full size cost memory traffic rather than arithmetic.
@@ -73,7 +73,7 @@ SEQUENTIAL_CNN = Architecture(
     name="SequentialCNN",
     title="SequentialCNN: ours, small and quick",
     head_name="head",
-    min_side=16,
+    min_side=MIN_SIDES["SequentialCNN"],
     # About those of brain MRI with its black surround; batch normalisation takes the rest.
     mean=0.2,
     std=0.2,

@@ -11,6 +11,8 @@ HEADS: tuple[str, ...] = get_args(Head)
 
 MIN_SIDE = 8
 MAX_SIDE = 2048
+MIN_SIDES = {"SequentialCNN": 16, "resnet18": 32, "efficientnet_b0": 32}
+"""What each architecture needs at least; here, so that a process without torch can refuse less."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +92,16 @@ class ClassifierSpec:
             if isinstance(e, BadClassifier):
                 raise
             raise BadClassifier(f"specification: {e}; see the fields of ClassifierSpec") from e
+
+
+def check_side(architecture: str, height: int, width: int) -> None:
+    """Refuse an input that is too small for its architecture.
+
+    Raises:
+        BadClassifier: names the smallest side; an unknown architecture is none of its business.
+    """
+    least = MIN_SIDES.get(architecture, MIN_SIDE)
+    if min(height, width) < least:
+        raise BadClassifier(
+            f"{architecture} takes images from {least}x{least} pixels, found {height}x{width}; give a larger input size"
+        )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import BadClassifier, MissingWeights
 from pipeline.models.architecture import Architecture
-from pipeline.models.spec import ClassifierSpec
+from pipeline.models.spec import MIN_SIDES, ClassifierSpec
 from pipeline.models.torchvision_door import torchvision_models
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -54,10 +54,14 @@ def _grey(convolution: nn.Module) -> nn.Conv2d:
     return grey
 
 
-def _start_from_imagenet(network: nn.Module, *, weights: str, first: str, head: str) -> None:
-    """Copy all ImageNet weights but the head's; a grey first convolution takes the sum over the channels."""
+def _start_from_imagenet(network: nn.Module, file: Path | None, *, weights: str, first: str, head: str) -> None:
+    """Copy all ImageNet weights but the head's, from the file or torch hub's cache.
+
+    A grey first convolution takes the sum over the channels.
+    """
     url: str = getattr(torchvision_models(), weights).IMAGENET1K_V1.url
-    state = _read_checked(imagenet_folder() / url.rsplit("/", 1)[-1])
+    name = url.rsplit("/", 1)[-1]
+    state = _read_checked(file or imagenet_folder() / name, stated=Path(name).stem.rsplit("-", 1)[-1])
     own = network.state_dict()
     if own[first].shape[1] == 1:
         state[first] = state[first].sum(dim=1, keepdim=True)
@@ -66,14 +70,13 @@ def _start_from_imagenet(network: nn.Module, *, weights: str, first: str, head: 
     network.load_state_dict(own)
 
 
-def _read_checked(file: Path) -> dict[str, Tensor]:
-    """The state dict of a file whose name ends in the first digits of its SHA-256, as torch hub's do."""
+def _read_checked(file: Path, *, stated: str) -> dict[str, Tensor]:
+    """The state dict of a file whose SHA-256 begins with these digits, as torch hub's files state it in their names."""
     if not file.is_file():
         raise MissingWeights(
-            f"ImageNet weights {file.name} are not in {file.parent}; put the file there, or train without pretrained"
-            " weights. Nothing is downloaded"
+            f"ImageNet weights {file.name} are not in {file.parent}; put the file there, name another with"
+            " --pretrained FILE, or train without pretrained weights. Nothing is downloaded"
         )
-    stated = file.stem.rsplit("-", 1)[-1]
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if not found.startswith(stated):
         raise BadClassifier(f"{file.name} has SHA-256 {found[:16]}…, expected {stated}…; fetch the file again")
@@ -88,7 +91,7 @@ def _architecture(
         name=name,
         title=title,
         head_name=head,
-        min_side=32,
+        min_side=MIN_SIDES[name],
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         build=build,

@@ -27,6 +27,7 @@ def train_classifier(
     *,
     work: Path,
     name: str,
+    imagenet: Path | None = None,
     progress: Progress = ignore,
 ) -> Classifier:
     """Train on the split "train", choose the epoch on "val", and write the classifier to `root/<id>`.
@@ -41,6 +42,7 @@ def train_classifier(
         root: the folder of all classifiers.
         work: holds prepared images and the checkpoint; emptied of them at the end.
         name: for people.
+        imagenet: file of ImageNet weights to start from, instead of torch hub's cache.
         progress: called every batch; it may raise to cancel.
 
     Raises:
@@ -51,7 +53,7 @@ def train_classifier(
     device = chosen_device(settings.device)
     spec = spec_for(dataset, settings)
     _check_classes(dataset)
-    model = build_model(spec, settings.pretrained, seed=settings.seed)
+    model = build_model(spec, imagenet or settings.pretrained, seed=settings.seed)
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
     folder = work / content_id({"dataset": dataset.id, "settings": settings.to_json()})
     folder.mkdir(parents=True, exist_ok=True)

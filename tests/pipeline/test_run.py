@@ -12,8 +12,9 @@ from datasets.splits import Shares
 from pipeline.adversarial.recipe import AttackSpec, Recipe
 from pipeline.artefacts import DataRoot
 from pipeline.detection.settings import DetectorSettings
+from pipeline.errors import BadGate
 from pipeline.main_job_report import goals, measure, write_report
-from pipeline.run import Choices, run
+from pipeline.run import Choices, classify, run
 from pipeline.training.settings import TrainingSettings
 from tests.fixtures.gate import TinyChain
 
@@ -64,3 +65,17 @@ def test_the_report_sets_every_goal_beside_its_value(tiny_chain: TinyChain, tmp_
     accuracy = next(goal for goal in facts["goals"] if goal["what"] == "classifier, test accuracy")
     assert accuracy["met"] == (figures.classifier.accuracy >= 0.95)
     assert all(goal["what"] in page.read_text() for goal in facts["goals"])
+
+
+@pytest.mark.parametrize("alpha", [7.0, 0.0, -1.0, float("nan")])
+def test_a_rate_that_no_gate_can_have_is_refused_before_the_work(alpha: float) -> None:
+    with pytest.raises(BadGate, match=r"give a false-alarm rate within \(0, 0\.5\]"):
+        Choices(name="tiny", alpha=alpha)
+
+
+def test_the_first_steps_alone_make_what_the_whole_chain_makes(tiny_chain: TinyChain, tmp_path: Path) -> None:
+    dataset, classifier = classify(tiny_chain.source, DataRoot(tmp_path), CHOICES, Stages())
+    assert classifier.parents == (dataset.id,)
+    again = Stages()
+    assert classify(tiny_chain.source, DataRoot(tmp_path), CHOICES, again)[1].id == classifier.id
+    assert again.opened == []

@@ -10,10 +10,13 @@ from datasets.atomic import read_json
 from datasets.importing import import_dataset
 from datasets.store import open_dataset
 from datasets.trial import try_import
+from pipeline.adversarial.kinship import check_classes
 from pipeline.adversarial.plan import Plan, plan
 from pipeline.adversarial.recipe import Recipe
 from pipeline.artefacts import DataRoot
 from pipeline.models.importers.trial import try_weights
+from pipeline.models.spec import check_side
+from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.asked import check_rate, spec_asked
 from webapp.jobs.products import (
@@ -38,6 +41,12 @@ def _one_dataset(settings: Settings, params: Params) -> list[ShardPlan]:
     with uploaded(settings, params) as source:
         try_import(source, workdir=DataRoot(settings.data_root).work)
     return [ShardPlan()]
+
+
+def _train_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
+    side = params.get("side", TrainingSettings.size)
+    check_side(params.get("architecture", TrainingSettings.architecture), side, side)
+    return _make_then_judge(settings, params)
 
 
 def _make_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
@@ -66,7 +75,6 @@ def _import_dataset(work: Work) -> Made:
 
 def _train_classifier(work: Work) -> Made:
     """Parameters: dataset_id, name, architecture, side, settings (of the training, by their own names)."""
-    from pipeline.training.settings import TrainingSettings
     from pipeline.training.train import train_classifier
 
     if work.stage == 1:
@@ -121,6 +129,7 @@ def _plan(settings: Settings, params: Params) -> Plan:
     # Read as JSON, since opening the classifier loads torch; the plan asks it only what a gradient costs.
     described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
+    check_classes(described["spec"]["classes"], dataset)
     return plan(Recipe.from_json(params["recipe"]), dataset, architecture=described["spec"]["architecture"])
 
 
@@ -199,7 +208,7 @@ def _release_gate(work: Work) -> Made:
 for _name, _title, _shards, _run in (
     ("import_dataset", "Import a data set", _one_dataset, _import_dataset),
     ("import_classifier", "Import a classifier", _upload_then_judge, _import_classifier),
-    ("train_classifier", "Train a classifier", _make_then_judge, _train_classifier),
+    ("train_classifier", "Train a classifier", _train_then_judge, _train_classifier),
     ("evaluate", "Evaluate a classifier", _one, _evaluate),
     ("build_adversarial", "Build an adversarial set", _adversarial_shards, _build_adversarial),
     ("train_detector", "Train a detector", _make_then_judge, _train_detector),

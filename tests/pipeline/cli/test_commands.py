@@ -126,6 +126,18 @@ def test_a_detector_is_trained_judged_and_released(tiny_chain: TinyChain, root: 
     assert released["band"][0] < 0.1 < released["band"][1]
 
 
+@pytest.mark.parametrize("alpha", [7, 0, -1, "nan"])
+def test_a_detector_is_not_judged_at_a_rate_that_cannot_be(alpha: float | str, tiny_chain: TinyChain, answer) -> None:
+    status, said = answer("evaluate", tiny_chain.detector.id, f"--alpha={alpha}", "--root", tiny_chain.root.path)
+    assert (status, said["error"]) == (1, "NotEnoughClean")
+
+
+def test_a_command_that_only_looks_leaves_nothing_behind(tmp_path: Path, answer) -> None:
+    (tmp_path / "scan.png").write_bytes(b"")
+    assert answer("screen", tmp_path / "scan.png", "--root", tmp_path / "typo")[0] == 1
+    assert not (tmp_path / "typo").exists()
+
+
 def test_a_rate_that_the_scans_cannot_support_is_refused(tiny_chain: TinyChain, answer) -> None:
     status, said = answer("release", tiny_chain.detector.id, "--alpha", 0.001, "--root", tiny_chain.root.path)
     assert (status, said["error"]) == (1, "NotEnoughClean")

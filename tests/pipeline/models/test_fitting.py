@@ -38,11 +38,18 @@ def test_weights_of_nothing_registered_are_told_what_is():
         model_with(small_spec(), {"w": torch.zeros(1)})
 
 
-def test_another_shape_is_named_with_both_shapes():
-    with pytest.raises(
-        BadClassifier, match=r"of another shape \(stages.0.0.weight \(32, 3, 7, 7\) for \(32, 1, 7, 7\)"
-    ):
+def test_weights_of_colour_for_a_grey_classifier_are_told_so():
+    with pytest.raises(BadClassifier, match=r"weights take 3 channels, asked for 1; choose channels=3"):
         model_with(small_spec(), _state(channels=3, mean=[0.2] * 3, std=[0.2] * 3))
+
+
+def test_another_shape_is_named_with_both_shapes():
+    state = _state()
+    state["stages.0.0.weight"] = torch.zeros(32, 1, 5, 5)
+    with pytest.raises(
+        BadClassifier, match=r"of another shape \(stages.0.0.weight \(32, 1, 5, 5\) for \(32, 1, 7, 7\)"
+    ):
+        model_with(small_spec(), state)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -178,3 +178,17 @@ def test_a_rate_that_the_detector_cannot_support_is_refused_at_once(site, api):
     answer = api.post("/api/v1/gates", json={"detector_id": site.chain.detector.id, "name": "n", "alpha": 0.0001})
     assert answer.status_code == 422
     assert "cannot support a false-alarm rate of 0.0001" in answer.get_json()["error"]["detail"]
+
+
+def test_an_input_too_small_for_the_network_is_refused_at_once(site, api):
+    body = {"dataset_id": site.chain.dataset.id, "name": "n", "architecture": "resnet18", "side": 16}
+    answer = api.post("/api/v1/classifiers", json=body)
+    assert answer.status_code == 422
+    assert "resnet18 takes images from 32x32 pixels, found 16x16" in answer.get_json()["error"]["detail"]
+
+
+def test_a_body_that_is_no_json_is_told_so(api):
+    answer = api.post("/api/v1/gates", data="{not json", content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["detail"] == "The body is not JSON that can be read."
+    assert "Content-Type" in answer.get_json()["error"]["next_step"]
