@@ -36,7 +36,7 @@ QUICKER: dict[str, dict[str, object]] = {
     "square": {"eps": 8 / 255, "n_queries": 1000},
     "apgd_t": {"eps": 8 / 255},
 }
-ROBUST_LEVELS = (2, 8)
+ROBUST_LEVELS = (4, 8)
 ENSEMBLE_QUERIES = 1000
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
 
