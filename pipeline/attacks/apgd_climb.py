@@ -79,7 +79,7 @@ def climb(goal: Problem, aim: Problem, attack: AutoPGD, start: Tensor, tick: Tic
     for k in range(attack.steps + 1):
         last = k == attack.steps
         gradient, logits = _look(live, state, found, last=last)
-        won = margin(logits, y, target) > 0
+        won = margin(logits if last else live.own_logits(state.here, logits), y, target) > 0
         _score(live, state, logits, gradient)
         _record(found, state, won)
         if last:

@@ -74,7 +74,7 @@ class Attack(ABC):
             mask: (N, 1, H, W) or (H, W), true where pixels may change.
             seeds: one an image, see `seeding.seed_for`.
             precision: "fp32", or "bf16" for gradients in half the time where the processor has such products;
-                success is judged in single precision.
+                success is judged in single precision, and Carlini-Wagner and DeepFool take nothing else.
             tick: called after each gradient step; it may raise to cancel.
 
         Raises:
@@ -97,6 +97,11 @@ class Attack(ABC):
     def objective(self) -> str:
         """The name of the loss that it climbs: its parameter `loss`, where it has one."""
         return str(getattr(self, "loss", "ce"))
+
+    @property
+    def margin(self) -> float:
+        """The logits by which a success must lead: its parameter `kappa`, where it has one."""
+        return float(getattr(self, "kappa", 0.0))
 
     def check_radius(self, eps: float) -> None:
         """Refuse a radius that the attack cannot have.

@@ -25,7 +25,7 @@ def shorten(problem: Problem, attack: DDN, tick: Tick) -> AttackResult:
     masked = torch.zeros_like(problem.y, dtype=torch.bool)
     for k in range(attack.steps):
         gradient, logits, masked = problem.gradient(x_adv)
-        won = problem.won_by(logits) > 0
+        won = problem.won_by(problem.own_logits(x_adv, logits)) > 0
         _keep(best, best_l2, x_adv, l2_norm(delta), won)
         delta = delta + _step(k, attack.steps) * l2_unit(gradient, problem.y)
         length = (length * torch.where(won, 1 - attack.gamma, 1 + attack.gamma)).minimum(problem.eps)

@@ -51,6 +51,11 @@ class Problem:
         """Where the model is fooled: (N,) bool."""
         return self.won_by(self.model(x_adv)) > 0
 
+    @torch.no_grad()
+    def own_logits(self, x_adv: Tensor, seen: Tensor) -> Tensor:
+        """The model's own logits (N, K): those that the gradient came with, unless a guide gave them."""
+        return seen if self.guide is None else self.model(x_adv)
+
     def gradient(self, x_adv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The uphill direction at `x_adv`, already clipped there, on the pixels that may change.
 

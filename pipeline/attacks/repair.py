@@ -38,7 +38,7 @@ def on_lattice(problem: Problem, attack: Attack, x_adv: Tensor, won: Tensor, lev
     levels = to_lattice(x_adv, problem.x, eps=problem.eps, levels_max=levels_max, norm=attack.NORM)
     rows = (won & (problem.eps > 0)).nonzero().squeeze(1)
     if not attack.BOUNDED and len(rows):
-        levels[rows] = _refined(problem.part(rows), levels[rows], levels_max)
+        levels[rows] = _refined(problem.part(rows), levels[rows], levels_max, max(SURE_MARGIN, attack.margin))
     return levels
 
 
@@ -48,12 +48,13 @@ class _Point:
 
     change: Tensor  # (N, C, H, W)
     margin: Tensor  # (N,)
+    needed: float  # The margin of a success.
     slope: Tensor  # (N, C, H, W) of the margin, by one level
 
     @property
     def fools(self) -> Tensor:
-        """Where the margin is sure: (N,) bool."""
-        return self.margin > SURE_MARGIN
+        """Where the margin is as large as a success must have it: (N,) bool."""
+        return self.margin > self.needed
 
     @property
     def length(self) -> Tensor:
@@ -62,7 +63,7 @@ class _Point:
 
     def part(self, rows: Tensor) -> "_Point":
         """The points of some of the images."""
-        return _Point(self.change[rows], self.margin[rows], self.slope[rows])
+        return _Point(self.change[rows], self.margin[rows], self.needed, self.slope[rows])
 
     def put(self, rows: Tensor, other: "_Point") -> None:
         """Move some of the images."""
@@ -84,7 +85,7 @@ class _Nearest:
         self.change[rows[shorter]], self._length[rows[shorter]] = point.change[shorter], length[shorter]
 
 
-def _refined(problem: Problem, levels: Tensor, levels_max: int) -> Tensor:
+def _refined(problem: Problem, levels: Tensor, levels_max: int, needed: float) -> Tensor:
     """The levels after rounds of `cheapest`, each proposal accepted or refused by the model.
 
     A losing image takes what raises its margin, a winning one what is shorter and still
@@ -95,10 +96,10 @@ def _refined(problem: Problem, levels: Tensor, levels_max: int) -> Tensor:
     room = problem.free.to(base.dtype)
     ground = Ground(-base * room, (levels_max - base) * room)
     rows = torch.arange(len(levels), device=levels.device)
-    live = _judged(problem, base, levels - base, levels_max)
+    live = _judged(problem, base, levels - base, levels_max, needed)
     nearest = _Nearest(problem, live.change, levels_max)
     nearest.offer(rows, live)
-    aim, reach = torch.full_like(problem.eps, SURE_MARGIN), torch.full_like(problem.eps, HALF_A_LEVEL)
+    aim, reach = torch.full_like(problem.eps, needed), torch.full_like(problem.eps, HALF_A_LEVEL)
     for _ in range(N_ROUNDS):
         change, spread = cheapest(ground, live.change, live.slope, aim[rows] - live.margin, reach[rows])
         worth = live.length - _squared(change) > LEAST_SAVING * live.length
@@ -108,19 +109,19 @@ def _refined(problem: Problem, levels: Tensor, levels_max: int) -> Tensor:
         if not going.all():
             rows, change, spread = rows[going], change[going], spread[going]
             live, ground = live.part(going), ground.part(going)
-        tried = _judged(problem.part(rows), base[rows], change, levels_max)
+        tried = _judged(problem.part(rows), base[rows], change, levels_max, needed)
         nearest.offer(rows, tried)
         taken = torch.where(live.fools, tried.fools, tried.margin > live.margin)
         live.put(taken, tried.part(taken))
-        aim[rows] = torch.where(tried.fools, (aim[rows] + SURE_MARGIN) / 2, aim[rows] + SURE_MARGIN - tried.margin)
+        aim[rows] = torch.where(tried.fools, (aim[rows] + needed) / 2, aim[rows] + needed - tried.margin)
         reach[rows] = torch.where(taken, (reach[rows] + HALF_A_LEVEL) / 2, spread)
     return (base + nearest.change).to(torch.int32)
 
 
-def _judged(problem: Problem, base: Tensor, change: Tensor, levels_max: int) -> _Point:
+def _judged(problem: Problem, base: Tensor, change: Tensor, levels_max: int, needed: float) -> _Point:
     pixels = to_pixels(base + change, levels_max).contiguous(memory_format=torch.channels_last)
     slope, logits, _ = replace(problem, loss="margin").gradient(pixels)
-    return _Point(change, problem.won_by(logits), slope / levels_max)
+    return _Point(change, problem.won_by(logits), needed, slope / levels_max)
 
 
 def _squared(change: Tensor) -> Tensor:

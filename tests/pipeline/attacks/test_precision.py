@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.attacks.registry import create
+from pipeline.attacks.registry import ATTACKS, create
 from pipeline.errors import BadAttack
 from pipeline.models.precision import lowered
 from tests.pipeline.attacks.models import trained_model
@@ -33,6 +33,15 @@ def test_bf16_fools_as_many_and_is_judged_in_single_precision(name: str, stop: b
     assert quick.success.sum() >= exact.success.sum() - 1
     if name != "pgd_l2":
         assert (quick.x_adv - x).abs().max() <= 8 / 255 + 1e-7
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name != "universal"])
+def test_no_attack_claims_a_success_that_is_none(name: str) -> None:
+    model, x, y = trained_model()
+    model.eval()
+    params = {"n_queries": 50} if name == "square" else {}
+    result = create(name, params)(model, x, y, seeds=range(len(x)), precision="bf16")
+    assert torch.equal(result.success, model(result.x_adv).argmax(1) != y)
 
 
 def test_an_image_rests_on_the_models_own_word() -> None:

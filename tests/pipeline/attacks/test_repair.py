@@ -49,6 +49,19 @@ def test_every_float_success_survives_8_bits(attack: CarliniWagner, trained: tup
     assert (model(levels / 255).argmax(1) != y).all()
 
 
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
+def test_a_success_keeps_its_margin_on_the_file(kappa: float, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    attack = CarliniWagner(kappa=kappa, **QUICK)
+    result = attack(model, x, y, seeds=range(len(x)))
+    assert result.success.any()
+    problem = posed(model, x, y)
+    levels = on_lattice(problem, attack, result.x_adv, result.success, 255)
+    margins = problem.won_by(model(levels / 255))[result.success]
+    assert (margins >= kappa).all()
+    assert margins.mean() < kappa + 0.2, "shortened no further than the margin asks"
+
+
 def test_wins_back_what_rounding_lost(trained: tuple[PixelModel, Tensor, Tensor]) -> None:
     model, x, y = trained
     x_adv = to_boundary(model, x, y)
