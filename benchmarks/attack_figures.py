@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from datasets.atomic import content_id, read_json, write_json
+from datasets.head import head_mask
 from datasets.image import to_unit
 from datasets.progress import Progress
 from datasets.store import Dataset
@@ -41,6 +42,14 @@ ENSEMBLE_QUERIES = 1000
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
 
 
+def sources_id() -> str:
+    """A hash of the attacks' and the models' own code, to tell figures of another state of it."""
+    root = Path(__file__).resolve().parent.parent / "pipeline"
+    return content_id(
+        [path.read_text() for part in ("attacks", "models") for path in sorted((root / part).glob("*.py"))]
+    )
+
+
 @dataclass(frozen=True)
 class Group:
     """Images of one shape and depth."""
@@ -59,6 +68,7 @@ class Subject:
     dataset: Dataset
     work: Path  # Where figures are kept, so that a run that was stopped goes on.
     indices: list[int] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)  # Figures that were kept from an earlier state of the attacks.
 
     @classmethod
     def of(cls, classifier: Classifier, dataset: Dataset, work: Path, n: int) -> "Subject":
@@ -89,12 +99,15 @@ class Subject:
             )
 
     def once(self, what: str, inputs: object, make: Callable[[], Any]) -> Any:
-        """What was measured of these inputs before, or measured now."""
+        """What was measured of these inputs before, or measured now; remembers with which sources of the attacks."""
         key = content_id([what, self.classifier.id, self.dataset.id, self.indices, SEED, inputs])
         note = self.work / f"{what}-{key}.json"
         if not note.exists():
-            write_json(note, make())
-        return read_json(note)
+            write_json(note, {"sources": sources_id(), "value": make()})
+        found: Any = read_json(note)
+        if found["sources"] != sources_id():
+            self.stale.append(what)
+        return found["value"]
 
 
 def success(subject: Subject, progress: Progress) -> Rows:
@@ -107,6 +120,10 @@ def success(subject: Subject, progress: Progress) -> Rows:
         n = FEWER.get(attack.NAME)
         inputs = [attack.NAME, attack.params(), n]
         rows.append(subject.once("success", inputs, lambda attack=attack, n=n: _success(subject, attack, n)))
+    for attack in (create("pgd", {"eps": 8 / 255}), create("cw")):
+        n = FEWER.get(attack.NAME)
+        inputs = [attack.NAME, attack.params(), n]
+        rows.append(subject.once("head", inputs, lambda attack=attack, n=n: _success(subject, attack, n, head=True)))
     progress(len(cells), len(cells), "attacks")
     return rows
 
@@ -138,7 +155,7 @@ def beyond_ours(subject: Subject, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def kept_by_files(subject: Subject, n: int, progress: Progress) -> dict[str, Rows]:
-    """What PGD and Carlini-Wagner keep in other kinds of file, plain and attacked through JPEG."""
+    """What PGD keeps in other kinds of file, plain and attacked through JPEG."""
     model = subject.model()
 
     def measured(attack: Attack) -> Rows:
@@ -182,10 +199,19 @@ def _autoattacked(subject: Subject, eps: float, indices: list[int]) -> dict[str,
     return {"eps": eps, "n": len(indices), "n_fooled": fooled}
 
 
-def _success(subject: Subject, attack: Attack, n: int | None) -> dict[str, object]:
+def _success(subject: Subject, attack: Attack, n: int | None, *, head: bool = False) -> dict[str, object]:
     model = subject.model()
     parts = [
-        attack_levels(model, attack, group.levels, group.bits, group.y, pixels_sha256=group.hashes, seed=SEED)
+        attack_levels(
+            model,
+            attack,
+            group.levels,
+            group.bits,
+            group.y,
+            mask=np.stack([head_mask(one, group.bits).mask for one in group.levels]) if head else None,
+            pixels_sha256=group.hashes,
+            seed=SEED,
+        )
         for group in subject.groups(n)
     ]
     names = [f.name for f in fields(LatticeResult) if f.name != "levels"]
@@ -193,7 +219,7 @@ def _success(subject: Subject, attack: Attack, n: int | None) -> dict[str, objec
     right, won = found["status"] != "clean_wrong", found["success"]
     n_right, n_won = int(right.sum()), int(won.sum())
     return {
-        "attack": attack.NAME,
+        "attack": f"{attack.NAME}, inside the head" if head else attack.NAME,
         "eps": _eps(attack),
         "n": n_right,
         "n_success": n_won,

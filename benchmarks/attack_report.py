@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     speed: dict[str, Any] = json.loads(asked.speed.read_text()) if asked.speed.exists() else {"cells": []}
     write_page(
         asked.out,
-        head=_head(dataset.name, len(subject.indices)),
+        head=_head(dataset.name, subject),
         parity=parity,
         sanity=checked,
         success=attacked,
@@ -120,14 +120,17 @@ def _parity(report: Path) -> Rows:
     return found
 
 
-def _head(name: str, n: int) -> list[str]:
+def _head(name: str, subject: Subject) -> list[str]:
+    kept = ", ".join(sorted(set(subject.stale)))
+    note = [f"Kept from an earlier state of the attacks' code: {kept}. Delete the work folder to measure anew.", ""]
     return [
         f"# The attacks on {name}",
         "",
         "Made by `make results-attacks DATA=<zip>`; the speed by `make results-attacks-speed` before it.",
         "",
-        f"Seed {SEED}; {n} scans of the test split, spread evenly. {_machine()}.",
+        f"Seed {SEED}; {len(subject.indices)} scans of the test split, spread evenly. {_machine()}.",
         "",
+        *(note if kept else []),
     ]
 
 

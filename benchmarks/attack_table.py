@@ -1,5 +1,6 @@
 """Medians, ratios and goals of measured attacks, as JSON values and as Markdown; loads no torch."""
 
+import math
 import platform
 import statistics
 from collections import defaultdict
@@ -47,7 +48,7 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
                 f"{cell['ahead']:.2f} times {cell['fastest_peer']}, L2 {cell.get('l2_of_adv_lib', float('nan')):.3f}"
             )
         else:
-            goal = f"{AHEAD:g} times the fastest peer, or at most {AT_LIMIT} of the limit"
+            goal = f"{AHEAD:g} times the fastest peer, or ahead of it and at most {AT_LIMIT} of the limit"
             value = f"{cell['ahead']:.2f} times {cell['fastest_peer']}, {cell.get('of_limit', float('nan')):.2f}"
         rows.append({"what": what, "goal": goal, "value": value, "n": cell["n"], "met": cell["reached"]})
     return rows
@@ -135,10 +136,11 @@ def _compared(attack: str, medians: dict[str, dict[str, Any]]) -> dict[str, Any]
         compared["ahead_bf16"] = rivals[fastest]["attack_s"] / lowered["attack_s"]
     compared |= {"fastest_peer": fastest, "ahead": ahead, "whole_process_ahead": whole}
     if attack != "cw":
-        return {**compared, "reached": ahead >= AHEAD or compared.get("of_limit", AHEAD) <= AT_LIMIT}
+        at_limit = compared.get("of_limit", AHEAD) <= AT_LIMIT
+        return {**compared, "reached": ahead >= AHEAD or (at_limit and ahead >= 1)}
     if "mean_l2" in medians.get("adv_lib", {}):
         compared["l2_of_adv_lib"] = mine["mean_l2"] / medians["adv_lib"]["mean_l2"]
-    return {**compared, "reached": ahead >= CW_AHEAD and compared.get("l2_of_adv_lib", 1) <= CW_L2}
+    return {**compared, "reached": ahead >= CW_AHEAD and compared.get("l2_of_adv_lib", math.inf) <= CW_L2}
 
 
 def _row(cell: dict[str, Any]) -> str:

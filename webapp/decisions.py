@@ -18,7 +18,22 @@ _MODELS = (
     "graph_sha256",
     "preprocessing",
 )
-_TYPE_NAMES = {"fgsm": "FGSM", "bim": "BIM", "pgd": "PGD", "pgd_l2": "PGD (L2)", "mim": "MIM", "cw": "Carlini-Wagner"}
+_TYPE_NAMES = {
+    "fgsm": "FGSM",
+    "fgm_l2": "FGM (L2)",
+    "bim": "BIM",
+    "pgd": "PGD",
+    "pgd_l2": "PGD (L2)",
+    "mim": "MIM",
+    "cw": "Carlini-Wagner",
+    "deepfool": "DeepFool",
+    "ddn": "DDN",
+    "apgd": "Auto-PGD",
+    "apgd_l2": "Auto-PGD (L2)",
+    "apgd_t": "Auto-PGD (targets)",
+    "square": "Square",
+    "universal": "Universal",
+}
 
 
 def type_name(word: str) -> str:

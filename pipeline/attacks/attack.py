@@ -30,8 +30,10 @@ class Attack(ABC):
     """Parameters of an attack; calling it attacks one batch.
 
     The result for an image depends on the model, the image, the parameters and the image's
-    seed, not on its neighbours in the batch. The model, its gradients and the global random
-    state are as before afterwards, also when the call raises.
+    seed, not on its neighbours in the batch, as far as the model's own arithmetic goes: a
+    convolution may round another way for another size of batch, and a few signs of a gradient
+    then turn. The model, its gradients and the global random state are as before afterwards,
+    also when the call raises.
     """
 
     NAME: ClassVar[str]

@@ -81,7 +81,8 @@ def worst_case(
 ) -> Worst:
     """Attack images of one shape with one attack after the other.
 
-    What is found for an image depends neither on its neighbours nor on the batch size. The arguments are those
+    What is found for an image depends neither on its neighbours nor on the batch size, but for the last bits of the
+    model's arithmetic. The arguments are those
     of `attack_levels`; progress counts each image once an attack.
 
     Raises:

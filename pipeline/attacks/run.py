@@ -57,7 +57,8 @@ def attack_levels(
     `file_format`, one of `datasets.encoding.FORMATS`, is what is written; a JPEG has a `quality`, and with
     `through_file` the attack sees what it loses. `pixels_sha256` is a hash an image, as its data set has it, made anew
     where absent: an image draws from its own generator, seeded from that and the `seed` of the run, so `batch_size`
-    changes memory and speed alone. `progress` is told of images done, also inside a batch.
+    changes memory, speed and the last bits of the model's arithmetic alone. `progress` is told of images done, also
+    inside a batch.
 
     Raises:
         BadAttack: values or shapes do not fit.

@@ -63,7 +63,7 @@ def test_one_attack_may_stand_in_both_regions() -> None:
         ({"attacks": ["fabulous"]}, "no attack 'fabulous'; there are fgsm"),
         ({"attacks": [{"name": "pgd", "eps": [-0.1]}]}, r"eps -0.1; a linf radius lies within \[0, 1\]"),
         ({"attacks": [{"name": "pgd", "eps": [1.5]}]}, r"eps 1.5; a linf radius lies within \[0, 1\]"),
-        ({"attacks": [{"name": "pgd", "eps": "8/255"}]}, "eps '8'"),
+        ({"attacks": [{"name": "pgd", "eps": "8/255"}]}, "eps '8/255'"),
         ({"attacks": [{"name": "pgd", "eps": []}]}, "name at least one attack"),
         ({"attacks": [{"name": "pgd", "params": {"eps": 0.1}}]}, "give it as the attack's eps"),
         ({"attacks": ["pgd", {"name": "pgd", "eps": 8 / 255}]}, "pgd twice at one eps"),

@@ -10,9 +10,11 @@ from pipeline.attacks.carlini_wagner import CarliniWagner
 from pipeline.attacks.fgsm import FGSM
 from pipeline.attacks.outcome import BELOW_HALF_A_LEVEL, CLEAN_WRONG
 from pipeline.attacks.pgd import PGD
+from pipeline.attacks.registry import create
 from pipeline.attacks.run import attack_levels
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
+from pipeline.models.registry import build_model, default_spec
 from tests.pipeline.attacks.models import linear_model
 
 
@@ -154,3 +156,18 @@ def test_refuses_what_does_not_fit() -> None:
         attack_levels(model, FGSM(), levels, 8, y, mask=np.ones((3, 3), dtype=bool))
     with pytest.raises(BadImage, match="cannot be written as PNG"):
         attack_levels(model, FGSM(), images(12, channels=3), 12, y)
+
+
+@pytest.mark.parametrize("name", ["bim", "pgd", "ddn"])
+def test_another_batch_size_gives_the_same_outcome_at_full_size(name: str) -> None:
+    """Convolutions round another way for another batch, so that at 224x224 some pixels may differ, and no outcome."""
+    spec = default_spec("SequentialCNN", classes=("a", "b", "c"), channels=1, height=224, width=224)
+    model = build_model(spec, seed=3)
+    levels = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 1), dtype=np.uint8)
+    model.eval()
+    with torch.no_grad():
+        y = model(torch.from_numpy(levels / np.float32(255)).permute(0, 3, 1, 2)).argmax(1).numpy()
+    attack = create(name, {"steps": 5})
+    together, alone = (attack_levels(model, attack, levels, 8, y, batch_size=n) for n in (4, 1))
+    np.testing.assert_array_equal(together.success, alone.success)
+    assert (together.levels != alone.levels).mean() < 0.1
