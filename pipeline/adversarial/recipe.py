@@ -35,8 +35,7 @@ class AttackSpec:
             raise BadRecipe(f"region {self.region!r} of {self.name}; give one of {', '.join(ASKED_REGIONS)}")
         if self.eps is not None:
             # A text is a sequence too, of letters.
-            one = isinstance(self.eps, str) or not isinstance(self.eps, Sequence)
-            several = [self.eps] if one else self.eps
+            several = self.eps if isinstance(self.eps, Sequence) and not isinstance(self.eps, str) else [self.eps]
             object.__setattr__(self, "eps", tuple(several))
         object.__setattr__(self, "params", dict(self.params))
 
