@@ -34,8 +34,8 @@ class AttackSpec:
         if self.region not in ASKED_REGIONS:
             raise BadRecipe(f"region {self.region!r} of {self.name}; give one of {', '.join(ASKED_REGIONS)}")
         if self.eps is not None:
-            # A text is a sequence too, of letters.
-            several = self.eps if isinstance(self.eps, Sequence) and not isinstance(self.eps, str) else [self.eps]
+            # A text is a sequence too, of letters; what is neither list nor tuple is one radius, right or wrong.
+            several = self.eps if isinstance(self.eps, list | tuple) else [self.eps]
             object.__setattr__(self, "eps", tuple(several))
         object.__setattr__(self, "params", dict(self.params))
 
