@@ -99,7 +99,7 @@ def _sanity(subject: Subject, n: int, progress: Progress) -> Rows:
         lambda: sanity.convergence(on),
         lambda: weaker_means(on),
         lambda: alarms(on),
-        lambda: worst_of(on, sanity.BOUNDED),
+        lambda: worst_of(on),
         lambda: repeatability(on, PGD()),
     ]
     rows = []
