@@ -1,5 +1,7 @@
 """Where artefacts lie: one data root, one folder a kind, one folder an id."""
 
+import errno
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +98,8 @@ class DataRoot:
 
 
 def _folders(home: Path) -> list[Path]:
+    if home.parent.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home.parent))
     if not home.is_dir():
         return []
     return [path for path in home.iterdir() if path.is_dir() and _ID.fullmatch(path.name)]

@@ -143,7 +143,8 @@ def test_stopping_on_success_rests_at_the_first_one() -> None:
         torch.testing.assert_close(early.x_adv[i : i + 1], again.x_adv, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS[name].BOUNDED])
+# A universal perturbation is fitted for one radius, and cut by a smaller one.
+@pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS[name].BOUNDED and name != "universal"])
 def test_a_larger_radius_fools_no_fewer(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
     model, x, y = trained
     unit = 1.0 if ATTACKS[name].NORM == "linf" else 16.0
