@@ -20,6 +20,7 @@ from benchmarks.attack_figures import SEED, Subject, beyond_ours, kept_by_files,
 from benchmarks.attack_page import Rows, write_page
 from benchmarks.attack_table import goals as speed_goals
 from benchmarks.attack_table import markdown
+from benchmarks.building_table import building_goals, building_table
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.attacks import sanity
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _stage("sanity") as progress:
         checked = subject.once("sanity", asked.sanity_images, lambda: _sanity(subject, asked.sanity_images, progress))
     parity = subject.once("parity", [version("torch")], lambda: _parity(asked.work / "parity.json"))
+    building: Rows = json.loads(asked.building.read_text()) if asked.building.exists() else []
     speed: dict[str, Any] = json.loads(asked.speed.read_text()) if asked.speed.exists() else {"cells": []}
     write_page(
         asked.out,
@@ -60,8 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         robust=robust,
         beyond=beyond,
         kept=kept,
-        speed_tables=["## Speed", "", *markdown(speed).splitlines()] if speed["cells"] else [],
-        speed_goals=speed_goals(speed),
+        speed_tables=[
+            *(["## Speed", "", *markdown(speed).splitlines(), ""] if speed["cells"] else []),
+            *building_table(building),
+        ],
+        speed_goals=[*speed_goals(speed), *building_goals(building)],
         facts={"seed": SEED, "machine": _machine(), "classifier": classifier.id, "dataset": dataset.id, "speed": speed},
     )
     sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
@@ -74,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, default=Path("var/results-main"), help="its data root")
     parser.add_argument("--work", type=Path, default=Path("var/results-attacks"), help="where figures are kept")
     parser.add_argument("--speed", type=Path, default=Path("var/benchmarks/attacks/attacks.json"))
+    parser.add_argument("--building", type=Path, default=Path("var/benchmarks/building.json"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/attacks"))
     parser.add_argument("--images", type=int, default=100, help="test scans that are attacked")
     parser.add_argument("--file-images", type=int, default=40, help="test scans that are written as other files")

@@ -1,4 +1,4 @@
-"""`attack`: one image against one classifier, written as a file that still fools it."""
+"""`attack`: one image against one classifier, written as a file; the answer says whether that file fools it."""
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -114,7 +114,8 @@ def _told(
         "region": args.region,
         "file": str(args.out),
     }
-    change = f"largest change {float(result.linf[0]) * 255:.2f}/255"
+    before_jpeg = " before JPEG, which changes more" if args.jpeg_quality is not None else ""
+    change = f"largest change {float(result.linf[0]) * 255:.2f}/255{before_jpeg}"
     line = f"{facts['status']}: {facts['before']} became {facts['after']}, {change}"
     reason = str(result.reason[0])
     return facts, [f"{line}; written to {args.out}", *([reason] if reason else [])]
