@@ -132,7 +132,11 @@ def _attack_batch(
     # A lossless format gives back what went in; a JPEG may fool the classifier by itself, which is no attack.
     clean = batch.levels if form.lossless else form.as_read(batch.levels, batch.bits)
     before = _logits(model, clean, batch.bits)
-    target = least_likely(before) if batch.least_likely else batch.target
+    target = batch.target
+    if batch.least_likely:
+        # Where all logits are equal the least likely class may be the image's own; any other is as unlikely.
+        target = least_likely(before)
+        target = torch.where(target == batch.y, (target + 1) % before.shape[1], target)
     rows = right_before(before, batch.y).nonzero().squeeze(1)
     written, after, steps = batch.levels.copy(), before.clone(), torch.zeros_like(batch.y)
     reason = [""] * len(batch.y)

@@ -171,3 +171,14 @@ def test_another_batch_size_gives_the_same_outcome_at_full_size(name: str) -> No
     together, alone = (attack_levels(model, attack, levels, 8, y, batch_size=n) for n in (4, 1))
     np.testing.assert_array_equal(together.success, alone.success)
     assert (together.levels != alone.levels).mean() < 0.1
+
+
+def test_equal_logits_do_not_end_a_run_towards_the_least_likely_class() -> None:
+    model = linear_model(3)
+    with torch.no_grad():
+        model.network.head.weight.zero_()
+        model.network.head.bias.zero_()
+    levels = np.full((2, 8, 8, 1), 100, dtype=np.uint8)
+    found = attack_levels(model, FGSM(), levels, 8, np.zeros(2, dtype=np.int64), target="least_likely")
+    assert not found.success.any()
+    assert found.target.tolist() == [1, 1]
