@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.attacks.ascent import Climb, ascend
@@ -45,12 +46,20 @@ def cleverhans_fgsm(bench: Bench) -> Tensor:
     return fgm(bench.peers_model, bench.x, EPS, np.inf, clip_min=0, clip_max=1, y=bench.y).detach()
 
 
+def madry_fgsm(bench: Bench) -> Tensor:
+    step = peer("robustness.attack_steps").LinfStep(orig_input=bench.x, eps=EPS, step_size=EPS)
+    here = bench.x.clone().requires_grad_()
+    loss = F.cross_entropy(bench.peers_model(here), bench.y, reduction="sum")
+    return step.project(step.step(bench.x, torch.autograd.grad(loss, here)[0]))
+
+
 FGSM_PEERS: dict[str, Call] = {
     "foolbox": foolbox_fgsm,
     "torchattacks": torchattacks_fgsm,
     "ART, batches of 32": lambda bench: art_fgsm(bench, 32),
     "ART, batches of 48": lambda bench: art_fgsm(bench, 48),
     "cleverhans": cleverhans_fgsm,
+    "Madry's robustness": madry_fgsm,
 }
 
 
