@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.attack_figures import SEED, Subject, beyond_ours, kept_by_files, robustness, success
 from benchmarks.attack_page import Rows, write_page
 from benchmarks.attack_table import goals as speed_goals
@@ -96,7 +98,9 @@ def _stage(name: str) -> Iterator[Progress]:
 def _sanity(subject: Subject, n: int, progress: Progress) -> Rows:
     """The checks on scans of the commonest shape, which are attacked together."""
     largest = max(subject.groups(), key=lambda group: len(group.y))
-    on = sanity.subject(subject.model(), largest.levels[:n], largest.bits, largest.y[:n], seed=SEED)
+    # Evenly from the group, which is sorted by class.
+    rows = np.arange(min(n, len(largest.y))) * len(largest.y) // min(n, len(largest.y))
+    on = sanity.subject(subject.model(), largest.levels[rows], largest.bits, largest.y[rows], seed=SEED)
     checks: list[Callable[[], list[sanity.SanityRow]]] = [
         lambda: sanity.budgets(on),
         lambda: sanity.monotony(on),
@@ -108,11 +112,11 @@ def _sanity(subject: Subject, n: int, progress: Progress) -> Rows:
         lambda: worst_of(on),
         lambda: repeatability(on, PGD()),
     ]
-    rows = []
+    found = []
     for done, check in enumerate(checks):
         progress(done, len(checks), "sanity")
-        rows += [asdict(row) for row in check()]
-    return rows
+        found += [asdict(row) for row in check()]
+    return found
 
 
 def _parity(report: Path) -> Rows:
