@@ -16,7 +16,7 @@ from pipeline.adversarial.plan import plan
 from pipeline.adversarial.recipe import AttackSpec, Recipe
 from pipeline.errors import BadRecipe, MissingShard
 from pipeline.models.files import Classifier
-from tests.pipeline.adversarial.artefacts import small_classifier, small_dataset
+from tests.pipeline.adversarial.artefacts import small_dataset
 
 RECIPE = Recipe(
     attacks=(
@@ -31,16 +31,6 @@ RECIPE = Recipe(
 
 class Killed(BaseException):
     """What a dying process looks like from within: nothing catches it."""
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return small_dataset(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    return small_classifier(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

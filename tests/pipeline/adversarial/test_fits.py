@@ -16,22 +16,12 @@ from pipeline.attacks.registry import create
 from pipeline.attacks.universal import as_text, from_text
 from pipeline.errors import BadRecipe, MissingShard
 from pipeline.models.files import Classifier
-from tests.pipeline.adversarial.artefacts import small_classifier, small_dataset
+from tests.pipeline.adversarial.artefacts import small_dataset
 
 FIT = AttackSpec("universal", 64 / 255, {"steps": 8})
 RECIPE = Recipe(
     attacks=(FIT, AttackSpec("fgsm", 64 / 255), AttackSpec("fgsm", 64 / 255, region="head")), splits=("test",), seed=1
 )
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return small_dataset(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    return small_classifier(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

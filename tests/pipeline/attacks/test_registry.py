@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from detector.types import type_index
 from pipeline.attacks.registry import ATTACKS, attack_type, create
 from pipeline.errors import BadAttack
 
@@ -39,3 +40,9 @@ def test_refuses_with_the_allowed_value(name: str, params: dict[str, object], me
 def test_loads_without_torch() -> None:
     code = "import sys, pipeline.attacks.registry; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_detector_calls_each_attack_by_its_type() -> None:
+    """The detector knows no attack's module, so the names of variants stand there too."""
+    for name in ATTACKS:
+        assert type_index(name) == type_index(attack_type(name)), name
