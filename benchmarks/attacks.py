@@ -18,10 +18,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.attack_table import markdown, summary
-from benchmarks.settings import ATTACKS, LIMIT, STEP, Measurement, Settings
+from benchmarks.settings import ATTACKS, LIMIT, STEP, TRAINED, TRAINED_ROOT, Measurement, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS = ("SequentialCNN", "resnet18")
+MODELS = ("SequentialCNN", "resnet18", TRAINED)
 RESULTS, SUMMARY, TABLE = "results.jsonl", "attacks.json", "attacks.md"
 
 Record = dict[str, object]
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attacks", description=__doc__)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--models", nargs="+", default=_models(), choices=MODELS)
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16, 64], metavar="N")
     parser.add_argument("--attacks", nargs="+", default=[STEP, *ATTACKS], choices=[STEP, *ATTACKS])
     parser.add_argument("--contestants", nargs="+", metavar="NAME", help="all that are installed by default")
@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timeout", type=float, default=1800, help="seconds after which one process is given up")
     parser.add_argument("--out", type=Path, default=Path("var/benchmarks/attacks"))
     return parser
+
+
+def _models() -> list[str]:
+    """All that can be measured here; a trained one needs `make results-main` first."""
+    return [name for name in MODELS if name != TRAINED or (TRAINED_ROOT / "models").exists()]
 
 
 def _present(named: list[str] | None) -> tuple[list[str], list[str]]:

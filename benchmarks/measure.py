@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.contestants import ALL, JUDGES, ours
-from benchmarks.settings import LIMIT, STEP, Measurement, Settings
+from benchmarks.settings import LIMIT, STEP, TRAINED, TRAINED_ROOT, Measurement, Settings
 from benchmarks.subject import Subject, subject
+from benchmarks.trained import trained_subject
 
 Result = TypeVar("Result")
 
@@ -28,7 +29,7 @@ def figures(asked: Measurement, folder: Path) -> dict[str, object]:
     """Seconds of attack and verdict, after a warm-up, and the outcome; empty where there is no such attack."""
     torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
-    to = subject(asked.model, asked.channels, asked.n, folder, device=asked.device)
+    to = _subject(asked, folder)
     if asked.attack == STEP:
         return _step(to, asked.settings)
     if asked.contestant == LIMIT:
@@ -40,6 +41,12 @@ def figures(asked: Measurement, folder: Path) -> dict[str, object]:
     warm_up()
     x_adv, taken = _timed(run if asked.contestant in JUDGES else _with_verdict(to, run), asked.device)
     return {**taken, **_outcome(to, x_adv.to(to.x.device))}
+
+
+def _subject(asked: Measurement, folder: Path) -> Subject:
+    if asked.model == TRAINED:
+        return trained_subject(TRAINED_ROOT, asked.n, device=asked.device)
+    return subject(asked.model, asked.channels, asked.n, folder, device=asked.device)
 
 
 def layouts(to: Subject) -> dict[str, tuple[nn.Module, Tensor]]:

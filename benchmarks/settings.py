@@ -1,12 +1,16 @@
 """What is the same for all contestants; reading it loads no torch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 ATTACKS = ("fgsm", "bim", "pgd", "mim", "cw")
 LIMIT = "limit"
 """The contestant that takes bare gradients and attacks nobody."""
 STEP = "step"
 """The measurement of one step of PGD, beside the attacks."""
+TRAINED = "trained"
+"""The model that `make results-main` left in `TRAINED_ROOT`."""
+TRAINED_ROOT = Path("var/results-main")
 
 # Of the search by all peers that have one; Carlini's own.
 CW_LR, CW_C_FIRST = 0.01, 1e-3

@@ -108,7 +108,7 @@ def ascend(problem: Problem, start: Tensor, climb: Climb, tick: Tick) -> AttackR
 def _step(problem: Problem, here: Tensor, gradient: Tensor, rows: Tensor, climb: Climb) -> None:
     """Move `here` along the gradient and project it, in place."""
     alpha = per_image(climb.alpha[rows])
-    for piece in _pieces(here):
+    for piece in pieces(here):
         at = here[piece]
         at.addcmul_(climb.direction(gradient[piece], rows[piece]), alpha[piece])
         at.copy_(climb.project(at, problem.x[piece], problem.eps[piece]))
@@ -116,7 +116,7 @@ def _step(problem: Problem, here: Tensor, gradient: Tensor, rows: Tensor, climb:
         here.copy_(problem.confined(here))
 
 
-def _pieces(x: Tensor) -> Iterator[slice]:
+def pieces(x: Tensor) -> Iterator[slice]:
     """The images a few at a time: what the step needs of them then stays in the processor's cache."""
     n = len(x) if x.is_cuda else max(1, _PIECE * len(x) // x.numel())
     for start in range(0, len(x), n):

@@ -16,23 +16,19 @@ if TYPE_CHECKING:
 class CarliniWagner(Attack):
     """min |x_adv - x|^2 + c * max(0, kappa - margin), with a search over c for each image.
 
-    Carlini and Wagner 2017, arXiv:1608.04644, in tanh space, by Adam. `c` grows tenfold until
-    the first success; afterwards the middle between the largest c that failed and the
-    smallest that fooled is tried.
-
-    The defaults are made for two CPU cores and were chosen on one small CNN and 60 real scans
-    of 64x64 pixels: all fooled, in 104 gradients an image, with a mean L2 equal to that of the
-    usual 9 x 100 steps of 0.01 from c = 0.001 without a warm start, which take 539. Elsewhere
-    they end equal (a CNN of 224x224 pixels, 243 gradients) and 1.1 % further (another of
-    48x48, 165 gradients). A larger `lr` is quicker where changes are long, at a longer change.
+    Carlini and Wagner 2017, arXiv:1608.04644, in tanh space, by Adam. With `search_steps` it is theirs: c grows tenfold
+    until the first success; afterwards the middle between the largest c that failed and the smallest that fooled is
+    tried, each with a run of Adam of its own. Without them there is one run, in which c falls a little after every step
+    that fools and grows after every other, while Adam's step shrinks: `docs/results/attacks.md` has what that costs and
+    how near it ends, beside the usual 9 x 100 steps.
 
     Attributes:
         eps: a bound on the L2 change, in pixel units; None for none.
         kappa: the margin in logits that a success must have.
-        lr: Adam's step in tanh space.
-        search_steps: values of c that are tried.
-        steps: Adam steps for each value.
-        c_first: the first value of c.
+        lr: Adam's step in tanh space; the first of them in a single run.
+        steps: Adam steps, of the single run or for each value of c.
+        c_first: the first value of c; None takes that of the least change of a linear model, image by image.
+        search_steps: values of c that are tried one after the other; 0 for the single run.
         warm_start: begin the next value of c where the last one ended, not at the image.
         abort_early: an image whose loss has stopped falling leaves that value of c.
         shrink: keeps pixels of exactly 0 and 1 off the flat ends of tanh.
@@ -46,10 +42,10 @@ class CarliniWagner(Attack):
 
     eps: float | None = None
     kappa: float = 0.0
-    lr: float = 0.005
-    search_steps: int = 5
-    steps: int = 60
-    c_first: float = 1.0
+    lr: float = 0.01
+    steps: int = 100
+    c_first: float | None = None
+    search_steps: int = 0
     warm_start: bool = True
     abort_early: bool = True
     shrink: float = 0.999999
@@ -59,20 +55,22 @@ class CarliniWagner(Attack):
             check_eps(self.eps, self.NORM)
         check_number("kappa", self.kappa, 0, 1e6)
         check_number("lr", self.lr, 1e-6, 10)
-        check_count("search_steps", self.search_steps, 100)
+        check_count("search_steps", self.search_steps, 100, low=0)
         check_count("steps", self.steps, MAX_STEPS)
-        check_number("c_first", self.c_first, 1e-9, 1e9)
+        if self.c_first is not None:
+            check_number("c_first", self.c_first, 1e-9, 1e9)
         check_number("shrink", self.shrink, 0.5, 0.9999999)
         check_flag("warm_start", self.warm_start)
         check_flag("abort_early", self.abort_early)
 
     @property
     def n_gradients(self) -> int:
-        """One an Adam step, if no image leaves early."""
-        return self.search_steps * self.steps
+        """One an Adam step, if no image leaves early, and one for the first c."""
+        return max(self.search_steps, 1) * self.steps + (self.c_first is None)
 
     def solve(self, problem: "Problem", seeds: Sequence[int], tick: Tick) -> "AttackResult":
         """Search c; no random number is drawn."""
-        from pipeline.attacks.cw_search import search
+        from pipeline.attacks.cw_bisection import bisect
+        from pipeline.attacks.cw_descent import descend
 
-        return search(problem, self, tick)
+        return (bisect if self.search_steps else descend)(problem, self, tick)

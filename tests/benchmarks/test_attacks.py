@@ -43,10 +43,11 @@ def test_the_limit_is_enough_where_a_peer_is_near_it(ours_s: float, limit_s: flo
     assert cell["reached"] is reached
 
 
-def test_carlini_wagner_is_compared_with_peers_that_fool_as_many():
+def test_carlini_wagner_is_compared_with_peers_that_fool_as_many_as_near():
     ours = measured("scangate", 1.0, attack="cw", mean_l2=1.01)
     weak = measured("torchattacks", 0.5, attack="cw", success=0.5)
-    cell = only_cell(ours, weak, measured("adv_lib", 4.0, attack="cw"))
+    far = measured("art", 0.5, attack="cw", mean_l2=1.2)
+    cell = only_cell(ours, weak, far, measured("adv_lib", 4.0, attack="cw"))
     assert cell["fastest_peer"] == "adv_lib"
     assert cell["reached"]
     worse = only_cell({**ours, "mean_l2": 1.03}, measured("adv_lib", 4.0, attack="cw"))

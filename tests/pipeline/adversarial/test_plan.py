@@ -80,7 +80,7 @@ def test_any_cut_has_every_batch_once(dataset: Dataset, shard_s: float) -> None:
 
 
 def test_a_slower_classifier_gets_more_shards(dataset: Dataset) -> None:
-    recipe = Recipe(attacks=(AttackSpec("cw", None, {"steps": 1000}),), splits=("test",))
+    recipe = Recipe(attacks=(AttackSpec("cw", None, {"steps": 5000}),), splits=("test",))
     assert len(plan(recipe, dataset, architecture="resnet18").shards) > len(plan(recipe, dataset).shards)
 
 

@@ -25,7 +25,7 @@ def test_every_attack_at_every_radius_is_a_cell() -> None:
         ("pgd", 8 / 255),
         ("cw", float("inf")),
     ]
-    assert [cell.params().get("steps") for cell in RECIPE.cells()] == [4, 4, 60]
+    assert [cell.params().get("steps") for cell in RECIPE.cells()] == [4, 4, 100]
 
 
 def test_one_radius_and_one_share_may_stand_alone() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.attacks.cw_search import _evaluate, _hinge
+from pipeline.attacks.cw_steps import by_delta, hinge, iterate, origin
 from pipeline.attacks.problem import Problem, pose
 from pipeline.attacks.registry import create
 from tests.pipeline.attacks.models import linear_model, patterns, trained_model
@@ -15,7 +15,7 @@ def posed(*, mask: Tensor | None = None, kappa: float = 0.0) -> tuple[Problem, T
     y = torch.where(wrong, (model(x).argmax(1) + 1) % 3, model(x).argmax(1))
     attack = create("cw", {"kappa": kappa})
     problem = pose(attack, model, x, y, target=None, eps=None, mask=mask, n_seeds=len(x))
-    return problem, torch.atanh((2 * x - 1) * attack.shrink)
+    return problem, origin(problem, attack.shrink)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -27,14 +27,19 @@ def test_the_slope_is_that_of_the_loss_whoever_was_expected_to_fall_short(
     mask = torch.zeros(8, 8, dtype=torch.bool) if masked else None
     if mask is not None:
         mask[2:7, 1:6] = True
-    problem, origin = posed(mask=mask, kappa=kappa)
-    n = len(origin)
-    delta = 0.1 * torch.randn(origin.shape, generator=torch.Generator().manual_seed(0))
+    problem, start = posed(mask=mask, kappa=kappa)
+    n = len(start)
+    delta = 0.1 * torch.randn(start.shape, generator=torch.Generator().manual_seed(0))
     c = torch.linspace(0.5, 2, n)
     short = {"all": torch.ones(n), "none": torch.zeros(n), "every second": torch.arange(n) % 2}[guess].bool()
-    x_adv, _, won, loss, gradient = _evaluate(problem, origin, delta, c, kappa, short)
+    found = iterate(problem, start, delta)
+    x_adv = found.x_adv.clone()
+    won, slope = hinge(problem, found.x_adv, c, kappa, short)
+    loss = found.l2 + c * (kappa - won).clamp_min(0)
+    halves = (slice(0, n // 2), slice(n // 2, n))
+    gradient = torch.cat([by_delta(problem, found, slope, piece) for piece in halves])
     moving = delta.clone().requires_grad_()
-    at = problem.confined((torch.tanh(origin + moving) + 1) / 2)
+    at = problem.confined((torch.tanh(start + moving) + 1) / 2)
     wanted = (at - problem.x).square().sum((1, 2, 3)) + c * (kappa - problem.won_by(problem.model(at))).clamp_min(0)
     torch.testing.assert_close(loss, wanted)
     torch.testing.assert_close(gradient, torch.autograd.grad(wanted.sum(), moving)[0], rtol=1e-4, atol=1e-6)
@@ -51,7 +56,7 @@ def test_only_images_short_of_kappa_pay_for_a_gradient() -> None:
     asked: list[int] = []
     problem.model.register_forward_hook(lambda _model, given, _out: asked.append(len(given[0])))
     c = torch.ones(len(x))
-    _, slope = _hinge(problem, x, c, 0.0, ~won)
+    _, slope = hinge(problem, x, c, 0.0, ~won)
     assert asked == [int(won.sum()), int((~won).sum())]
     assert (slope[won] == 0).all()
     assert (slope[~won].flatten(1).abs().amax(1) > 0).all()
@@ -63,6 +68,6 @@ def test_a_nan_margin_moves_nobody() -> None:
         model.network.head.bias.fill_(torch.nan)
     x, y = patterns(4, 3)
     problem = pose(create("cw"), model, x, y, target=None, eps=None, mask=None, n_seeds=4)
-    won, slope = _hinge(problem, problem.x, torch.ones(4), 0.0, torch.zeros(4, dtype=torch.bool))
+    won, slope = hinge(problem, problem.x, torch.ones(4), 0.0, torch.zeros(4, dtype=torch.bool))
     assert won.isnan().all()
     assert (slope == 0).all()
