@@ -103,7 +103,7 @@ def _refined(problem: Problem, levels: Tensor, levels_max: int, needed: float) -
     for _ in range(N_ROUNDS):
         change, spread = cheapest(ground, live.change, live.slope, aim[rows] - live.margin, reach[rows])
         worth = live.length - _squared(change) > LEAST_SAVING * live.length
-        going = torch.where(live.fools, worth, (change != live.change).flatten(1).any(1))
+        going = torch.where(live.fools, worth, (change != live.change).amax((1, 2, 3)))
         if not going.any():
             break
         if not going.all():
@@ -125,4 +125,4 @@ def _judged(problem: Problem, base: Tensor, change: Tensor, levels_max: int, nee
 
 
 def _squared(change: Tensor) -> Tensor:
-    return change.square().flatten(1).sum(1)
+    return change.square().sum((1, 2, 3))
