@@ -109,7 +109,7 @@ def pose(
         BadAttack: shapes, classes or values do not fit.
     """
     n, n_classes = len(x), len(model.spec.classes)
-    if x.ndim != 4 or not n or not bool(((x >= 0) & (x <= 1)).all()):
+    if x.ndim != 4 or not x.numel() or not bool(x.amin() >= 0) or not bool(x.amax() <= 1):
         raise BadAttack(f"images of shape {tuple(x.shape)}; give (N, C, H, W), N at least 1, every pixel within [0, 1]")
     if n_seeds != n:
         raise BadAttack(f"{n_seeds} seeds for {n} images; give one an image")
