@@ -42,7 +42,7 @@ class CarliniWagner(Attack):
 
     eps: float | None = None
     kappa: float = 0.0
-    lr: float = 0.01
+    lr: float = 0.02
     steps: int = 100
     c_first: float | None = None
     search_steps: int = 0

@@ -76,13 +76,13 @@ def test_cw_finds_the_distance_to_the_nearest_boundary() -> None:
     weight = model.network.head.weight.detach() / 0.25  # The adapter divides pixels by std.
     lead = logits.gather(1, y[:, None]) - logits
     distance = (lead / (weight[y][:, None] - weight[None]).norm(dim=2)).masked_fill(lead == 0, torch.inf).amin(1)
-    result = CarliniWagner(search_steps=9, steps=300)(model, x, y, seeds=range(16))
+    result = CarliniWagner(search_steps=9, steps=300, lr=0.01)(model, x, y, seeds=range(16))
     found = (result.x_adv - x).flatten(1).norm(dim=1)
     assert result.success.all()
     assert (found / distance).min() >= 1 - 1e-3
     assert (found / distance).mean() <= 1.005
     quick = CarliniWagner()(model, x, y, seeds=range(16))
-    assert ((quick.x_adv - x).flatten(1).norm(dim=1) / distance).mean() <= 1.03
+    assert ((quick.x_adv - x).flatten(1).norm(dim=1) / distance).mean() <= 1.01
 
 
 def test_cw_raises_c_until_it_fools() -> None:
