@@ -8,6 +8,7 @@ PipelineError (a ValueError)
 ├── BadClassifier          a classifier is damaged, of another shape, or gives no numbers
 │   ├── MissingWeights     ImageNet weights are not on this machine
 │   └── RefusedFormat      a classifier's file is of a kind that is not imported
+├── BadDevice              torch knows no such device, or this machine has none
 ├── BadTraining            a training cannot begin or go on: its settings, its images or its loss
 ├── BadDetector            a detector cannot be trained, opened or judged
 │   └── NotEnoughClean     too few clean calibration scans for the false-alarm rate asked for
@@ -45,6 +46,10 @@ class BadRecipe(PipelineError):
 
 class MissingShard(PipelineError):
     """An adversarial set lacks a part that has not been built."""
+
+
+class BadDevice(PipelineError):
+    """A device is not one that torch can use here."""
 
 
 class BadTraining(PipelineError):

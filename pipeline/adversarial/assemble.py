@@ -16,7 +16,14 @@ from pipeline.errors import MissingShard
 
 
 def assemble(
-    plan: Plan, parts: Sequence[Path], root: Path, *, classifier_id: str, name: str = "", work: Path | None = None
+    plan: Plan,
+    parts: Sequence[Path],
+    root: Path,
+    *,
+    classifier_id: str,
+    name: str = "",
+    work: Path | None = None,
+    device: str = "cpu",
 ) -> AdversarialSet:
     """Join the parts of all shards to `root/<id>`, whole or not at all.
 
@@ -29,15 +36,12 @@ def assemble(
         classifier_id: whom the attacks were made against.
         name: for people.
         work: the folder that the shards kept their fitted perturbations in.
+        device: the kind of device that the parts were made on, for the record.
 
     Raises:
         MissingShard: a part or a fitted perturbation is absent or broken, or the rows are not those of the plan.
     """
-    if len(parts) != len(plan.shards):
-        raise MissingShard(f"{len(parts)} parts for {len(plan.shards)} shards; build the missing ones first")
-    for k, path in enumerate(parts):
-        if not is_whole(plan, k, path):
-            raise MissingShard(f"shard {k}: {path.name} is missing or not as planned; build this shard again")
+    _check_parts(plan, parts)
     fits = _fits(plan, classifier_id, work)
     set_id = plan.set_id(classifier_id)
     with replacing_folder(root / set_id) as folder:
@@ -49,14 +53,12 @@ def assemble(
             "dataset_id": plan.dataset_id,
             "classifier_id": classifier_id,
             "recipe": plan.recipe.to_json(),
-            "attacks": [
-                {"attack": attack.NAME, "params": attack.params(), "region": region}
-                for attack, region in zip(plan.cells, plan.regions, strict=True)
-            ],
+            "attacks": _attacks(plan),
             "fitted": fits,
             "n": len(plan),
             "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
             "rows_sha256": sha256_file(folder / ROWS_FILE),
+            "device": device,
             "versions": _versions(),
         }
         write_json(folder / MANIFEST_FILE, manifest)
@@ -77,6 +79,28 @@ def is_whole(plan: Plan, k: int, path: Path) -> bool:
         for parent in batch.parents
     )
     return planned == Counter(zip(rows.attack.tolist(), _asked(rows), rows.parent.tolist(), strict=True))
+
+
+def _check_parts(plan: Plan, parts: Sequence[Path]) -> None:
+    if len(parts) != len(plan.shards):
+        raise MissingShard(f"{len(parts)} parts for {len(plan.shards)} shards; build the missing ones first")
+    for k, path in enumerate(parts):
+        if not is_whole(plan, k, path):
+            raise MissingShard(f"shard {k}: {path.name} is missing or not as planned; build this shard again")
+
+
+def _attacks(plan: Plan) -> list[dict[str, object]]:
+    """What each cell did, with the precision that its gradients really were of."""
+    precision = plan.recipe.precision
+    return [
+        {
+            "attack": attack.NAME,
+            "params": attack.params(),
+            "region": region,
+            "precision": attack.gradients_in(precision),
+        }
+        for attack, region in zip(plan.cells, plan.regions, strict=True)
+    ]
 
 
 def _fits(plan: Plan, classifier_id: str, work: Path | None) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ from pipeline.attacks.outcome import LatticeResult
 from pipeline.attacks.run import attack_levels
 from pipeline.errors import BadRecipe
 from pipeline.models.adapter import PixelModel
+from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, load_model
 
 _COPIED = (
@@ -66,29 +67,29 @@ def build_adversarial(
         work: a folder for unfinished parts and for fitted perturbations.
         name: for people.
         shard_s: seconds a shard should take.
-        device: where the classifier runs.
+        device: where the classifier runs, by a name that `chosen_device` takes.
         progress: told of rows done out of all rows.
 
     Raises:
         BadRecipe: the recipe does not fit the data set, or the data set not the classifier.
+        BadDevice: there is no such device here.
     """
+    where = chosen_device(device).type
     made = plan(recipe, dataset, architecture=classifier.spec.architecture, shard_s=shard_s)
-    set_id = made.set_id(classifier.id)
-    if (root / set_id).exists():
-        return open_adversarial(root / set_id)
-    folder = work / f"adversarial-{set_id}"
+    if (there := root / made.set_id(classifier.id)).exists():
+        return open_adversarial(there)
+    folder = work / f"adversarial-{there.name}"
     model: PixelModel | None = None
     parts, done = [], 0
     for k, cut in enumerate(made.shards):
-        # Named by what it holds, so that another cut never takes it for its own.
-        path = folder / f"{cut.start:06d}-{cut.stop:06d}.h5"
+        path = folder / _part_name(cut, where)
         if not is_whole(made, k, path):
             model = model or _loaded(classifier, dataset, device)
             _build(made, k, dataset, classifier.id, model, path, work, _shifted(progress, done, len(made)))
         parts.append(path)
         done += sum(len(batch.parents) for batch in made.shard(k))
         progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
-    built = assemble(made, parts, root, classifier_id=classifier.id, name=name, work=work)
+    built = assemble(made, parts, root, classifier_id=classifier.id, name=name, work=work, device=where)
     shutil.rmtree(folder, ignore_errors=True)
     return built
 
@@ -115,7 +116,7 @@ def build_shard(
         progress: told of rows done out of those of the shard.
         work: the folder for fitted perturbations, the same for all shards and for `assemble`; only a recipe that leaves
             one to be fitted needs it.
-        device: where the classifier runs.
+        device: where the classifier runs, by a name that `chosen_device` takes.
 
     Raises:
         BadRecipe: the plan is of another data set, the classes differ, or there is no shard k.
@@ -147,6 +148,11 @@ def _build(
     write_rows(out, _rows(made, batches, dataset, results))
 
 
+def _part_name(cut: range, device: str) -> str:
+    """A part by what it holds and where it was made, so that another cut or device never takes it for its own."""
+    return f"{cut.start:06d}-{cut.stop:06d}{'' if device == 'cpu' else f'-{device}'}.h5"
+
+
 @dataclass(frozen=True)
 class _Attacked:
     """A batch after its attack, and where the attack was free to change each image."""
@@ -173,6 +179,7 @@ def _attacked(
         target="least_likely" if made.recipe.targeted else None,
         mask=mask,
         pixels_sha256=[item.pixels_sha256 for item in items],
+        precision=made.recipe.precision,
         seed=made.recipe.seed,
         batch_size=len(items),
         progress=progress,

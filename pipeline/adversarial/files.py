@@ -21,7 +21,7 @@ class AdversarialSet:
 
     `counts` has one entry a split and cell: split, attack, eps, region, n, attacked, success, failed, unchanged and
     clean_wrong. `fitted` has one entry a cell whose perturbation was fitted for this set: the attack with it, on how
-    many images of which split and shape, and how many of them it fools.
+    many images of which split and shape, and how many of them it fools. `device` is the kind of device that attacked.
     """
 
     id: str
@@ -35,6 +35,7 @@ class AdversarialSet:
     rows_sha256: str
     versions: Mapping[str, str]
     fitted: Sequence[Mapping[str, object]] = ()
+    device: str = "cpu"
 
     def rows(self) -> AdversarialRows:
         """The rows; their levels are read on demand."""
@@ -70,6 +71,7 @@ def open_adversarial(folder: Path) -> AdversarialSet:
         rows_sha256=found,
         versions=manifest["versions"],
         fitted=manifest.get("fitted", ()),
+        device=manifest.get("device", "cpu"),  # Before it was written there, every command attacked on the CPU.
     )
 
 

@@ -18,6 +18,7 @@ from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.adversarial.plan import FIT_SPLIT, Plan, fit_images, fit_kind
 from pipeline.attacks.attack import Attack
+from pipeline.attacks.budget import FP32
 from pipeline.attacks.universal import Universal
 from pipeline.errors import BadAttack, BadRecipe
 
@@ -119,6 +120,8 @@ def _fit(made: Plan, cell: int, dataset: Dataset, model: "PixelModel", progress:
         "n_images": found.n_images,
         "n_fooled": found.n_fooled,
         "seed": made.recipe.seed,
+        "precision": FP32,
+        "device": model.mean.device.type,
         "delta_sha256": sha256(found.attack.delta.encode()).hexdigest(),
     }
     return Fit(replace(attack, delta=found.attack.delta), facts)

@@ -7,6 +7,7 @@ from typing import Any
 from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from datasets.splits import SPLITS
 from pipeline.attacks.attack import Attack
+from pipeline.attacks.budget import FP32, check_precision
 from pipeline.attacks.registry import create
 from pipeline.errors import BadAttack, BadRecipe
 
@@ -73,6 +74,7 @@ class Recipe:
             None for all images of the split.
         seed: of the choice of images and of every random start.
         targeted: aim at the class that the classifier believes in least, instead of any wrong one.
+        precision: of the gradients of the attacks that take it; the others take theirs in fp32.
 
     Raises:
         BadRecipe: nothing to do, something twice, or an attack that cannot be.
@@ -83,11 +85,13 @@ class Recipe:
     per_cell: int | Mapping[str, int | None] | None = None
     seed: int = 0
     targeted: bool = False
+    precision: str = FP32
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attacks", tuple(self.attacks))
         object.__setattr__(self, "splits", tuple(self.splits))
         try:
+            check_precision(self.precision)
             cells = [
                 (attack.NAME, attack.radius, region)
                 for attack, region in zip(self.cells(), self.regions(), strict=True)
@@ -118,13 +122,15 @@ class Recipe:
 
     def to_json(self) -> dict[str, object]:
         """The recipe as JSON values."""
-        return {
+        values: dict[str, object] = {
             "attacks": [spec.to_json() for spec in self.attacks],
             "splits": list(self.splits),
             "per_cell": dict(self.per_cell) if isinstance(self.per_cell, Mapping) else self.per_cell,
             "seed": self.seed,
             "targeted": self.targeted,
         }
+        # Left out where it is the usual one, so that recipes keep the ids they had before there was another.
+        return values if self.precision == FP32 else {**values, "precision": self.precision}
 
     @classmethod
     def from_json(cls, values: object) -> "Recipe":

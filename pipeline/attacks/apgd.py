@@ -39,6 +39,7 @@ class AutoPGD(Attack):
     """
 
     TYPE: ClassVar[str] = "apgd"
+    TAKES_BF16: ClassVar[bool] = True
 
     eps: float = 8 / 255
     steps: int = 100

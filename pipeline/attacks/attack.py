@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.attacks.budget import Norm, check_count, check_eps, check_flag, check_loss, check_number
+from pipeline.attacks.budget import (
+    FP32,
+    Norm,
+    check_count,
+    check_eps,
+    check_flag,
+    check_loss,
+    check_number,
+    check_precision,
+)
 
 if TYPE_CHECKING:  # Forms and plans read parameters in processes that never load torch.
     from torch import Tensor
@@ -42,6 +51,7 @@ class Attack(ABC):
     NORM: ClassVar[Norm]
     BOUNDED: ClassVar[bool] = True  # False where the attack looks for the smallest perturbation itself.
     GRADIENT_FREE: ClassVar[bool] = False  # True where only logits are asked for, so that no gradient can be masked.
+    TAKES_BF16: ClassVar[bool] = False  # True where its gradients may come from the classifier's bfloat16 twin.
 
     @property
     @abstractmethod
@@ -62,7 +72,7 @@ class Attack(ABC):
         eps: "Tensor | None" = None,
         mask: "Tensor | None" = None,
         seeds: Sequence[int],
-        precision: str = "fp32",
+        precision: str = FP32,
         tick: Tick = no_tick,
     ) -> "AttackResult":
         """Attack one batch.
@@ -76,7 +86,7 @@ class Attack(ABC):
             mask: (N, 1, H, W) or (H, W), true where pixels may change.
             seeds: one an image, see `seeding.seed_for`.
             precision: "fp32", or "bf16" for gradients in half the time where the processor has such products;
-                success is judged in single precision, and Carlini-Wagner and DeepFool take nothing else.
+                success is judged in fp32, and an attack that does not take bf16 runs in fp32.
             tick: called after each gradient step; it may raise to cancel.
 
         Raises:
@@ -86,8 +96,17 @@ class Attack(ABC):
 
         with model.frozen(channels_last=True):
             problem = pose(self, model, x, y, target=target, eps=eps, mask=mask, n_seeds=len(seeds))
-            problem = guided(problem, precision)
+            problem = guided(problem, self.gradients_in(precision))
             return self.solve(problem, seeds, tick)
+
+    def gradients_in(self, asked: str) -> str:
+        """The precision that gradients are taken in where this one is asked for.
+
+        Raises:
+            BadAttack: there is no such precision.
+        """
+        check_precision(asked)
+        return asked if self.TAKES_BF16 else FP32
 
     @property
     def radius(self) -> float:
@@ -128,6 +147,8 @@ class IterativeAttack(Attack):
     all images spend the whole budget, and a detector cannot learn who was easy. `loss` is one
     of "ce", "margin" and "dlr".
     """
+
+    TAKES_BF16: ClassVar[bool] = True
 
     eps: float = 8 / 255
     alpha: float | None = None

@@ -1,4 +1,4 @@
-"""The numbers an attack may be given, and the refusals of all others."""
+"""The values an attack may be given, and the refusals of all others."""
 
 import math
 from enum import StrEnum
@@ -10,6 +10,10 @@ MAX_L2 = 1024.0
 
 LOSSES = {"ce": 2, "margin": 2, "dlr": 3}
 """What a gradient attack may climb, and how many classes that needs; `losses.py` has the formulas."""
+
+FP32, BF16 = "fp32", "bf16"
+PRECISIONS = (FP32, BF16)
+"""In which numbers gradients may be taken; success is always judged in the first."""
 
 
 class Norm(StrEnum):
@@ -70,6 +74,16 @@ def check_loss(loss: object) -> None:
     """
     if loss not in LOSSES:
         raise BadAttack(f"loss {loss!r}; give one of {', '.join(LOSSES)}")
+
+
+def check_precision(precision: object) -> None:
+    """Refuse what is not the name of a precision.
+
+    Raises:
+        BadAttack: there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise BadAttack(f"precision {precision!r}; give one of {', '.join(PRECISIONS)}")
 
 
 def _is_number(value: object) -> bool:

@@ -37,6 +37,7 @@ class DDN(Attack):
     TYPE: ClassVar[str] = "ddn"
     NORM: ClassVar[Norm] = Norm.L2
     BOUNDED: ClassVar[bool] = False
+    TAKES_BF16: ClassVar[bool] = True
 
     eps: float | None = None
     steps: int = 100

@@ -23,6 +23,7 @@ class FGSM(Attack):
     TITLE: ClassVar[str] = "FGSM, one step"
     TYPE: ClassVar[str] = "fgsm"
     NORM: ClassVar[Norm] = Norm.LINF
+    TAKES_BF16: ClassVar[bool] = True
 
     eps: float = 8 / 255
     loss: str = "ce"

@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from pipeline.attacks.attack import Attack
+from pipeline.attacks.budget import BF16
 from pipeline.attacks.budget import LOSSES as CLASSES_FOR
 from pipeline.attacks.losses import LOSSES, margin
 from pipeline.attacks.projections import per_image
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 from pipeline.models.precision import lowered
-
-PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +132,8 @@ def pose(
 
 
 def guided(problem: Problem, precision: str) -> Problem:
-    """The same problem, whose gradients are taken in this precision.
-
-    Raises:
-        BadAttack: there is no such precision.
-    """
-    if precision not in PRECISIONS:
-        raise BadAttack(f"precision {precision!r}; give one of {', '.join(PRECISIONS)}")
-    return problem if precision == "fp32" else replace(problem, guide=lowered(problem.model))
+    """The same problem, whose gradients are taken in this precision."""
+    return replace(problem, guide=lowered(problem.model)) if precision == BF16 else problem
 
 
 def _check_loss(loss: str, n_classes: int, *, targeted: bool) -> None:

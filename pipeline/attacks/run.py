@@ -12,6 +12,7 @@ from torch import Tensor
 from datasets.image import check_levels, to_unit
 from datasets.progress import Progress, ignore
 from pipeline.attacks.attack import Attack, Tick
+from pipeline.attacks.budget import FP32, check_precision
 from pipeline.attacks.losses import least_likely
 from pipeline.attacks.outcome import Attempt, LatticeResult, joined, judged, right_before
 from pipeline.attacks.problem import pose
@@ -42,6 +43,7 @@ def attack_levels(
     file_format: str = "png",
     quality: int | None = None,
     through_file: bool = False,
+    precision: str = FP32,
     seed: int = 0,
     batch_size: int = 32,
     progress: Progress = ignore,
@@ -55,19 +57,19 @@ def attack_levels(
     the place of the attack's own. `mask`, (H, W) or (N, H, W), is true where pixels may change.
 
     `file_format`, one of `datasets.encoding.FORMATS`, is what is written; a JPEG has a `quality`, and with
-    `through_file` the attack sees what it loses. `pixels_sha256` is a hash an image, as its data set has it, made anew
-    where absent: an image draws from its own generator, seeded from that and the `seed` of the run, so `batch_size`
-    changes memory, speed and the last bits of the model's arithmetic alone. `progress` is told of images done, also
-    inside a batch.
+    `through_file` the attack sees what it loses. `precision` is that of its gradients, where it takes another than
+    fp32. `pixels_sha256` is a hash an image, as its data set has it, made anew where absent: an image draws from its
+    own generator, seeded from that and the `seed` of the run, so `batch_size` changes memory, speed and the last bits
+    of the model's arithmetic alone. `progress` is told of images done, also inside a batch.
 
     Raises:
         BadAttack: values or shapes do not fit.
         BadImage: levels that are no image, or that such a file cannot hold.
     """
     form = FileForm(file_format=file_format, quality=quality)
-    _check(levels, bits, form, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
+    _check(levels, bits, form, precision, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
     seeds = _seeds(attack, pixels_sha256 or _hashes(levels, bits), seed)
-    whole = _whole(levels, bits, y, target, eps, mask, seeds)
+    whole = _whole(levels, bits, y, target, eps, mask, seeds, precision)
     attacked = ThroughJpeg(model, form) if through_file and not form.lossless else model
     with model.frozen(channels_last=True):
         parts = []
@@ -88,6 +90,7 @@ class _Batch:
     eps: Tensor | None
     mask: Tensor | None  # (H, W) or (N, 1, H, W)
     seeds: Sequence[int]
+    precision: str
 
     def cut(self, start: int, stop: int) -> "_Batch":
         """Some consecutive images of it."""
@@ -101,6 +104,7 @@ class _Batch:
             eps=None if self.eps is None else self.eps[rows],
             mask=self.mask if self.mask is None or self.mask.ndim == 2 else self.mask[rows],
             seeds=self.seeds[rows],
+            precision=self.precision,
         )
 
 
@@ -112,6 +116,7 @@ def _whole(
     eps: np.ndarray | None,
     mask: np.ndarray | None,
     seeds: Sequence[int],
+    precision: str,
 ) -> _Batch:
     return _Batch(
         levels=levels,
@@ -122,6 +127,7 @@ def _whole(
         eps=None if eps is None else torch.from_numpy(eps.astype(np.float32)),
         mask=None if mask is None else torch.from_numpy(mask if mask.ndim == 2 else mask[:, None]),
         seeds=seeds,
+        precision=precision,
     )
 
 
@@ -174,7 +180,7 @@ def _attacked(
     eps = None if batch.eps is None else batch.eps[rows].to(device)
     mask = batch.mask if batch.mask is None or batch.mask.ndim == 2 else batch.mask[rows]
     seeds = [batch.seeds[row] for row in rows.tolist()]
-    result = attack(model, x, y, target=goal, eps=eps, mask=mask, seeds=seeds, tick=tick)
+    result = attack(model, x, y, target=goal, eps=eps, mask=mask, seeds=seeds, precision=batch.precision, tick=tick)
     problem = pose(attack, model, x, y, target=goal, eps=eps, mask=mask, n_seeds=len(seeds))
     changed = on_lattice(problem, attack, result.x_adv, result.success, (1 << batch.bits) - 1)
     stored = changed.cpu().permute(0, 2, 3, 1).numpy().astype(batch.levels.dtype)
@@ -216,10 +222,13 @@ def _teller(progress: Progress, done: int, total: int, message: str) -> Tick:
     return tick
 
 
-def _check(levels: np.ndarray, bits: int, form: FileForm, **columns: np.ndarray | Sequence[str] | str | None) -> None:
+def _check(
+    levels: np.ndarray, bits: int, form: FileForm, precision: str, **columns: np.ndarray | Sequence[str] | str | None
+) -> None:
     """Refuse what does not fit or could not be written, before any work is done."""
     if levels.ndim != 4 or not len(levels):
         raise BadAttack(f"levels of shape {levels.shape}; give (N, H, W, C) with N at least 1")
+    check_precision(precision)
     check_levels(levels[0], bits)
     form.check(levels.shape[3], bits)
     for name, column in columns.items():

@@ -1,7 +1,7 @@
 """Arguments that are more than a word: what they must look like, said when they do not."""
 
 import math
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
 from fractions import Fraction
 
@@ -9,6 +9,15 @@ from datasets.errors import BadDataset
 from datasets.splits import Shares
 
 MAX_SEED = 2**32 - 1  # What numpy and torch both take.
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Declare where a classifier runs; `pipeline.models.device` says which names there are."""
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help="where the classifier runs: cpu, cuda, cuda:1, or auto, a GPU where there is one (default: %(default)s)",
+    )
 
 
 def seed(text: str) -> int:

@@ -17,8 +17,9 @@ from datasets.progress import Progress
 from pipeline.adversarial.recipe import ASKED_REGIONS
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.art_adapter import PREFIX
+from pipeline.attacks.budget import FP32, PRECISIONS
 from pipeline.attacks.registry import ATTACKS
-from pipeline.cli.arguments import radius, seed
+from pipeline.cli.arguments import add_device, radius, seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack
 
@@ -50,6 +51,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
     parser.add_argument("--target", help="the class to reach (default: any wrong one)")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=FP32,
+        help="of the gradients, where the attack takes it; success is judged in fp32 (default: %(default)s)",
+    )
+    add_device(parser)
     parser.add_argument("--seed", type=seed, default=0, help="seed of random starts (default: %(default)s)")
     parser.add_argument(
         "--jpeg-quality",
@@ -69,7 +77,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
     file_format = format_of(args.out)
     image = _fitting(decode_jailed(args.file.read_bytes(), name=args.file.name), file_format, args.jpeg_quality)
-    model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)))
+    model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)), args.device)
     classes = model.spec.classes
     label = _label(args.label, classes) if args.label else predict(model, image.levels, image.bits)
     target = np.array([_label(args.target, classes)]) if args.target else None
@@ -86,6 +94,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         file_format=file_format,
         quality=args.jpeg_quality,
         through_file=True,
+        precision=args.precision,
         seed=args.seed,
         progress=progress,
     )
@@ -94,6 +103,9 @@ def run(args: Namespace, progress: Progress) -> Answer:
     if head is not None:
         facts["head_found"] = head.found
         lines += [f"region head: {head.note}"] if head.note else []
+    facts["device"], facts["precision"] = model.mean.device.type, attack.gradients_in(args.precision)
+    if facts["precision"] != args.precision:
+        lines.append(f"{attack.NAME} takes no {args.precision}: its gradients were of {facts['precision']}")
     return Answer(facts, lines)
 
 

@@ -8,9 +8,9 @@ from datasets.progress import Progress
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.budget import check_count
-from pipeline.cli.arguments import radius, seed
+from pipeline.cli.arguments import add_device, radius, seed
 from pipeline.cli.command import Answer
-from pipeline.errors import BadAttack, UnknownArtefact
+from pipeline.errors import BadAttack, BadDevice, UnknownArtefact
 
 if TYPE_CHECKING:  # A command that is only asked for its arguments loads no torch.
     from pipeline.models.files import Classifier
@@ -29,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--alpha", type=float, help="false-alarm rate of a detector (default: 1 %%, or the smallest that n supports)"
     )
+    add_device(parser)
     attacks = parser.add_argument_group("robust accuracy", "the strong reference: APGD, targeted APGD, then Square")
     attacks.add_argument("--robust", type=radius, metavar="EPS", help="attack a classifier within EPS, such as 4/255")
     attacks.add_argument(
@@ -59,6 +60,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
         return _judge_classifier(folder, args, root, progress)
     if args.robust is not None:
         raise BadAttack(f"{args.id} is a detector; --robust attacks a classifier: give its id")
+    if args.device not in ("cpu", "auto"):
+        raise BadDevice(f"{args.id} is a detector, which is judged on the CPU; leave --device away")
     return _judge_detector(folder, args, root, progress)
 
 
@@ -73,7 +76,7 @@ def _judge_classifier(folder: Path, args: Namespace, root: DataRoot, progress: P
     dataset = open_dataset(root.find("datasets", dataset_id))
     if args.robust is not None:
         return _robustness(classifier, dataset, args, progress)
-    report = evaluate_classifier(classifier, dataset, args.split, progress=progress)
+    report = evaluate_classifier(classifier, dataset, args.split, device=args.device, progress=progress)
     return Answer(report.to_json(), report.table().splitlines())
 
 
@@ -84,7 +87,14 @@ def _robustness(classifier: "Classifier", dataset: Dataset, args: Namespace, pro
     check_count("--n", args.n, MAX_IMAGES)
     ensemble = Ensemble(eps=args.robust, steps=args.steps, n_queries=args.queries)
     report = evaluate_robustness(
-        classifier, dataset, ensemble, split=args.split, n_images=args.n, seed=args.seed, progress=progress
+        classifier,
+        dataset,
+        ensemble,
+        split=args.split,
+        n_images=args.n,
+        seed=args.seed,
+        device=args.device,
+        progress=progress,
     )
     return Answer(report.to_json(), report.table().splitlines())
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from datasets.atomic import content_id, read_json, replacing_folder, sha256_file, write_json
 from pipeline.errors import BadClassifier
 from pipeline.models.adapter import PixelModel
+from pipeline.models.device import chosen_device
 from pipeline.models.fitting import model_with
 from pipeline.models.spec import ClassifierSpec
 
@@ -106,13 +106,15 @@ def open_classifier(folder: Path) -> Classifier:
     )
 
 
-def load_model(classifier: Classifier, device: str | torch.device = "cpu") -> PixelModel:
-    """The classifier in evaluation mode on a device.
+def load_model(classifier: Classifier, device: str = "cpu") -> PixelModel:
+    """The classifier in evaluation mode on a device, by a name that `chosen_device` takes.
 
     Raises:
         BadClassifier: its weights do not fit its specification.
+        BadDevice: there is no such device here.
     """
-    return model_with(classifier.spec, read_weights(classifier.folder / WEIGHTS_FILE)).to(device)
+    where = chosen_device(device)
+    return model_with(classifier.spec, read_weights(classifier.folder / WEIGHTS_FILE)).to(where)
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

@@ -10,12 +10,12 @@ from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.errors import BadTraining
+from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.models.spec import ClassifierSpec
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.loop import Training
-from pipeline.training.precision import chosen_device
 from pipeline.training.samples import prepare
 from pipeline.training.settings import TrainingSettings
 
@@ -46,7 +46,8 @@ def train_classifier(
         progress: called every batch; it may raise to cancel.
 
     Raises:
-        BadTraining: a class has no training image, no such device, or the loss is not a number any more.
+        BadTraining: a class has no training image, or the loss is not a number any more.
+        BadDevice: there is no such device here.
         BadClassifier: unknown architecture, or the size is too small for it.
         MissingWeights: ImageNet weights are asked for and not on this machine.
     """

@@ -42,6 +42,7 @@ def test_the_manifest_says_what_was_fitted(whole: AdversarialSet, dataset: Datas
     (fit,) = json.loads((whole.folder / "manifest.json").read_text())["fitted"]
     assert open_adversarial(whole.folder).fitted == [fit]
     assert (fit["cell"], fit["split"], fit["shape"], fit["bits"]) == (0, "train", [16, 16, 1], 8)
+    assert (fit["precision"], fit["device"]) == ("fp32", "cpu")
     assert 0 < fit["n_images"] <= len(dataset.indices("train"))
     assert 0 <= fit["n_fooled"] <= fit["n_images"]
     delta, _ = from_text(create(fit["attack"], fit["params"]).params()["delta"])

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_one_attack_may_stand_in_both_regions() -> None:
     assert "region" not in recipe.attacks[0].to_json()
 
 
+def test_a_recipe_that_names_no_precision_is_of_fp32_and_reads_as_before() -> None:
+    plain = Recipe.from_json({"attacks": ["pgd"]})
+    assert plain == Recipe.from_json({"attacks": ["pgd"], "precision": "fp32"})
+    assert (plain.precision, set(plain.to_json())) == ("fp32", {"attacks", "splits", "per_cell", "seed", "targeted"})
+    quick = replace(plain, precision="bf16")
+    assert quick.to_json() == {**plain.to_json(), "precision": "bf16"}
+    assert Recipe.from_json(json.loads(json.dumps(quick.to_json()))) == quick
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -73,6 +83,8 @@ def test_one_attack_may_stand_in_both_regions() -> None:
         ({"attacks": ["pgd"], "splits": []}, "give some of train"),
         ({"attacks": ["pgd"], "per_cell": 0}, "per_cell 0 for detector; give a whole number of at least 1"),
         ({"attacks": ["pgd"], "per_cell": {"train": 3}}, "per_cell names"),
+        ({"attacks": ["pgd"], "precision": "fp16"}, "precision 'fp16'; give one of fp32, bf16"),
+        ({"attacks": ["pgd"], "precision": ["bf16"]}, "precision .'bf16'.; give one of fp32, bf16"),
         ({"attacks": ["pgd"], "seed": -1}, "seed -1; give a whole number"),
     ],
 )
