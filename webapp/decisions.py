@@ -32,6 +32,7 @@ _TYPE_NAMES = {
     "apgd_l2": "Auto-PGD (L2)",
     "apgd_t": "Auto-PGD (targets)",
     "square": "Square",
+    "square_l2": "Square (L2)",
     "universal": "Universal",
 }
 

@@ -14,7 +14,7 @@ from pipeline.attacks.deepfool import DeepFool
 from pipeline.attacks.fgsm import FGML2, FGSM
 from pipeline.attacks.mim import MIM
 from pipeline.attacks.pgd import PGD, PGDL2
-from pipeline.attacks.square import Square
+from pipeline.attacks.square import Square, SquareL2
 from pipeline.attacks.universal import Universal
 from pipeline.errors import BadAttack
 
@@ -32,6 +32,7 @@ _ALL: tuple[type[Attack], ...] = (
     APGDL2,
     APGDT,
     Square,
+    SquareL2,
     Universal,
 )
 

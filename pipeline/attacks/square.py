@@ -1,4 +1,4 @@
-"""The Square attack: a random search for squares of extreme change, which needs no gradient."""
+"""The Square attack: a random search for windows of change, which needs no gradient; under Linf and under L2."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,27 +13,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Square(Attack):
-    """From stripes of +-eps; each query sets one square to +-eps a channel and keeps it if the margin grows.
+class RandomSearch(Attack):
+    """What the Square attack is under either norm.
 
-    Andriushchenko et al. 2020, arXiv:1912.00049, algorithms 1 and 2. It sees logits only, so a
-    gradient that is masked does not stop it. A square covers a share p of the pixels, which begins at
-    `p_init` and is halved on the paper's schedule for 10,000 queries, rescaled to `n_queries`.
+    Each query tries a change in a window at a random place and keeps it if the margin grows. It sees logits only,
+    so a gradient that is masked does not stop it. A window covers a share p of the pixels, which begins at `p_init`
+    and is halved on the paper's schedule for 10,000 queries, rescaled to `n_queries`. Andriushchenko et al. 2020,
+    arXiv:1912.00049, algorithm 1.
 
-    It differs in this: the squares lie in the smallest rectangle that holds all pixels that may change; a
-    square that would change nothing is given the other signs; and the margin is climbed towards a target
-    as well, where the paper takes the cross entropy. An image rests at its first success.
+    It differs in this: the windows lie in the smallest rectangle that holds all pixels that may change; and the
+    margin is climbed towards a target as well, where the paper takes the cross entropy. An image rests at its
+    first success.
 
     Attributes:
         eps: the radius.
-        n_queries: forward passes an image, the first stripes included.
-        p_init: share of the pixels in the first squares.
+        n_queries: forward passes an image, the first point included.
+        p_init: share of the pixels in the first windows.
     """
 
-    NAME: ClassVar[str] = "square"
-    TITLE: ClassVar[str] = "Square, a random search without gradients"
     TYPE: ClassVar[str] = "square"
-    NORM: ClassVar[Norm] = Norm.LINF
     GRADIENT_FREE: ClassVar[bool] = True
 
     eps: float = 8 / 255
@@ -55,8 +53,44 @@ class Square(Attack):
         """The margin, which it climbs without a slope."""
         return "margin"
 
+
+@dataclass(frozen=True, kw_only=True)
+class Square(RandomSearch):
+    """From stripes of +-eps; each query sets one square to +-eps a channel.
+
+    Algorithm 2 of the paper. A square that would change nothing is given the other signs.
+    """
+
+    NAME: ClassVar[str] = "square"
+    TITLE: ClassVar[str] = "Square, a random search without gradients"
+    NORM: ClassVar[Norm] = Norm.LINF
+
     def solve(self, problem: "Problem", seeds: Sequence[int], tick: Tick) -> "AttackResult":
         """Search until the model is fooled."""
+        from pipeline.attacks.square_linf import Squares
         from pipeline.attacks.square_search import search
 
-        return search(problem, self, seeds, tick)
+        return search(problem, Squares(), n_queries=self.n_queries, p_init=self.p_init, seeds=seeds, tick=tick)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquareL2(RandomSearch):
+    """From a grid of peaks; each query raises one peak of two signs with the length that another window held.
+
+    Algorithm 3 of the paper; `eps` is the L2 length of the change, with pixels in [0, 1]. The grid has five peaks
+    along the longer side and is cut off at the shorter one, where the paper's images are square; and the peaks cover
+    only pixels that may change.
+    """
+
+    NAME: ClassVar[str] = "square_l2"
+    TITLE: ClassVar[str] = "Square in the Euclidean norm"
+    NORM: ClassVar[Norm] = Norm.L2
+
+    eps: float = 1.0
+
+    def solve(self, problem: "Problem", seeds: Sequence[int], tick: Tick) -> "AttackResult":
+        """Search until the model is fooled."""
+        from pipeline.attacks.square_l2 import Peaks
+        from pipeline.attacks.square_search import search
+
+        return search(problem, Peaks(), n_queries=self.n_queries, p_init=self.p_init, seeds=seeds, tick=tick)

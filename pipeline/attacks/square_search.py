@@ -1,22 +1,38 @@
-"""The search of the Square attack under Linf, image by image."""
+"""The random search of the Square attack, image by image; each norm brings its own start and its own moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from pipeline.attacks.attack import Tick
 from pipeline.attacks.problem import Problem
-from pipeline.attacks.projections import per_image, project_linf
+from pipeline.attacks.projections import per_image
 from pipeline.attacks.result import AttackResult, reasons
 from pipeline.attacks.seeding import uniform
-from pipeline.attacks.square import Square
 
 # Of 10,000 queries, those after which the squares are halved once more: section 3.3 of arXiv:1912.00049.
 HALVED_AT, SCHEDULE = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000), 10_000
 # The share of finished images at which leaving them out pays for the copying.
 COMPACT_AT = 0.25
+
+
+class Moves(Protocol):
+    """What a norm adds to the search; `drawn` are uniform in [0, 1), one row an image.
+
+    `box` (n, 4) holds top, left, height and width of the smallest rectangle round the pixels that may change.
+    """
+
+    def n_drawn(self, shape: torch.Size) -> tuple[int, int]:
+        """How many numbers the start and each query use, of images of this shape (N, C, H, W)."""
+
+    def start(self, problem: Problem, box: Tensor, drawn: Tensor) -> Tensor:
+        """The first points (n, C, H, W), inside ball and box."""
+
+    def move(self, part: Problem, x_adv: Tensor, box: Tensor, drawn: Tensor, covered: float) -> Tensor:
+        """The best points after one more window that covers this share of the box, inside ball and box."""
 
 
 @dataclass(eq=False)
@@ -26,8 +42,8 @@ class _Live:
     rows: Tensor  # (n,)
     x_adv: Tensor  # (n, C, H, W) the best point
     won: Tensor  # (n,) its margin
-    draws: Tensor  # (n, n_queries, 2 + C) uniform in [0, 1): where each square lies, and its signs
-    box: Tensor  # (n, 4) top, left, height, width of the pixels that may change
+    draws: Tensor  # (n, n_queries - 1, numbers a query) uniform in [0, 1)
+    box: Tensor  # (n, 4)
 
     def keep(self, going: Tensor) -> None:
         """Forget all images but these."""
@@ -36,13 +52,15 @@ class _Live:
 
 
 @torch.no_grad()
-def search(problem: Problem, attack: Square, seeds: Sequence[int], tick: Tick) -> AttackResult:
-    """Attack a checked batch; see `Square` for the moves and the parameters."""
-    x = problem.x
-    x_adv, queries = x.clone(), torch.ones_like(problem.y)
-    live, part = _stripes(problem, attack.n_queries, seeds), problem
+def search(
+    problem: Problem, moves: Moves, *, n_queries: int, p_init: float, seeds: Sequence[int], tick: Tick
+) -> AttackResult:
+    """Attack a checked batch; see `Square` for the parameters."""
+    x_adv, queries = problem.x.clone(), torch.ones_like(problem.y)
+    live, part = _started(problem, moves, n_queries, seeds), problem
     tick()
-    for query in range(1, attack.n_queries):
+    # Counted from 0, so that the first window covers p_init however few queries there are.
+    for query in range(n_queries - 1):
         done = live.won > 0
         if done.all():
             break
@@ -50,7 +68,8 @@ def search(problem: Problem, attack: Square, seeds: Sequence[int], tick: Tick) -
             x_adv[live.rows] = live.x_adv
             live.keep(~done)
             part, done = problem.part(live.rows), done[~done]
-        tried = _with_square(part, live, query, share(attack.p_init, query, attack.n_queries))
+        covered = share(p_init, query, n_queries - 1)
+        tried = moves.move(part, live.x_adv, live.box, live.draws[:, query], covered)
         won = part.won_by(part.model(tried))
         # An image that has finished stays as it is, whatever its neighbours are still busy with.
         better = (won > live.won) & ~done
@@ -64,53 +83,41 @@ def search(problem: Problem, attack: Square, seeds: Sequence[int], tick: Tick) -
 
 
 def share(p_init: float, query: int, n_queries: int) -> float:
-    """Which share of the pixels the square of this query covers."""
+    """Which share of the pixels the window of this query covers."""
     scaled = query * SCHEDULE // n_queries
     return p_init / 2.0 ** sum(scaled > at for at in HALVED_AT)
 
 
-def _stripes(problem: Problem, n_queries: int, seeds: Sequence[int]) -> _Live:
-    """Columns of +-eps, one sign a column and channel, and all that the images will draw."""
-    x = problem.x
-    n, channels, _, width = x.shape
-    n_stripes = channels * width
+def side(box: Tensor, covered: float) -> Tensor:
+    """The side of a square that covers this share of each box, at least one pixel: (n,)."""
+    return (covered * box[:, 2] * box[:, 3]).sqrt().round().long().clamp_min(1)
+
+
+def begin(first: Tensor, room: Tensor, drawn: Tensor) -> Tensor:
+    """A place for a window, uniform among the `room` + 1 from `first` on: (n,)."""
+    return first + (drawn * (room + 1)).long().minimum(room)
+
+
+def within(at: Tensor, length: Tensor, n: int) -> Tensor:
+    """Rows, or columns, that a window of this length covers: (n images, n) bool."""
+    line = torch.arange(n, device=at.device)
+    return (line >= at[:, None]) & (line < (at + length)[:, None])
+
+
+def _started(problem: Problem, moves: Moves, n_queries: int, seeds: Sequence[int]) -> _Live:
+    """The first points, and all that the images will draw."""
+    x, box = problem.x, _boxes(problem.free)
+    n_first, n_each = moves.n_drawn(x.shape)
     # One draw an image for everything, so that no image depends on when its neighbours finish.
-    numbers = uniform(x.new_empty(n, n_stripes + (n_queries - 1) * (2 + channels)), seeds)
-    signs = 2 * (numbers[:, :n_stripes] >= 0.5).view(n, channels, 1, width).to(x) - 1
-    x_adv = problem.confined(project_linf(x + per_image(problem.eps) * signs, x, problem.eps))
+    numbers = uniform(x.new_empty(len(x), n_first + (n_queries - 1) * n_each), seeds)
+    x_adv = moves.start(problem, box, numbers[:, :n_first])
     return _Live(
-        rows=torch.arange(n, device=x.device),
+        rows=torch.arange(len(x), device=x.device),
         x_adv=x_adv,
         won=problem.won_by(problem.model(x_adv)).nan_to_num(nan=-torch.inf),
-        draws=numbers[:, n_stripes:].view(n, n_queries - 1, 2 + channels),
-        box=_boxes(problem.free),
+        draws=numbers[:, n_first:].view(len(x), n_queries - 1, n_each),
+        box=box,
     )
-
-
-def _with_square(part: Problem, live: _Live, query: int, covered: float) -> Tensor:
-    """The best points with one more square each: (n, C, H, W)."""
-    drawn = live.draws[:, query - 1]
-    top, left, height, width = live.box.unbind(1)
-    longest = (torch.minimum(height, width) - 1).clamp_min(1)
-    side = (covered * height * width).sqrt().round().long().clamp_min(1).minimum(longest)
-    inside = _within(top, height - side, drawn[:, 0], side, part.x.shape[2])[:, None, :, None]
-    inside = inside & _within(left, width - side, drawn[:, 1], side, part.x.shape[3])[:, None, None, :]
-    signs = 2 * (drawn[:, 2:] >= 0.5).to(part.x) - 1
-    moves = per_image(part.eps) * signs[:, :, None, None]
-    there, opposite = (_set(part, live.x_adv, inside, way) for way in (moves, -moves))
-    same = (there == live.x_adv).flatten(1).all(1)
-    return torch.where(per_image(same), opposite, there)
-
-
-def _set(part: Problem, x_adv: Tensor, inside: Tensor, moves: Tensor) -> Tensor:
-    return part.confined(torch.where(inside, project_linf(part.x + moves, part.x, part.eps), x_adv))
-
-
-def _within(first: Tensor, room: Tensor, drawn: Tensor, side: Tensor, length: int) -> Tensor:
-    """Rows, or columns, that a square covers: (n, length) bool."""
-    begin = first + (drawn * (room + 1)).long().minimum(room)
-    at = torch.arange(length, device=first.device)
-    return (at >= begin[:, None]) & (at < (begin + side)[:, None])
 
 
 def _boxes(free: Tensor) -> Tensor:

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.parametrize("name", list(ATTACKS))
 
 RADIUS = {Norm.LINF: 16 / 255, Norm.L2: 1.5}
 # Enough for models of 64 pixels, where the attack's own number would only take time.
-FEWER = {"apgd": {"steps": 40}, "apgd_l2": {"steps": 40}, "apgd_t": {"steps": 40}, "square": {"n_queries": 500}}
+FEWER = {name: {"steps": 40} for name in ("apgd", "apgd_l2", "apgd_t")}
+FEWER |= {name: {"n_queries": 500} for name in ("square", "square_l2")}
 
 
 def attack_of(name: str, model: PixelModel | None = None, x: Tensor | None = None, **goal: object) -> Attack:

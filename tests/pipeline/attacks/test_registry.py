@@ -11,7 +11,7 @@ from pipeline.errors import BadAttack
 def test_knows_the_attacks_of_the_product() -> None:
     assert list(ATTACKS) == [
         *("fgsm", "fgm_l2", "bim", "pgd", "pgd_l2", "mim", "cw", "deepfool", "ddn"),
-        *("apgd", "apgd_l2", "apgd_t", "square", "universal"),
+        *("apgd", "apgd_l2", "apgd_t", "square", "square_l2", "universal"),
     ]
     types = {attack_type(name) for name in ATTACKS}
     assert types == {"fgsm", "bim", "pgd", "mim", "cw", "deepfool", "ddn", "apgd", "square", "universal"}

@@ -44,7 +44,7 @@ def test_changes_every_pixel_by_the_whole_radius_up_to_the_box() -> None:
     assert (corners - result.x_adv).abs().amin(0).max() < 1e-7
 
 
-class _Rounded(nn.Module):
+class RoundedNetwork(nn.Module):
     """A linear classifier of whole levels, which has no slope anywhere."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class _Rounded(nn.Module):
 
 
 def test_fools_a_model_whose_gradient_is_masked() -> None:
-    model = PixelModel(spec_of(2), _Rounded())
+    model = PixelModel(spec_of(2), RoundedNetwork())
     x = 0.5 + 0.01 * patterns(6, 2)[0]
     y = model(x).argmax(1)
     blind = APGD(eps=0.1, steps=10, start="clean")(model, x, y, seeds=range(6))

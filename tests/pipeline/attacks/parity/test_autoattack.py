@@ -1,4 +1,4 @@
-"""Rows 14 and 15: robust accuracy against the authors' AutoAttack."""
+"""Rows 14 and 15: robust accuracy against the authors' AutoAttack; and Square under L2 against theirs."""
 
 from types import ModuleType
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from pipeline.attacks.apgd import APGD
 from pipeline.attacks.ensemble import Ensemble, worst_case
 from pipeline.attacks.pgd import PGD
+from pipeline.attacks.square import SquareL2
 from tests.pipeline.attacks.parity.calls import success
 from tests.pipeline.attacks.parity.classifier import CLASSES, Bench
 from tests.pipeline.attacks.parity.conftest import Record
@@ -99,3 +100,31 @@ def restarted(attack: PGD, bench: Bench) -> int:
     for restart in range(5):
         robust &= ~attack(bench.model, x, y, seeds=range(restart * N, (restart + 1) * N)).success
     return int(robust.sum())
+
+
+RUNS, MOVES = 6, 300
+
+
+@pytest.mark.usefixtures("authors")
+def test_row_15_square_under_l2_is_as_strong_at_equal_queries(bench: Bench, record: Record) -> None:
+    """A random search wins a few images more or less each time, so both run several times.
+
+    Their images all share one window a query, which makes their count vary more than ours.
+    """
+    attack = peer("pyautoattack.square").SquareAttack
+    eps, n, ours, theirs = 1.0, len(bench.x), [], []
+    for run in range(RUNS):
+        seeds = range(run * n, (run + 1) * n)
+        found = SquareL2(eps=eps, n_queries=MOVES + 1)(bench.model, bench.x, bench.y, seeds=seeds)
+        ours.append(int(found.success.sum()))
+        adversary = attack(bench.peers_model, norm="L2", n_queries=MOVES, eps=eps, seed=run, device="cpu")
+        theirs.append(success(bench, adversary.perturb(bench.x.clone(), bench.y)))
+    mine, peers = sum(ours) / RUNS, sum(theirs) / RUNS
+    record(
+        15,
+        f"Square under L2, {MOVES} queries after the start at {eps:g}, AutoAttack's; mean of {RUNS} runs",
+        required="fools no fewer images, to 2",
+        measured=f"{mine:.1f} and {peers:.1f} fooled",
+        n=n,
+        met=mine >= peers - 2,
+    )

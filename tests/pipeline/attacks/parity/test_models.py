@@ -34,7 +34,7 @@ def attack_of(name: str, model: PixelModel, bench: Bench) -> Attack:
     shorter = {"apgd": 30, "apgd_l2": 30, "apgd_t": 20}
     if name in shorter:
         params["steps"] = shorter[name]
-    if name == "square":
+    if name.startswith("square"):
         params["n_queries"] = 100
     return create(name, params)
 
