@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.attacks.forward_watch import watched_forward
 from pipeline.attacks.losses import LOSSES
 from pipeline.models.adapter import PixelModel
 
@@ -23,6 +24,7 @@ class ModelSigns:
     n: int = 0
     random: bool = False
     probabilities: bool = True
+    optimises: bool = False
     n_zero_gradient: int = 0
     n_nan: int = 0
 
@@ -32,6 +34,7 @@ class ModelSigns:
             n=self.n + other.n,
             random=self.random or other.random,
             probabilities=self.probabilities and other.probabilities,
+            optimises=self.optimises or other.optimises,
             n_zero_gradient=self.n_zero_gradient + other.n_zero_gradient,
             n_nan=self.n_nan + other.n_nan,
         )
@@ -39,17 +42,21 @@ class ModelSigns:
 
 def signs(model: PixelModel, x: Tensor, y: Tensor) -> ModelSigns:
     """Look at a classifier, inside `model.frozen()`, on one batch (N, C, H, W) in [0, 1]."""
-    with torch.no_grad():
+    # Both ways, since a model may optimise only where it is asked for a slope, or only where it is not.
+    with torch.no_grad(), watched_forward() as asked:
         logits, again = model(x), model(x)
     with torch.enable_grad():
         here = x.detach().requires_grad_()
-        gradient = torch.autograd.grad(LOSSES["ce"](model(here), y, None).sum(), here)[0]
+        with watched_forward() as sloped:
+            climbed = model(here)
+        gradient = torch.autograd.grad(LOSSES["ce"](climbed, y, None).sum(), here)[0]
     finite = logits.isfinite().all(1)
     shares = (logits >= 0).all() & ((logits.sum(1) - 1).abs() <= SUM_SLACK).all()
     return ModelSigns(
         n=len(x),
         random=bool(((logits - again)[finite].abs() > SAME).any()),
         probabilities=bool(shares),
+        optimises=asked.optimises or sloped.optimises,
         n_zero_gradient=int((gradient.flatten(1) == 0).all(1).sum()),
         n_nan=int((~finite).sum()),
     )
@@ -67,6 +74,9 @@ def flags(seen: ModelSigns, *, n_nan: int, n_square: int) -> tuple[str, ...]:
     found = {
         "the model is random: two forward passes differ; average over its randomness instead": seen.random,
         "the outputs look like probabilities, not logits: name the head of the classifier": seen.probabilities,
+        "the model optimises in its forward pass: its gradient is not that of what it does; attack it adaptively": (
+            seen.optimises
+        ),
         f"{seen.n_zero_gradient} of {n} images have a gradient of exactly zero; the margin was climbed instead": (
             seen.n_zero_gradient > 0
         ),

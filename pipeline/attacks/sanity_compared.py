@@ -63,7 +63,7 @@ def weaker_means(
 
 
 def alarms(on: Subject) -> list[SanityRow]:
-    """6: the model is one function, gives logits, and has gradients and finite numbers everywhere."""
+    """6: the model is one function that gives logits, does not optimise, and has finite gradients everywhere."""
     with on.model.frozen():
         x = torch.from_numpy(on.levels.astype(np.float32) / ((1 << on.bits) - 1)).permute(0, 3, 1, 2)
         seen = signs(on.model, x.to(on.model.mean.device), torch.from_numpy(on.y).to(on.model.mean.device))
@@ -71,7 +71,7 @@ def alarms(on: Subject) -> list[SanityRow]:
     return [
         SanityRow(
             check=6,
-            what="randomness, probabilities for logits, gradients of zero, NaN",
+            what="randomness, probabilities for logits, optimisation in the forward pass, gradients of zero, NaN",
             required="no flag",
             measured="; ".join(found) or "no flag",
             n=on.n,

@@ -167,9 +167,9 @@ def test_sees_flat_gradients_and_nan() -> None:
 
 
 def test_says_each_warning_in_words() -> None:
-    bad = ModelSigns(n=500, random=True, probabilities=True, n_zero_gradient=3, n_nan=1)
+    bad = ModelSigns(n=500, random=True, probabilities=True, optimises=True, n_zero_gradient=3, n_nan=1)
     said = flags(bad, n_nan=1, n_square=2)
-    words = ("random", "probabilities", "exactly zero", "no finite numbers", "Square")
+    words = ("random", "probabilities", "optimises", "exactly zero", "no finite numbers", "Square")
     assert len(said) == len(words)
     assert all(word in flag for word, flag in zip(words, said, strict=True))
     fine = ModelSigns(n=500, probabilities=False)
