@@ -1,19 +1,20 @@
 """What an adversarial set is to hold; reading it loads no torch."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from datasets.splits import SPLITS
 from pipeline.attacks.attack import Attack
-from pipeline.attacks.budget import FP32, check_precision
+from pipeline.attacks.budget import FP32, check_flag, check_precision
 from pipeline.attacks.registry import create
 from pipeline.errors import BadAttack, BadRecipe
 
 ASKED_REGIONS = (WHOLE_IMAGE, HEAD)
 DEFAULT_SPLITS = ("detector", "test")
 MAX_SEED = 2**63 - 1
+MAX_CELLS = 1000
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Recipe:
         object.__setattr__(self, "splits", tuple(self.splits))
         try:
             check_precision(self.precision)
+            check_flag("targeted", self.targeted)
             cells = [
                 (attack.NAME, attack.radius, region)
                 for attack, region in zip(self.cells(), self.regions(), strict=True)
@@ -100,9 +102,12 @@ class Recipe:
             raise BadRecipe(str(e)) from e
         if not cells:
             raise BadRecipe("no attack, or one without any eps; name at least one attack")
-        if twice := {cell for cell in cells if cells.count(cell) > 1}:
-            raise BadRecipe(f"{sorted(twice)[0][0]} twice at one eps; give each attack and eps once")
-        if not self.splits or len(set(self.splits)) < len(self.splits) or set(self.splits) - set(SPLITS):
+        if len(cells) > MAX_CELLS:
+            raise BadRecipe(f"attacks of {len(cells)} radii in all; give at most {MAX_CELLS}, and more in another set")
+        if twice := sorted(cell for cell, n in Counter(cells).items() if n > 1):
+            raise BadRecipe(f"{twice[0][0]} twice at one eps; give each attack and eps once")
+        known = [split for split in self.splits if split in SPLITS]
+        if not known or len(set(known)) < len(self.splits):
             raise BadRecipe(f"splits {list(self.splits)}; give some of {', '.join(SPLITS)}, each once")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed <= MAX_SEED:
             raise BadRecipe(f"seed {self.seed!r}; give a whole number within [0, {MAX_SEED}]")
@@ -139,14 +144,16 @@ class Recipe:
         Raises:
             BadRecipe: a key is missing, unknown or of another type.
         """
-        known = {one.name for one in fields(cls)}
-        if not isinstance(values, Mapping) or "attacks" not in values or set(values) - known:
-            raise BadRecipe(f"a recipe is a JSON object with attacks and some of {', '.join(sorted(known))}")
-        try:
-            attacks = tuple(AttackSpec(**_spec(spec)) for spec in values["attacks"])
-            return cls(**{**values, "attacks": attacks})
-        except TypeError as e:
-            raise BadRecipe(f"recipe: {e}; an attack has name, eps (a list), params and region") from e
+        known = [one.name for one in fields(cls)]
+        if not isinstance(values, Mapping) or "attacks" not in values:
+            raise BadRecipe(f"a recipe is a JSON object with attacks and some of {', '.join(known[1:])}")
+        if unknown := sorted(set(values) - set(known)):
+            raise BadRecipe(f"a recipe has no {', '.join(unknown)}; it has {', '.join(known)}")
+        for name in ("attacks", "splits"):
+            if not isinstance(values.get(name, []), list | tuple):
+                raise BadRecipe(f"{name} of type {type(values[name]).__name__}; give a list")
+        attacks = tuple(_spec(number, spec) for number, spec in enumerate(values["attacks"], 1))
+        return cls(**{**values, "attacks": attacks})
 
     def _check_shares(self) -> None:
         if isinstance(self.per_cell, Mapping) and set(self.per_cell) - set(self.splits):
@@ -167,9 +174,14 @@ DEFAULT_RECIPE = Recipe(
 """All five attacks at 1, 2, 4 and 8/255, the last one without a radius."""
 
 
-def _spec(values: object) -> dict[str, Any]:
+def _spec(number: int, values: object) -> AttackSpec:
+    """The specification that stands at this place of the list: a name, or an object."""
+    known = [one.name for one in fields(AttackSpec)]
     if isinstance(values, str):
-        return {"name": values}
-    if not isinstance(values, Mapping):
-        raise TypeError(f"an attack is an object, found {type(values).__name__}")
-    return dict(values)
+        return AttackSpec(values)
+    if not isinstance(values, Mapping) or "name" not in values:
+        found = "an object without name" if isinstance(values, Mapping) else f"of type {type(values).__name__}"
+        raise BadRecipe(f"attack {number} is {found}; give a name, or an object with {', '.join(known)}")
+    if unknown := sorted(set(values) - set(known)):
+        raise BadRecipe(f"attack {number} has no {', '.join(unknown)}; it has {', '.join(known)}")
+    return AttackSpec(**values)

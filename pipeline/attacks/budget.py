@@ -72,7 +72,7 @@ def check_loss(loss: object) -> None:
     Raises:
         BadAttack: there is no such loss.
     """
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise BadAttack(f"loss {loss!r}; give one of {', '.join(LOSSES)}")
 
 
@@ -87,4 +87,5 @@ def check_precision(precision: object) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # A comparison takes whole numbers of any length, where math.isfinite overflows.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
