@@ -14,7 +14,7 @@ from importlib import import_module
 from datasets.errors import JailFailure, LimitReached
 from datasets.jail_frames import Header, read_frame, write_frame
 
-TARGET_PREFIXES = ("datasets.", "pipeline.models.importers.")
+TARGET_PREFIXES = ("datasets.", "pipeline.models.importers.", "pipeline.adversarial.")
 """Where the functions live that a jail may be asked to run."""
 
 ERROR_MODULES = ("datasets.errors", "pipeline.errors")

@@ -4,10 +4,12 @@ import pytest
 
 from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
 from pipeline.attacks.pgd import PGDL2
+from pipeline.attacks.registry import ATTACKS
 from pipeline.training.settings import TrainingSettings
 from webapp.api.schemas import NewAdversarialSet, NewClassifier
 from webapp.app import create_app
 from webapp.context import context
+from webapp.decisions import type_name
 from webapp.forms.adversarial import AdversarialForm, recipe_of
 from webapp.forms.classifiers import ImportClassifierForm, TrainClassifierForm
 
@@ -20,10 +22,24 @@ def request_context(settings, database):
 
 
 def test_an_attack_in_the_euclidean_norm_has_its_own_radius():
-    made = Recipe.from_json(recipe_of(["fgsm", "pgd_l2", "cw"], [1 / 255, 2 / 255], 5, 0))
+    made = Recipe.from_json(recipe_of(attacks=["fgsm", "pgd_l2", "cw"], eps=[1 / 255, 2 / 255], per_cell=5, seed=0))
     cells = [(attack.NAME, attack.radius) for attack in made.cells()]
     assert [name for name, _ in cells] == ["fgsm", "fgsm", "pgd_l2", "cw"]
     assert cells[2] == ("pgd_l2", PGDL2().eps) == ("pgd_l2", 1.0)
+
+
+def test_a_usual_recipe_is_the_one_that_names_nothing_unusual():
+    attacks, eps = ["fgsm", "cw"], [1 / 255]
+    made = Recipe.from_json(recipe_of(attacks=attacks, eps=eps, per_cell=5, seed=0))
+    plain = {"attacks": [{"name": "fgsm", "eps": eps}, {"name": "cw"}], "per_cell": 5}
+    assert made.to_json() == Recipe.from_json(plain).to_json()
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_the_form_names_the_attacks_that_take_no_bf16(request_context, name):
+    told = AdversarialForm().precision.description
+    said = told.partition("precision, and ")[2].removesuffix(" take no other.").split(", ")
+    assert (type_name(name) in said) == (not ATTACKS[name].TAKES_BF16)
 
 
 def test_defaults_are_those_of_the_pipeline(request_context):

@@ -10,9 +10,8 @@ from webapp import orders
 from webapp.api import schemas
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
-from webapp.api.orders import accepted, classifier_order
+from webapp.api.orders import accepted, classifier_order, recipe_order
 from webapp.file_names import shown_name
-from webapp.forms.adversarial import recipe_of
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate, artefact, artefacts_page
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -89,9 +88,12 @@ def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
-    """Build an adversarial set; `eps` in pixel fractions, such as 8/255 = 0.0314."""
-    wanted = ("attacks", "eps", "per_cell", "seed")
-    recipe = recipe_of(**{name: json_data.pop(name) for name in wanted})
+    """Build an adversarial set.
+
+    `eps` is in pixel fractions, such as 8/255 = 0.0314. A `recipe` has what the other fields leave out: parameters,
+    radii and region of each attack, other splits, and `art:` attacks.
+    """
+    recipe = recipe_order(json_data)
     return accepted(orders.build_adversarial(**json_data, recipe=recipe, owner_id=calling_key().owner_id))
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from flask import url_for
 
 from webapp import orders
+from webapp.api.schemas import NewAdversarialSet
 from webapp.context import jobs
+from webapp.forms.adversarial import recipe_of
 from webapp.jobs.service import JobProgress
 from webapp.records.jobs import Job
 
@@ -25,6 +27,13 @@ def classifier_order(body: dict[str, Any], *, owner_id: int) -> Job:
     return orders.import_classifier(
         upload_id=body["upload_id"], dataset_id=body["dataset_id"], name=body["name"], shape=shape, owner_id=owner_id
     )
+
+
+def recipe_order(body: dict[str, Any]) -> dict[str, Any]:
+    """Take the recipe out of a body: the one that it gives, or the one that its choices make."""
+    choices = {name: body.pop(name) for name in NewAdversarialSet.CHOICES}
+    given: dict[str, Any] | None = body.pop("recipe")
+    return recipe_of(**choices) if given is None else given
 
 
 def accepted(job: Job) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -5,7 +5,11 @@ from typing import Any
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
+from marshmallow import ValidationError, validates_schema
 
+from datasets.adversarial_store import WHOLE_IMAGE
+from pipeline.adversarial.recipe import ASKED_REGIONS
+from pipeline.attacks.budget import FP32, PRECISIONS
 from pipeline.attacks.registry import ATTACKS
 from pipeline.detection.settings import DetectorSettings
 from pipeline.training.settings import TrainingSettings
@@ -168,7 +172,9 @@ class NewClassifier(Schema):
 
 
 class NewAdversarialSet(Schema):
-    """An adversarial set to be built."""
+    """An adversarial set to be built: by the choices that the page has, or by a whole recipe."""
+
+    CHOICES = ("attacks", "eps", "region", "targeted", "precision", "per_cell", "seed")
 
     dataset_id = String(required=True, validate=_ID)
     classifier_id = String(required=True, validate=_ID)
@@ -183,8 +189,30 @@ class NewAdversarialSet(Schema):
         load_default=lambda: [n / 255 for n in (1, 2, 4, 8)],
         validate=Length(1, 20),
     )
+    region = String(load_default=WHOLE_IMAGE, validate=OneOf(ASKED_REGIONS))
+    targeted = Boolean(load_default=False, metadata={"description": "Aim at the least likely class."})
+    precision = String(load_default=FP32, validate=OneOf(PRECISIONS))
     per_cell = Integer(load_default=PER_CELL, validate=Range(1, 100_000))
     seed = Integer(load_default=0, validate=SEED)
+    recipe = Dict(
+        keys=String(),
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "In place of all choices above: a recipe as the command line reads it, with attacks (names, "
+            "or objects with name, eps, params, region), splits, per_cell, seed, targeted, precision."
+        },
+    )
+
+    @validates_schema(pass_original=True)
+    def take_choices_or_a_recipe(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
+        """Refuse an order that says something twice.
+
+        Raises:
+            ValidationError: names what stands beside the recipe.
+        """
+        if data["recipe"] is not None and (twice := [name for name in self.CHOICES if name in original]):
+            raise ValidationError(f"{', '.join(twice)} beside a recipe; give it inside the recipe.", "recipe")
 
 
 class NewDetector(Schema):

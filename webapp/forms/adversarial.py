@@ -3,16 +3,20 @@
 from fractions import Fraction
 from typing import Any
 
-from wtforms import Field, IntegerField, StringField, ValidationError
+from wtforms import Field, IntegerField, RadioField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
+from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from pipeline.adversarial.recipe import DEFAULT_RECIPE
-from pipeline.attacks.budget import Norm
+from pipeline.attacks.budget import BF16, FP32, Norm
 from pipeline.attacks.registry import ATTACKS
+from webapp.decisions import type_name
 from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
 
 # Attacks that find the least change by themselves; and a Euclidean length of n/255 would change nothing to speak of.
 _WITHOUT_EPS = {name for name, attack in ATTACKS.items() if not attack.BOUNDED or attack.NORM is not Norm.LINF}
+_ONLY_FP32 = [type_name(name) for name, attack in ATTACKS.items() if not attack.TAKES_BF16]
+ANY, LEAST_LIKELY = "any", "least_likely"
 PER_CELL: int = DEFAULT_RECIPE.share("detector") or 400
 
 
@@ -58,6 +62,28 @@ class AdversarialForm(NamedForm):
             "Euclidean bound take the length 1, with pixels in [0, 1]."
         ),
     )
+    region = RadioField(
+        "Where pixels may change",
+        choices=choices_of([(WHOLE_IMAGE, "Anywhere"), (HEAD, "Inside the head only")]),
+        default=WHOLE_IMAGE,
+        description="A scan in which no head is found is attacked anywhere; its row says so.",
+    )
+    goal = RadioField(
+        "What counts as fooled",
+        choices=choices_of(
+            [(ANY, "Any wrong class"), (LEAST_LIKELY, "The class that the classifier believes in least")]
+        ),
+        default=ANY,
+    )
+    precision = RadioField(
+        "Precision of the gradients",
+        choices=choices_of([(FP32, "Single (fp32)"), (BF16, "Half the bits (bf16)")]),
+        default=FP32,
+        description=(
+            "Half the bits take about half the time, on processors that multiply them. Success is always judged in "
+            f"single precision, and {', '.join(_ONLY_FP32)} take no other."
+        ),
+    )
     per_cell = IntegerField(
         "Images for each attack and radius",
         [InputRequired("Give a number."), NumberRange(1, 100_000, "Use 1 to 100,000.")],
@@ -80,10 +106,27 @@ class AdversarialForm(NamedForm):
 
     def recipe(self) -> dict[str, Any]:
         """The recipe that the pipeline reads."""
-        return recipe_of(self.attacks.data, parse_levels(self.eps.data), self.per_cell.data, self.seed.data)
+        return recipe_of(
+            attacks=self.attacks.data,
+            eps=parse_levels(self.eps.data),
+            region=self.region.data,
+            targeted=self.goal.data == LEAST_LIKELY,
+            precision=self.precision.data,
+            per_cell=self.per_cell.data,
+            seed=self.seed.data,
+        )
 
 
-def recipe_of(attacks: list[str], eps: list[float], per_cell: int, seed: int) -> dict[str, Any]:
-    """A recipe: each attack with each radius, once for an attack that has its own."""
-    specs = [{"name": name, "eps": None if name in _WITHOUT_EPS else eps} for name in attacks]
-    return {"attacks": specs, "per_cell": per_cell, "seed": seed}
+def recipe_of(
+    *,
+    attacks: list[str],
+    eps: list[float],
+    per_cell: int,
+    seed: int,
+    region: str = WHOLE_IMAGE,
+    targeted: bool = False,
+    precision: str = FP32,
+) -> dict[str, Any]:
+    """A recipe: each attack with each radius, once for an attack that has its own, all in one region."""
+    specs = [{"name": name, "eps": None if name in _WITHOUT_EPS else eps, "region": region} for name in attacks]
+    return {"attacks": specs, "per_cell": per_cell, "seed": seed, "targeted": targeted, "precision": precision}

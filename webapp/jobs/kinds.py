@@ -8,11 +8,12 @@ from typing import Any
 
 from datasets.atomic import read_json
 from datasets.importing import import_dataset
-from datasets.store import open_dataset
+from datasets.store import Dataset, open_dataset
 from datasets.trial import try_import
 from pipeline.adversarial.kinship import check_classes
-from pipeline.adversarial.plan import Plan, plan
+from pipeline.adversarial.plan import plan
 from pipeline.adversarial.recipe import Recipe
+from pipeline.adversarial.trial import shard_rows
 from pipeline.artefacts import DataRoot
 from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
@@ -124,18 +125,19 @@ def _judge_classifier(work: Work, classifier_id: str) -> Made:
     return made_classifier(work, classifier, evaluate_classifier(classifier, dataset, progress=work.progress))
 
 
-def _plan(settings: Settings, params: Params) -> Plan:
+def _attacked(settings: Settings, params: Params) -> tuple[Dataset, str]:
+    """The data set, and the architecture of the classifier, which the plan asks what a gradient costs."""
     root = DataRoot(settings.data_root)
-    # Read as JSON, since opening the classifier loads torch; the plan asks it only what a gradient costs.
+    # Read as JSON, since opening the classifier loads torch.
     described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
     check_classes(described["spec"]["classes"], dataset)
-    return plan(Recipe.from_json(params["recipe"]), dataset, architecture=described["spec"]["architecture"])
+    return dataset, described["spec"]["architecture"]
 
 
 def _adversarial_shards(settings: Settings, params: Params) -> list[ShardPlan]:
-    made = _plan(settings, params)
-    rows = [sum(len(batch.parents) for batch in made.shard(k)) for k in range(len(made.shards))]
+    dataset, architecture = _attacked(settings, params)
+    rows = shard_rows(params["recipe"], dataset.folder, architecture)
     return [*(ShardPlan(weight=float(n)) for n in rows), ShardPlan(stage=1, weight=0.02 * sum(rows))]
 
 
@@ -145,10 +147,11 @@ def _build_adversarial(work: Work) -> Made | None:
     from pipeline.adversarial.build import build_shard
     from pipeline.models.files import open_classifier
 
-    root, params, made = data_root(work), work.params, _plan(work.settings, work.params)
+    root, params = data_root(work), work.params
+    dataset, architecture = _attacked(work.settings, params)
+    made = plan(Recipe.from_json(params["recipe"]), dataset, architecture=architecture)
     if work.stage == 0:
         classifier = open_classifier(root.find("models", params["classifier_id"]))
-        dataset = dataset_named(work, params["dataset_id"])
         build_shard(made, work.idx, dataset, classifier, work.output, work.progress, work=work.folder)
         return None
     work.progress(0, 1, "Putting the parts together")

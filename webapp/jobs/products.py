@@ -106,7 +106,12 @@ def made_adversarial(work: Work, built: "AdversarialSet") -> Made:
         name=work.params["name"],
         folder=built.folder,
         parents=(built.dataset_id, built.classifier_id),
-        facts={"n": built.n, "counts": [dict(count) for count in built.counts]},
+        facts={
+            "n": built.n,
+            "counts": [dict(count) for count in built.counts],
+            "targeted": built.recipe.targeted,
+            "precision": {cell.NAME: cell.gradients_in(built.recipe.precision) for cell in built.recipe.cells()},
+        },
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from datasets.adversarial_store import AdversarialRows, read_rows
 from datasets.atomic import read_json
 from datasets.store import Dataset
+from pipeline.attacks.budget import FP32
 from webapp.context import context
 from webapp.pictures import amplification, difference_png, shown_png
 from webapp.queries.artefacts import artefact
@@ -34,8 +35,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class AdversarialView:
-    """An adversarial set as its page shows it."""
+    """An adversarial set as its page shows it.
 
+    `precisions` has the attacks of each precision of gradients; empty where all were in the usual one, or none is told.
+    """
+
+    targeted: bool
+    precisions: dict[str, list[str]]
     counts: list[dict[str, Any]]
     gallery: Page[Shown]
 
@@ -48,9 +54,9 @@ def adversarial_view(row: Artefact, *, number: int) -> AdversarialView:
     mixed = np.random.default_rng(0).permutation(succeeded)
     chosen = mixed[(number - 1) * _GALLERY : number * _GALLERY]
     shown = [_shown(rows, dataset, int(index)) for index in chosen]
-    manifest = read_json(context().path(row.folder) / "manifest.json")
-    counts = manifest["counts"] if isinstance(manifest, dict) else []
-    return AdversarialView(counts, Page(shown, number, len(succeeded), _GALLERY))
+    manifest: Any = read_json(context().path(row.folder) / "manifest.json")
+    gallery = Page(shown, number, len(succeeded), _GALLERY)
+    return AdversarialView(manifest["recipe"]["targeted"], _precisions(manifest), manifest["counts"], gallery)
 
 
 def picture(row: Artefact, index: int, side: str) -> bytes:
@@ -70,6 +76,15 @@ def eps_words(eps: float | None) -> str:
     return (
         f"{eps * _LEVELS:g}/255" if abs(eps * _LEVELS - round(eps * _LEVELS)) > 1e-4 else f"{round(eps * _LEVELS)}/255"
     )
+
+
+def _precisions(manifest: dict[str, Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for cell in manifest["attacks"]:
+        names = found.setdefault(cell.get("precision", FP32), [])
+        if cell["attack"] not in names:
+            names.append(cell["attack"])
+    return {} if set(found) <= {FP32} else found
 
 
 def _shown(rows: AdversarialRows, dataset: Dataset, index: int) -> Shown:
