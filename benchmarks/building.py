@@ -1,13 +1,15 @@
 """How near building an adversarial set comes to its bare gradients: `python -m benchmarks.building`.
 
-Each size is built in a process of its own, which prints its seconds and, beside them, what its gradient steps would
-cost as bare gradients of a full batch, what the gradients and forwards that it took would cost, and its peak memory.
+Each size is built in each precision in a process of its own, which prints its seconds and, beside them, what its
+gradient steps would cost as bare gradients of a full batch, what the gradients and forwards that it took would cost,
+both in single precision, and its peak memory.
 Carlini-Wagner steps that need no gradient take a forward only, so the first may exceed 100 %.
 Memory that grows with the number of images shows between two sizes.
 """
 
 import argparse
 import cProfile
+import itertools
 import json
 import os
 import pstats
@@ -32,6 +34,7 @@ from datasets.duplicates import pixels_sha256
 from datasets.store import Dataset, DatasetWriter, Item
 from pipeline.adversarial.build import build_adversarial
 from pipeline.adversarial.recipe import AttackSpec, Recipe
+from pipeline.attacks.budget import PRECISIONS
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import save_classifier
 
@@ -47,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(_built(asked, asked.images[0], asked.inside)) + "\n")
         return 0
     found = []
-    for n in asked.images:
+    for n, precision in itertools.product(asked.images, asked.precisions):
         with tempfile.TemporaryDirectory() as folder:
-            found.append(_in_a_process(asked, n, folder))
+            found.append(_in_a_process(asked, n, precision, folder))
         sys.stdout.write(_sentence(found[-1]) + "\n")
         sys.stdout.flush()
     if asked.out:
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", nargs="+", type=int, default=[64, 128], metavar="N")
     parser.add_argument("--model", default="SequentialCNN")
     parser.add_argument("--channels", type=int, default=1, choices=[1, 3])
+    parser.add_argument("--precisions", nargs="+", default=["fp32"], choices=PRECISIONS)
     parser.add_argument("--attacks", nargs="+", default=list(ATTACKS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="which seconds to compare")
@@ -72,11 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _in_a_process(asked: argparse.Namespace, n: int, folder: str) -> dict[str, Any]:
+def _in_a_process(asked: argparse.Namespace, n: int, precision: str, folder: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.building", "--images", str(n), "--inside", folder]
     for name in ("model", "channels", "threads", "clock", "profile"):
         command += [f"--{name}", str(getattr(asked, name))]
-    command += ["--attacks", *asked.attacks]
+    command += ["--precisions", precision, "--attacks", *asked.attacks]
     env = {**os.environ, "OMP_NUM_THREADS": str(asked.threads)}
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ourselves.
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -89,7 +93,9 @@ def _built(asked: argparse.Namespace, n: int, folder: Path) -> dict[str, Any]:
     to = subject(asked.model, asked.channels, _BATCH, folder / "weights")
     classifier = save_classifier(to.model, folder / "models", name="measured")
     dataset = _dataset(asked, n, folder)
-    recipe = Recipe(attacks=tuple(AttackSpec(name) for name in asked.attacks), splits=("test",))
+    (precision,) = asked.precisions
+    specs = tuple(AttackSpec(name) for name in asked.attacks)
+    recipe = Recipe(attacks=specs, splits=("test",), precision=precision)
     before, looks = _unit_s(to, clock), Counter[str]()
     with _counted(looks), _profiled(asked.profile):
         start = clock()
@@ -100,6 +106,7 @@ def _built(asked: argparse.Namespace, n: int, folder: Path) -> dict[str, Any]:
     work_s = looks["gradients"] * gradient_s + looks["forwards"] * forward_s
     return {
         "model": asked.model,
+        "precision": precision,
         "images": n,
         "rows": len(rows),
         "status": dict(Counter(rows.status.tolist())),
@@ -175,7 +182,8 @@ def _dataset(asked: argparse.Namespace, n: int, folder: Path) -> Dataset:
 
 def _sentence(found: dict[str, Any]) -> str:
     return (
-        f"{found['model']}, {found['images']} images, {found['rows']} rows in {found['build_s']:.1f} s; "
+        f"{found['model']}, {found['precision']}, {found['images']} images, {found['rows']} rows in "
+        f"{found['build_s']:.1f} s; "
         f"its {found['steps']} steps as bare gradients are {found['of_limit']:.0%} of that (goal {GOAL:.0%} or more), "
         f"its {found.get('gradients', 0)} gradients and {found.get('forwards', 0)} forwards {found['of_work']:.0%}; "
         f"peak {found['peak_mib']:.0f} MiB; {found['status']}"
