@@ -30,11 +30,12 @@ Rows = list[dict[str, Any]]
 SEED = 0
 LEVELS = (1, 2, 4, 8)
 SIGN_ATTACKS = ("fgsm", "bim", "pgd", "mim", "apgd")
-OTHER_ATTACKS = ("fgm_l2", "pgd_l2", "apgd_l2", "apgd_t", "square", "cw", "deepfool", "ddn")
+OTHER_ATTACKS = ("fgm_l2", "pgd_l2", "apgd_l2", "apgd_t", "square", "square_l2", "cw", "deepfool", "ddn")
 # Costly attacks meet fewer images, and Square fewer queries; the page says n beside each figure.
-FEWER = {"cw": 50, "ddn": 50, "square": 50, "apgd_l2": 50}
+FEWER = {"cw": 50, "ddn": 50, "square": 50, "square_l2": 50, "apgd_l2": 50}
 QUICKER: dict[str, dict[str, object]] = {
     "square": {"eps": 8 / 255, "n_queries": 1000},
+    "square_l2": {"n_queries": 1000},
     "apgd_t": {"eps": 8 / 255},
 }
 ROBUST_LEVELS = (4, 8)
@@ -58,6 +59,11 @@ class Group:
     bits: int
     y: np.ndarray
     hashes: list[str]
+
+    @property
+    def kind(self) -> tuple[int, ...]:
+        """Height, width, channels and bits."""
+        return (*self.levels.shape[1:], self.bits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +125,11 @@ def success(subject: Subject, progress: Progress) -> Rows:
         progress(done, len(cells), f"{attack.NAME} {_eps(attack)}")
         n = FEWER.get(attack.NAME)
         inputs = [attack.NAME, attack.params(), n]
-        rows.append(subject.once("success", inputs, lambda attack=attack, n=n: _success(subject, attack, n)))
+        rows.append(subject.once("success", inputs, lambda attack=attack, n=n: succeeded(subject, attack, n)))
     for attack in (create("pgd", {"eps": 8 / 255}), create("cw")):
         n = FEWER.get(attack.NAME)
         inputs = [attack.NAME, attack.params(), n]
-        rows.append(subject.once("head", inputs, lambda attack=attack, n=n: _success(subject, attack, n, head=True)))
+        rows.append(subject.once("head", inputs, lambda attack=attack, n=n: succeeded(subject, attack, n, head=True)))
     progress(len(cells), len(cells), "attacks")
     return rows
 
@@ -199,7 +205,10 @@ def _autoattacked(subject: Subject, eps: float, indices: list[int]) -> dict[str,
     return {"eps": eps, "n": len(indices), "n_fooled": fooled}
 
 
-def _success(subject: Subject, attack: Attack, n: int | None, *, head: bool = False) -> dict[str, object]:
+def succeeded(
+    subject: Subject, attack: Attack, n: int | None = None, *, head: bool = False, kind: tuple[int, ...] | None = None
+) -> dict[str, object]:
+    """One attack on the first n of the scans, inside the head or anywhere, on those of one kind or on all."""
     model = subject.model()
     parts = [
         attack_levels(
@@ -213,6 +222,7 @@ def _success(subject: Subject, attack: Attack, n: int | None, *, head: bool = Fa
             seed=SEED,
         )
         for group in subject.groups(n)
+        if kind in (None, group.kind)
     ]
     names = [f.name for f in fields(LatticeResult) if f.name != "levels"]
     found = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

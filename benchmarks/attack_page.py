@@ -94,6 +94,7 @@ def _success(rows: Rows) -> Iterator[str]:
         "Attacked are test scans that the classifier has right, in the size in which they came. Success is what it "
         "says of the PNG, written and decoded; lost are attacks that fooled before the pixels were rounded to levels. "
         "L2 is the median over successes, with pixels in [0, 1]; the largest change is over all scans, in 8-bit levels."
+        " A universal perturbation is one for all scans of the commonest shape, fitted on scans of the split train."
     )
     yield ""
     yield from _table(

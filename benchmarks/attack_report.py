@@ -22,6 +22,8 @@ from benchmarks.attack_figures import SEED, Subject, beyond_ours, kept_by_files,
 from benchmarks.attack_page import Rows, write_page
 from benchmarks.attack_table import goals as speed_goals
 from benchmarks.attack_table import markdown
+from benchmarks.attack_transfer import transferred
+from benchmarks.attack_universal import universal
 from benchmarks.building_table import building_goals, building_table
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset, classifier = classify(asked.data, DataRoot(asked.root), choices, _stage)
     subject = Subject.of(classifier, dataset, asked.work, asked.images)
     with _stage("success") as progress:
-        attacked = success(subject, progress)
+        attacked = [*success(subject, progress), *universal(subject, progress)]
     with _stage("robust accuracy") as progress:
         robust = robustness(subject, progress)
         # At the largest radius alone, where few are left: AutoAttack takes a minute a scan.
@@ -52,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         kept = kept_by_files(subject, asked.file_images, progress)
     with _stage("sanity") as progress:
         checked = subject.once("sanity", asked.sanity_images, lambda: _sanity(subject, asked.sanity_images, progress))
+    with _stage("transfer") as progress:
+        checked = [*checked, transferred(subject, progress)]
     parity = subject.once("parity", [version("torch")], lambda: _parity(asked.work / "parity.json"))
     building: Rows = json.loads(asked.building.read_text()) if asked.building.exists() else []
     speed: dict[str, Any] = json.loads(asked.speed.read_text()) if asked.speed.exists() else {"cells": []}

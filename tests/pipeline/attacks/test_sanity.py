@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +16,21 @@ from pipeline.attacks.sanity import (
     Subject,
     budgets,
     convergence,
+    logits_of,
     monotony,
     order,
     subject,
     unbounded,
 )
-from pipeline.attacks.sanity_compared import alarms, release, repeatability, weaker_means, weights_sha256, worst_of
+from pipeline.attacks.sanity_compared import (
+    alarms,
+    release,
+    repeatability,
+    transfer,
+    weaker_means,
+    weights_sha256,
+    worst_of,
+)
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 from tests.pipeline.attacks.models import linear_model, patterns, trained_model
@@ -62,8 +72,36 @@ def test_4_twice_the_steps_change_next_to_nothing(on: Subject) -> None:
 
 
 def test_5_noise_black_box_and_transfer_are_weaker(on: Subject) -> None:
-    other = trained_model(n_steps=80)[0]
-    assert not unmet(weaker_means(on, eps=16 / 255, n_queries=200, other=other))
+    other = trained_model(n_steps=30)[0]
+    # Not so large that nothing is left for the white box to be ahead by.
+    assert not unmet(weaker_means(on, eps=8 / 255, n_queries=200, other=other))
+
+
+def test_5_a_transfer_is_told_of_images_that_both_have_right(on: Subject) -> None:
+    other = trained_model(n_steps=80)[0].eval()
+    both = logits_of(other, on.levels, 8).argmax(1).numpy() == on.y
+    wrong = replace(on, y=np.where(np.arange(on.n) < 5, (on.y + 1) % 3, on.y))
+    row = transfer(wrong, other, eps=8 / 255, told="a second one")
+    assert row.n == int(both[5:].sum())
+    assert row.what == "pgd with 40 steps on a second one, shown to this one, at 8/255"
+
+
+def test_5_a_transfer_as_strong_as_the_white_box_is_noticed(on: Subject) -> None:
+    row = transfer(on, on.model, eps=16 / 255, told="itself")
+    assert not row.met
+    made = on.attacked(PGD(eps=16 / 255, steps=40)).success.sum()
+    assert row.measured == f"{made} and {made} of {on.n} that both have right; the other itself on {made}"
+
+
+def test_5_a_classifier_that_knows_nothing_is_no_other_one(on: Subject) -> None:
+    blind = copy.deepcopy(on.model)
+    with torch.no_grad():
+        blind.network.head.weight.zero_()
+        blind.network.head.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+    chosen = on.y != 1
+    rest = replace(on, levels=on.levels[chosen], y=on.y[chosen])
+    with pytest.raises(BadAttack, match=f"the other classifier has none of {rest.n} images right; give one"):
+        transfer(rest, blind, eps=8 / 255, told="a blind one")
 
 
 def test_6_a_sound_model_raises_no_alarm(on: Subject) -> None:
