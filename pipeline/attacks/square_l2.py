@@ -83,16 +83,22 @@ def peak(row: Tensor, column: Tensor, side: Tensor, transposed: Tensor) -> Tenso
         side: (n,) of the windows.
         transposed: (n, 1, 1) or (n, H, W) bool, where the halves lie above each other.
     """
-    side = side.view(-1, 1, 1)
-    along, across = torch.where(transposed, column, row), torch.where(transposed, row, column)
-    half = side // 2
-    ahead = across < half
-    # Of each half: its width's middle, counted from its own first column.
-    middle = torch.where(ahead, half // 2, half + (side - half) // 2)
-    away = torch.maximum((along - half).abs(), (across - middle).abs())
+    half, rest = (length.view(-1, 1, 1) for length in (side // 2, side - side // 2))
+
+    # Line by line as long as may be: only the largest of both and its value are as large as the image.
+    def along(line: Tensor) -> Tensor:
+        return (line - half).abs()
+
+    def across(line: Tensor) -> Tensor:
+        # From the middle of each half, counted from its own first line.
+        return torch.where(line < half, (line - half // 2).abs(), (line - half - rest // 2).abs())
+
+    away = torch.maximum(
+        torch.where(transposed, across(row), along(row)), torch.where(transposed, along(column), across(column))
+    )
     sums = _sums_of_inverse_squares(int(side.max()) + 1, side.device)
-    value = sums[(half + 1).expand_as(away)] - sums[away.minimum(half)]
-    return torch.where(ahead, value, -value)
+    value = sums[half + 1] - sums[away.minimum(half)]
+    return value * torch.where(torch.where(transposed, row, column) < half, 1.0, -1.0)
 
 
 def _sums_of_inverse_squares(n: int, device: torch.device) -> Tensor:
