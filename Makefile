@@ -49,6 +49,7 @@ results-attacks: .venv/installed-dev ## Attack the classifier of results-main an
 
 results-attacks-speed: .venv/installed-dev ## Time the attacks beside other libraries, for results-attacks (hours)
 	@$(BIN)/python -m benchmarks.attacks
+	@$(BIN)/python -m benchmarks.limits
 	@$(BIN)/python -m benchmarks.building --images 125 1000 --precisions fp32 bf16 --out var/benchmarks/building.json
 
 clean: ## Remove .venv and what the tools left; data roots stay

@@ -25,6 +25,7 @@ from benchmarks.attack_table import markdown
 from benchmarks.attack_transfer import transferred
 from benchmarks.attack_universal import universal
 from benchmarks.building_table import building_goals, building_table
+from benchmarks.limits import limits_table
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.attacks import sanity
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         checked = [*checked, transferred(subject, progress)]
     parity = subject.once("parity", [version("torch")], lambda: _parity(asked.work / "parity.json"))
     building: Rows = json.loads(asked.building.read_text()) if asked.building.exists() else []
+    limits: Rows = json.loads(asked.limits.read_text()) if asked.limits.exists() else []
     speed: dict[str, Any] = json.loads(asked.speed.read_text()) if asked.speed.exists() else {"cells": []}
     write_page(
         asked.out,
@@ -70,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         kept=kept,
         speed_tables=[
             *(["## Speed", "", *markdown(speed).splitlines(), ""] if speed["cells"] else []),
+            *limits_table(limits),
             *building_table(building),
         ],
         speed_goals=[*speed_goals(speed), *building_goals(building)],
@@ -86,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=Path("var/results-attacks"), help="where figures are kept")
     parser.add_argument("--speed", type=Path, default=Path("var/benchmarks/attacks/attacks.json"))
     parser.add_argument("--building", type=Path, default=Path("var/benchmarks/building.json"))
+    parser.add_argument("--limits", type=Path, default=Path("var/benchmarks/limits.json"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/attacks"))
     parser.add_argument("--images", type=int, default=100, help="test scans that are attacked")
     parser.add_argument("--file-images", type=int, default=40, help="test scans that are written as other files")
