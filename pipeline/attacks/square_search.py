@@ -83,7 +83,7 @@ def _stripes(problem: Problem, n_queries: int, seeds: Sequence[int]) -> _Live:
         x_adv=x_adv,
         won=problem.won_by(problem.model(x_adv)).nan_to_num(nan=-torch.inf),
         draws=numbers[:, n_stripes:].view(n, n_queries - 1, 2 + channels),
-        box=_boxes(problem.free),
+        box=boxes(problem.free),
     )
 
 
@@ -93,8 +93,8 @@ def _with_square(part: Problem, live: _Live, query: int, covered: float) -> Tens
     top, left, height, width = live.box.unbind(1)
     longest = (torch.minimum(height, width) - 1).clamp_min(1)
     side = (covered * height * width).sqrt().round().long().clamp_min(1).minimum(longest)
-    inside = _within(top, height - side, drawn[:, 0], side, part.x.shape[2])[:, None, :, None]
-    inside = inside & _within(left, width - side, drawn[:, 1], side, part.x.shape[3])[:, None, None, :]
+    inside = within(top, height - side, drawn[:, 0], side, part.x.shape[2])[:, None, :, None]
+    inside = inside & within(left, width - side, drawn[:, 1], side, part.x.shape[3])[:, None, None, :]
     signs = 2 * (drawn[:, 2:] >= 0.5).to(part.x) - 1
     moves = per_image(part.eps) * signs[:, :, None, None]
     there, opposite = (_set(part, live.x_adv, inside, way) for way in (moves, -moves))
@@ -106,14 +106,14 @@ def _set(part: Problem, x_adv: Tensor, inside: Tensor, moves: Tensor) -> Tensor:
     return part.confined(torch.where(inside, project_linf(part.x + moves, part.x, part.eps), x_adv))
 
 
-def _within(first: Tensor, room: Tensor, drawn: Tensor, side: Tensor, length: int) -> Tensor:
+def within(first: Tensor, room: Tensor, drawn: Tensor, side: Tensor, length: int) -> Tensor:
     """Rows, or columns, that a square covers: (n, length) bool."""
     begin = first + (drawn * (room + 1)).long().minimum(room)
     at = torch.arange(length, device=first.device)
     return (at >= begin[:, None]) & (at < (begin + side)[:, None])
 
 
-def _boxes(free: Tensor) -> Tensor:
+def boxes(free: Tensor) -> Tensor:
     """The smallest rectangle round the pixels that may change; the whole image where there are none."""
     anywhere = free.any(1)
     anywhere = anywhere | ~anywhere.flatten(1).any(1)[:, None, None]

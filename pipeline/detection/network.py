@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.progress import Progress, ignore
-from detector.fused import FusedDetector
+from detector.fused import FusedDetector, FusedOutput
 from pipeline.models.adapter import PixelModel
 from pipeline.models.resize import fit_levels
 from pipeline.models.spec import ClassifierSpec
@@ -40,9 +40,13 @@ class GateNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> GateOutput:
         """Judge `pixels` (N, channels, height, width) of the classifier's own size, in [0, 1]."""
-        features, logits = self.model.features_and_logits(pixels)
-        seen = self.detector(pixels, features, logits)
+        _, logits, seen = self.looked_at(pixels)
         return GateOutput(logits.softmax(1), seen.score, seen.type_logits.softmax(1))
+
+    def looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor, FusedOutput]:
+        """The classifier's penultimate features (N, D) and logits (N, K), and what the detector makes of them."""
+        features, logits = self.model.features_and_logits(pixels)
+        return features, logits, self.detector(pixels, features, logits)
 
 
 @dataclass(frozen=True)
