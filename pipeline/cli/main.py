@@ -12,10 +12,13 @@ from datasets.errors import DatasetError
 from detector.errors import DetectorError
 from pipeline.cli import (
     attack,
+    attack_gate,
     build_adversarial,
+    compare_detectors,
     evaluate,
     import_classifier,
     import_dataset,
+    recalibrate,
     release,
     run,
     screen,
@@ -33,9 +36,12 @@ COMMANDS: tuple[ModuleType, ...] = (
     attack,
     build_adversarial,
     train_detector,
+    recalibrate,
     release,
     screen,
     evaluate,
+    compare_detectors,
+    attack_gate,
     run,
 )
 REFUSED = 1
