@@ -24,7 +24,7 @@ class AugmentedCW(AdaptiveAttack):
     Attributes:
         kappa: the margin to reach, of augmented logits.
         lr: Adam's step in tanh space.
-        straight_through: take slopes through the truncation of residuals as if it were not there.
+        straight_through: let slopes pass through rounding and cutting, see `StraightThrough`.
     """
 
     NAME: ClassVar[str] = "augmented_cw"
@@ -32,7 +32,7 @@ class AugmentedCW(AdaptiveAttack):
 
     kappa: float = 0.1
     lr: float = 0.1
-    straight_through: bool = False
+    straight_through: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -27,7 +27,7 @@ class FeatureMatching(AdaptiveAttack):
 
     Attributes:
         first: lambda in the first restart, see `JointPGD`.
-        straight_through: take slopes through the truncation of residuals as if it were not there.
+        straight_through: let slopes pass through rounding and cutting, see `StraightThrough`.
     """
 
     NAME: ClassVar[str] = "feature_matching"
@@ -35,7 +35,7 @@ class FeatureMatching(AdaptiveAttack):
     NEEDS_GUIDES: ClassVar[bool] = True
 
     first: float = 1.0
-    straight_through: bool = False
+    straight_through: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

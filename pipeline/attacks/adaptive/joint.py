@@ -23,14 +23,14 @@ class JointPGD(AdaptiveAttack):
 
     Attributes:
         first: lambda in the first restart; it is four times and a quarter of that in the next two, and so on.
-        straight_through: take slopes through the truncation of residuals as if it were not there.
+        straight_through: let slopes pass through rounding and cutting, see `StraightThrough`.
     """
 
     NAME: ClassVar[str] = "joint_pgd"
     TITLE: ClassVar[str] = "PGD on classifier and detector, weighed by a search"
 
     first: float = 1.0
-    straight_through: bool = False
+    straight_through: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,7 +21,7 @@ class SelectivePGD(AdaptiveAttack):
 
     Attributes:
         slack: by how many logits the classifier must be wrong before the detector's turn comes.
-        straight_through: take slopes through the truncation of residuals as if it were not there.
+        straight_through: let slopes pass through rounding and cutting, see `StraightThrough`.
     """
 
     NAME: ClassVar[str] = "selective_pgd"
@@ -29,7 +29,7 @@ class SelectivePGD(AdaptiveAttack):
     ORTHOGONAL: ClassVar[bool] = False
 
     slack: float = 0.05
-    straight_through: bool = False
+    straight_through: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
