@@ -58,6 +58,28 @@ def test_progress_only_grows_within_the_epochs(tiny_chain, tmp_path):
     assert all(0 <= done <= total for done, total, _ in seen)
 
 
+def test_what_is_left_out_is_not_learned_from(tiny_chain, tmp_path):
+    settings = replace(SETTINGS, epochs=1, leave_out=["pgd"])
+    notes = train(tiny_chain, tmp_path, settings=settings).notes
+    rows, items = tiny_chain.adversarial_set.rows(), tiny_chain.dataset.indices("detector")
+    shown = np.isin(rows.parent, items) & (rows.status == "success") & (rows.attack == "fgsm")
+    assert notes["n_attacked"] + notes["n_held_out_attacked"] == int(shown.sum())
+    assert notes["settings"]["leave_out"] == ["pgd"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"leave_out": ["cw"]}, "leave_out names cw; the adversarial set has fgsm, pgd"),
+        ({"leave_out": ["fgsm", "pgd"]}, "leave no attack to learn from"),
+        ({"only_eps": [1 / 255]}, r"only_eps names 0\.0039216; the adversarial set has 0\.062745"),
+    ],
+)
+def test_leaving_out_what_is_not_there_or_everything_is_refused(tiny_chain, tmp_path, settings, message):
+    with pytest.raises(BadDetector, match=message):
+        train(tiny_chain, tmp_path, settings=replace(SETTINGS, **settings))
+
+
 def test_it_refuses_a_classifier_that_was_not_attacked(tiny_chain, tmp_path):
     stranger = replace(tiny_chain.classifier, id="0123456789abcdef")
     with pytest.raises(BadDetector, match=r"was made with classifier .*, 0123456789abcdef was given"):
