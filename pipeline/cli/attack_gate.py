@@ -59,6 +59,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Attack, and say what passed."""
     from pipeline.detection.adaptive import Known, evaluate_adaptive
     from pipeline.detection.files import open_detector
+    from pipeline.detection.lineage import trained_from
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
@@ -68,6 +69,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         return detector, open_classifier(root.find("models", detector.classifier_id))
 
     known = opened(args.detector)
+    dataset_id = args.dataset or trained_from(known[0].parents, known[0].notes)[1]
     plan = AdaptivePlan(
         n=args.n,
         radii=args.radii,
@@ -79,7 +81,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     )
     report = evaluate_adaptive(
         known,
-        open_dataset(root.find("datasets", args.dataset or known[0].parents[1])),
+        open_dataset(root.find("datasets", dataset_id)),
         plan,
         work=root.work / "attack-gate",
         surrogate=opened(args.surrogate) if args.surrogate else None,

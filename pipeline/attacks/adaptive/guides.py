@@ -51,8 +51,8 @@ def taken(view: GateView, x: Tensor, y: Tensor, *, batch: int = 16) -> Guides:
     """
     with view.frozen():
         seen = [view.looked_at(some) for some in torch.split(x, batch)]
-    features, out = (torch.cat(parts) for parts in zip(*seen, strict=True))
-    usable = (out[:, :-1].argmax(1) == y) & (out[:, -1] >= 0)
+    features, logits, room = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    usable = (logits.argmax(1) == y) & (room >= 0)
     if int(usable.sum()) < 2:
         raise BadAttack(
             f"{int(usable.sum())} of {len(x)} clean scans are accepted and right; give at least 2 as guides"

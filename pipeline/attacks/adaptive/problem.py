@@ -64,8 +64,9 @@ class GateProblem(Problem):
         """The slopes of margin and room at a point; with a guide (N, D), of nearness to its features for the margin."""
         with torch.enable_grad():
             here = point.detach().requires_grad_()
-            features, out = self.view.looked_at(here)
-            won, room = margin(out[:, :-1], self.y, self.target), out[:, -1]
+            # Logits and room apart: through a tensor of both the detector would be gone through twice.
+            features, logits, room = self.view.looked_at(here)
+            won = margin(logits, self.y, self.target)
             climbed = won if guide is None else self._nearness(features, guide)
             by_margin, by_room = self._uphill(climbed, here), self._uphill(room, here)
         return Slopes(won.detach(), room.detach(), by_margin, by_room)

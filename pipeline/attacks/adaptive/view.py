@@ -34,13 +34,14 @@ class GateView(PixelModel):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits and room."""
-        return self.looked_at(x)[1]
+        _, logits, room = self.looked_at(x)
+        return torch.cat([logits, room[:, None]], 1)
 
-    def looked_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The classifier's penultimate features (N, D), and logits and room (N, K + 1)."""
+    def looked_at(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The classifier's penultimate features (N, D), its logits (N, K), and the room (N,)."""
         with StraightThrough() if self.straight else nullcontext():
             features, logits, seen = self.gate.looked_at(self.pixels(x))
-            return features, torch.cat([logits, self.tau - seen.score[:, None]], 1)
+            return features, logits, self.tau - seen.score
 
 
 class AugmentedView(PixelModel):

@@ -9,10 +9,12 @@ import torch
 
 from datasets.decoding import decode
 from datasets.encoding import encode
+from pipeline.attacks.adaptive import run as running
 from pipeline.attacks.adaptive.attack import AdaptiveAttack
 from pipeline.attacks.adaptive.ledger import GateResult
 from pipeline.attacks.adaptive.registry import create_adaptive
 from pipeline.attacks.adaptive.run import GateAt, attack_gate
+from pipeline.attacks.written import FileForm
 from pipeline.errors import BadAttack
 from tests.pipeline.attacks.adaptive.gates import TAU, N, half_watched_gate, real_gate
 
@@ -54,6 +56,20 @@ def test_success_is_confirmed_on_the_decoded_file(stopped) -> None:
         assert float(out.score) == pytest.approx(score)
         assert score <= gate.tau
     assert (np.abs(found.levels.astype(int) - levels).max() <= 16) & (found.linf.max() <= 16 / 255)
+
+
+def test_what_a_reader_gets_is_judged_and_not_what_was_written(stopped, monkeypatch) -> None:
+    gate, levels, y = stopped
+
+    class Undone(FileForm):
+        def as_read(self, written: np.ndarray, bits: int) -> np.ndarray:
+            return levels
+
+    monkeypatch.setattr(running, "PNG", Undone())
+    found = attack_gate(gate, create_adaptive("joint_pgd", {"eps": 16 / 255, "steps": 20}), levels, 8, y)
+    assert (found.levels != levels).any()
+    assert (found.curve[:, -1] > 0).all()
+    assert not found.success.any()
 
 
 def test_the_word_of_an_attack_counts_for_nothing(stopped) -> None:
