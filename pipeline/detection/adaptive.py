@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,54 +44,30 @@ def evaluate_adaptive(
 ) -> AdaptiveReport:
     """Attack the gate of a detector with scans of a split.
 
-    The gate accepts at the threshold that the clean calibration scans give for `alpha`. A gate whose upper band is
-    `uncertain` hands out no class there either: judge it at its `alpha_uncertain`.
-
-    Args:
-        known: the detector that is attacked, with its classifier.
-        dataset: of the scans.
-        plan: attacks, radii and scans.
-        work: a folder for what is done, by which a run that was stopped goes on.
-        surrogate: a second detector, with its classifier, for the attack that has no access to the first.
-        split: of the scans.
-        alpha: false-alarm rate; 1 % or the smallest that the calibration supports where it is not given.
-        progress: told within each attack; may raise to cancel.
+    The gate accepts at the threshold that the clean calibration scans give for `alpha`: 1 %, or the smallest rate that
+    they support, where it is not given. A gate whose upper band is `uncertain` hands out no class there either: judge
+    it at its `alpha_uncertain`. `surrogate` is a second detector, for the attack that has no access to the first. What
+    is done is kept in `work`, by which a run that was stopped goes on; `progress` may raise to cancel.
 
     Raises:
         BadDetector: a detector belongs to another classifier, or the split has no scan that the classifier has right.
         NotEnoughClean: the calibration scans cannot support `alpha`.
         BadAttack: an attack cannot be carried out on these scans.
     """
-    detector, classifier = known
-    alpha = _rate(detector, alpha)
-    gate = _gate(known, alpha)
-    items = spread_evenly(dataset.indices(split), plan.n)
-    of = (detector.id, classifier.id, dataset.id, f"{gate.tau:.9g}", surrogate[0].id if surrogate else "")
-    tries = Tries(
-        gate=gate,
-        surrogate=None if surrogate is None else _gate(surrogate, alpha),
-        guides=_guides(gate, dataset, plan),
-        scans=Scans(dataset, items),
-        notes=Notes(work, of),
-        plan=plan,
-        progress=progress,
-    )
-    before = tries.before()
-    right = [item for item in items if before[str(item)]["right"]]
-    if not right:
-        raise BadDetector(f"none of {len(items)} scans of the split {split!r} is classified right; give other scans")
-    search = _Search(tries, right)
+    alpha = _rate(known[0], alpha)
+    tries = _tries(known, surrogate, alpha, Scans(dataset, spread_evenly(dataset.indices(split), plan.n)), work, plan)
+    search = _Search(replace(tries, progress=progress), *_right(tries.before(), split))
     search.run()
     return AdaptiveReport(
-        detector_id=detector.id,
-        classifier_id=classifier.id,
+        detector_id=known[0].id,
+        classifier_id=known[1].id,
         surrogate_id=surrogate[0].id if surrogate else None,
         split=split,
         alpha=alpha,
-        tau=gate.tau,
-        n_scans=len(items),
-        n_right=len(right),
-        n_right_accepted=sum(bool(before[str(item)]["accepted"]) for item in right),
+        tau=tries.gate.tau,
+        n_scans=len(tries.scans.items),
+        n_right=len(search.right),
+        n_right_accepted=search.n_accepted,
         plan=plan.to_json(),
         rows=tuple(search.rows),
         cells=tuple(search.cells),
@@ -106,6 +82,7 @@ class _Search:
 
     tries: Tries
     right: list[int]
+    n_accepted: int  # of these, as they are
     alone: dict[int, float] = field(default_factory=dict)  # that fools the classifier
     passed: dict[int, float] = field(default_factory=dict)  # that passes the gate and fools
     cells: list[AttackCell] = field(default_factory=list)
@@ -209,6 +186,28 @@ def _cell(attack: str, level: float, n: int, rows: Found) -> AttackCell:
         late_rise=statistics.median(late) if late else None,
         curves={item: row["curve"] for item, row in rows.items() if "curve" in row},
     )
+
+
+def _tries(known: Known, surrogate: Known | None, alpha: float, scans: Scans, work: Path, plan: AdaptivePlan) -> Tries:
+    gate = _gate(known, alpha)
+    of = (known[0].id, known[1].id, scans.dataset.id, f"{gate.tau:.9g}", surrogate[0].id if surrogate else "")
+    return Tries(
+        gate=gate,
+        surrogate=None if surrogate is None else _gate(surrogate, alpha),
+        guides=_guides(gate, scans.dataset, plan),
+        scans=scans,
+        notes=Notes(work, of),
+        plan=plan,
+        progress=ignore,
+    )
+
+
+def _right(before: Found, split: str) -> tuple[list[int], int]:
+    """The scans that the classifier has right, and how many of them the gate accepts."""
+    right = [int(item) for item, row in before.items() if row["right"]]
+    if not right:
+        raise BadDetector(f"none of {len(before)} scans of the split {split!r} is classified right; give other scans")
+    return right, sum(bool(before[str(item)]["accepted"]) for item in right)
 
 
 def _rate(detector: Detector, alpha: float | None) -> float:
