@@ -11,7 +11,10 @@ from tests.detector.examples import generator, stage_examples
 def test_the_profile_is_the_logarithms_of_known_distances():
     bank = torch.tensor([[8.0, 0.0], [0.0, 1.0], [-2.0, 0.0], [0.0, -4.0]])
     expected = torch.tensor([[-math.log(4), -math.log(2), math.log(4)]])
-    torch.testing.assert_close(neighbour_profile(torch.zeros(1, 2), bank, 3), expected)
+    profile = neighbour_profile(torch.zeros(1, 2), bank, 3)
+    torch.testing.assert_close(profile, expected)
+    # The mean of the two ratios alone: the distance to the last neighbour is none of them.
+    torch.testing.assert_close(local_dimension(profile), torch.tensor([1 / (1.5 * math.log(2))]))
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 5, 10])

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from detector.squeezing import SQUEEZERS, Squeezing, fewer_levels, median_of_four, smoothed
+from detector.squeezing import SQUEEZERS, Largest, Squeezing, fewer_levels, median_of_four, smoothed
 from tests.detector.examples import logits_of, random_pixels, seen
 
 
@@ -37,13 +37,17 @@ def test_squeezed_pixels_stay_pixels():
         assert squeezed.max() <= 1 + 1e-6
 
 
-def test_the_score_is_the_largest_change_of_the_probabilities():
+def test_it_measures_how_far_each_squeezer_moves_the_probabilities():
     batch = seen(random_pixels())
-    method = Squeezing()
-    examples_free = method.measure(batch)[0]
+    measured = Squeezing().measure(batch)[0]
     probs = logits_of(batch.pixels).softmax(1)
     by_hand = [(logits_of(squeeze(batch.pixels)).softmax(1) - probs).abs().sum(1) for squeeze in SQUEEZERS]
-    torch.testing.assert_close(examples_free, torch.stack(by_hand, 1))
+    torch.testing.assert_close(measured, torch.stack(by_hand, 1))
+
+
+def test_the_largest_of_them_is_the_score():
+    measured = torch.tensor([[0.1, 0.7, 0.3], [0.5, 0.2, 0.9]])
+    torch.testing.assert_close(Largest()((measured,)), torch.tensor([0.7, 0.9]))
 
 
 def test_a_flat_scan_of_a_kept_level_moves_nothing():
