@@ -59,8 +59,7 @@ def climb(
             ledger.offer(rows, point, way.worth)
             ledger.stepped(rows, way.worth)
             alpha = per_image(part.eps * share(step, attack.steps))
-            moved = project_linf(x_adv[rows] + alpha * way.uphill.sign(), part.x, part.eps)
-            x_adv[rows] = part.confined(moved)
+            x_adv[rows] = project_linf(x_adv[rows] + alpha * way.uphill.sign(), part.x, part.eps)
             tick()
         if len(rows):
             look(ledger, problem, rows, x_adv)
@@ -73,7 +72,7 @@ def start(problem: GateProblem, seeds: Sequence[int], restart: int) -> Tensor:
         return problem.x.clone()
     # Seeds are hashes: another last bit makes another number, and no other image has it.
     noise = 2 * uniform(problem.x, [seed ^ restart for seed in seeds]) - 1
-    return problem.confined(project_linf(problem.x + per_image(problem.eps) * noise, problem.x, problem.eps))
+    return project_linf(problem.x + per_image(problem.eps) * noise, problem.x, problem.eps)
 
 
 def share(step: int, steps: int) -> float:
