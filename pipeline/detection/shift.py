@@ -40,12 +40,12 @@ class RateShift:
 class ClassShift:
     """The scans of one class: how many, and the shares that the thresholds of before and after flag.
 
-    Both shares are of the very scans that the threshold of after was set on: they tell on whom the alarms fall, and
-    not how many there will be.
+    `before` is None where the scans that set the threshold of before could not support the rate. Both shares are of the
+    very scans that the threshold of after was set on: they tell on whom the alarms fall, and not how many come.
     """
 
     n: int
-    before: Interval
+    before: Interval | None
     after: Interval
 
 
@@ -102,8 +102,10 @@ class Recalibration:
                 f"  stated {row.alpha:.1%}: before {_before(row)}; after, the true rate {low:.1%} to {high:.1%}"
             )
         for name, shift in self.by_class.items():
-            before, after = shift.before.value or 0.0, shift.after.value or 0.0
-            said.append(f"  {name}: {before:.1%} of {shift.n} flagged before at {self.alpha:.1%}, {after:.1%} now")
+            before = f"{shift.before.value or 0.0:.1%} before, " if shift.before else ""
+            said.append(
+                f"  {name}: of {shift.n} flagged at {self.alpha:.1%} {before}{shift.after.value or 0.0:.1%} now"
+            )
         return said
 
 
@@ -125,13 +127,14 @@ def class_shifts(
 ) -> dict[str, ClassShift]:
     """On which classes the alarms fell before, and fall now; a class without a scan is left out."""
     labels = dataset.labels[local.items]
-    taus = threshold(old, alpha), threshold(np.sort(scores), alpha)
+    before = threshold(old, alpha) if supports(len(old), alpha) else None
+    after = threshold(np.sort(scores), alpha)
     found = {}
     for k, name in enumerate(dataset.classes):
         of_class = scores[labels == k]
         if len(of_class) > 0:
-            before, after = (rate(int((of_class > tau).sum()), len(of_class)) for tau in taus)
-            found[name] = ClassShift(len(of_class), before, after)
+            flagged = None if before is None else _flagged(of_class, before)
+            found[name] = ClassShift(len(of_class), flagged, _flagged(of_class, after))
     return found
 
 
@@ -139,8 +142,11 @@ def _shift(old: np.ndarray, scores: np.ndarray, alpha: float) -> RateShift:
     n, band = len(scores), false_alarm_band(len(scores), alpha)
     if not supports(len(old), alpha):
         return RateShift(alpha, None, None, band)
-    flagged = int((scores > threshold(old, alpha)).sum())
-    return RateShift(alpha, rate(flagged, n), flagged_range(len(old), alpha, n), band)
+    return RateShift(alpha, _flagged(scores, threshold(old, alpha)), flagged_range(len(old), alpha, n), band)
+
+
+def _flagged(scores: np.ndarray, tau: float) -> Interval:
+    return rate(int((scores > tau).sum()), len(scores))
 
 
 def _before(row: RateShift) -> str:

@@ -105,6 +105,16 @@ def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
     return accepted(orders.train_detector(**json_data, training=training, owner_id=calling_key().owner_id))
 
 
+@bp.post("/detectors/<detector_id>/recalibrate")
+@bp.input(schemas.NewCalibration)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 415, 422)
+def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Make a detector anew with thresholds from clean scans; the old one stays."""
+    owner_id = calling_key().owner_id
+    return accepted(orders.recalibrate_detector(detector_id=detector_id, **json_data, owner_id=owner_id))
+
+
 @bp.post("/gates")
 @bp.input(schemas.NewGate)
 @bp.output(schemas.JobTold, status_code=202)

@@ -6,6 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 
+from datasets.splits import SPLITS
 from pipeline.attacks.registry import ATTACKS
 from pipeline.detection.settings import DetectorSettings
 from pipeline.training.settings import TrainingSettings
@@ -197,12 +198,37 @@ class NewDetector(Schema):
     seed = Integer(load_default=0, validate=SEED)
 
 
+class NewCalibration(Schema):
+    """A detector to be made anew with thresholds from clean scans."""
+
+    dataset_id = String(required=True, validate=_ID)
+    name = String(required=True, validate=NAME)
+    splits = List(
+        String(validate=OneOf(SPLITS)),
+        load_default=list,
+        validate=Length(0, len(SPLITS)),
+        metadata={"description": "Splits of the data set; all of its scans where none is named."},
+    )
+    alpha = Float(
+        load_default=None,
+        allow_none=True,
+        validate=Range(0.0001, 0.5),
+        metadata={"description": "The false-alarm rate wanted; null: 1 %, or the smallest that the scans support."},
+    )
+
+
 class NewGate(Schema):
     """A gate to be released."""
 
     detector_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
     alpha = Float(load_default=0.01, validate=Range(0.0001, 0.5))
+    alpha_uncertain = Float(
+        load_default=None,
+        allow_none=True,
+        validate=Range(0.0001, 0.5),
+        metadata={"description": "Up to this p-value a scan is uncertain; null: twice alpha."},
+    )
 
 
 def page_json(items: list[Any], number: int, n_pages: int, n_total: int) -> dict[str, Any]:

@@ -117,6 +117,13 @@ def test_a_rate_that_the_old_scans_did_not_support_has_no_before():
     assert (row.alpha, row.before, row.expected, row.differs) == (0.01, None, None, False)
 
 
+def test_alarms_of_a_class_have_no_before_either_where_the_rate_was_not_supported(old, local, root):
+    few = replace(old, calibration=old.calibration[:20])
+    by_class = recalibrate(few, local, root, alpha=0.1).report.by_class
+    assert [shift.before for shift in by_class.values()] == [None, None]
+    assert all(shift.after.value is not None for shift in by_class.values())
+
+
 def test_recalibrated_once_more_it_still_knows_what_it_was_trained_on(made, local, root, tiny_chain):
     again = lineage(root, made.detector.id)
     assert again.dataset_id == tiny_chain.dataset.id
