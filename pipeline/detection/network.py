@@ -55,6 +55,7 @@ class Scores:
 
     score: np.ndarray  # (N,)
     type_probs: np.ndarray  # (N, len(TYPES))
+    preds: np.ndarray  # (N,), the classifier's classes
 
 
 def pixel_batches(scans: Iterable[Scan], spec: ClassifierSpec) -> Iterator[Tensor]:
@@ -74,15 +75,16 @@ def score_scans(
     network: GateNetwork, scans: Iterable[Scan], *, n: int, what: str, progress: Progress = ignore
 ) -> Scores:
     """Score `n` scans one batch after the other."""
-    score, type_probs = [], []
+    score, type_probs, preds = [], [], []
     n_done = 0
     progress(0, n, what)
     for pixels in pixel_batches(scans, network.model.spec):
         out = network(pixels)
         score.append(out.score.numpy())
         type_probs.append(out.type_probs.numpy())
+        preds.append(out.probs.argmax(1).numpy())
         n_done += len(pixels)
         progress(n_done, n, what)
     if not score:
-        return Scores(np.empty(0, np.float32), np.empty((0, 0), np.float32))
-    return Scores(np.concatenate(score), np.concatenate(type_probs))
+        return Scores(np.empty(0, np.float32), np.empty((0, 0), np.float32), np.empty(0, np.int64))
+    return Scores(np.concatenate(score), np.concatenate(type_probs), np.concatenate(preds))

@@ -77,3 +77,17 @@ def rate(n_hits: int, n: int) -> Interval:
     low = 0.0 if n_hits == 0 else float(beta.ppf(tail, n_hits, n - n_hits + 1))
     high = 1.0 if n_hits == n else float(beta.ppf(1 - tail, n_hits + 1, n - n_hits))
     return Interval(n_hits / n, low, high)
+
+
+def ranged(interval: Interval) -> str:
+    """A figure with its interval, for people."""
+    if interval.value is None:
+        return "-"
+    return f"{interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+
+
+def share_of(interval: Interval) -> str:
+    """A share with its interval, in per cent, for people."""
+    if interval.value is None:
+        return "-"
+    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"

@@ -115,3 +115,24 @@ def test_the_report_says_its_numbers_in_json_and_in_tables(report):
     assert "JPEG 75" in table
     assert report.to_json()["n_clean"] == report.n_clean
     assert {row["name"] for row in report.to_json()["controls"]} >= {"sign noise 1/255", "Rician noise 2/255"}
+
+
+def test_the_report_stands_beside_its_controls(report, tiny_chain):
+    said = report.to_json()
+    beside, table = said["beside"], report.to_markdown()
+    assert {row["what"] for row in beside["paired"]} == {"scattered", "shuffled"}
+    assert {row["change"] for row in beside["survivors"]} >= {"JPEG 90", "resize 1.1"}
+    assert {row["feature"] for row in beside["shortcuts"]} >= {"off-grid share", "LSB histogram", "file size"}
+    assert [row["auroc"]["value"] for row in beside["reencoded"]] == pytest.approx([0.5] * 3, abs=0.01)
+    assert "| off-grid share | 16/255 | clean |" in table
+    assert "cannot support 0.1%" in table
+    assert said["coverage"]["n"] == report.n_clean
+    assert said["handed_out"]["n"] == sum(cell.n + cell.n_failed + cell.n_unchanged for cell in report.cells)
+    assert said["coverage"]["accepted"]["value"] == pytest.approx(1 - report.clean_alarms.value)
+    assert sum(report.cells[0].named.values()) == report.cells[0].n
+
+
+def test_a_report_is_refused_on_another_data_set_than_was_attacked(tiny_chain):
+    stranger = replace(tiny_chain.adversarial_set, dataset_id="0123456789abcdef")
+    with pytest.raises(BadDetector, match=r"was made of data set 0123456789abcdef, .* was given; give that data set"):
+        evaluate_detector(tiny_chain.detector, stranger, tiny_chain.dataset, tiny_chain.classifier)
