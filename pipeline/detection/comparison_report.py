@@ -78,7 +78,7 @@ class Comparison:
             f"alpha = {self.alpha:g} come from {self.n_calibration} clean calibration scans, which let expect between "
             f"{low:.2%} and {high:.2%} of {self.n_clean} clean scans flagged.",
             "",
-            f"Milliseconds are medians of one {self.size[0]}x{self.size[1]} scan at a time on one thread, not "
+            f"Milliseconds are medians of what one thread spends on one {self.size[0]}x{self.size[1]} scan, not "
             f"compiled, beside the classifier's own {self.classifier_ms:.1f} ms ({self.shown_ms:.1f} ms with its "
             "stages pooled, which all methods share).",
         ]
