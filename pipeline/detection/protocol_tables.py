@@ -59,7 +59,7 @@ def beside_tables(beside: Beside) -> Iterator[str]:
         yield from _table(
             ["background zeroed", "eps", "n", "clean", "AUROC", "AUROC before", "found"],
             ([*_cell(row), str(row.n), str(row.n_clean), ranged(row.auroc), ranged(row.auroc_before),
-              share_of(row.found)] for row in beside.background),
+              share_of(row.found)] for row in beside.background if row.n),
         )  # fmt: skip
     if beside.reencoded:
         yield from _table(
@@ -70,7 +70,7 @@ def beside_tables(beside: Beside) -> Iterator[str]:
         yield from _table(
             ["attacked, then", "attack", "eps", "n", "still fooling", "flagged of these", "flagged of all"],
             ([row.change, *_cell(row), str(row.n), share_of(row.fooling), share_of(row.flagged_fooling),
-              share_of(row.flagged)] for row in beside.survivors),
+              share_of(row.flagged)] for row in beside.survivors if row.n),
         )  # fmt: skip
     if beside.shortcuts:
         yield from ("", "One feature of the file alone, whichever way it goes, in the detector's place:")
