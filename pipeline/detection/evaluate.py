@@ -1,6 +1,6 @@
 """What a detector does on scans that it has not seen: attacked, clean, and harmlessly changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -107,29 +107,41 @@ def examine_detector(
     )
     cells = look_at_attacks(examined)
     controlled = look_at_controls(examined)
-    n = len(detector.calibration)
+    report = _report(examined, cells, controlled, (detector, adversarial_set, split, alpha))
+    if beside:
+        report = replace(report, beside=_beside(examined, cells, controlled))
+    return Examination(report, examined, cells, controlled)
+
+
+def _report(
+    examined: Examined,
+    cells: list[AttackedCell],
+    controlled: Controlled,
+    on: tuple[Detector, AdversarialSet, str, float],
+) -> DetectorReport:
+    """The headline, with the controls that every report has."""
+    detector, adversarial_set, split, alpha = on
+    n, n_clean = len(detector.calibration), len(examined.items)
     told = [cell_row(examined, cell) for cell in cells]
-    report = DetectorReport(
+    return DetectorReport(
         detector_id=detector.id,
         adversarial_id=adversarial_set.id,
         split=split,
         alpha=alpha,
         n_calibration=n,
         band=false_alarm_band(n, alpha),
-        flagged_range=flagged_range(n, alpha, len(items)),
-        n_clean=len(items),
+        flagged_range=flagged_range(n, alpha, n_clean),
+        n_clean=n_clean,
         clean_alarms=examined.flagged(examined.clean.score),
         clean_alarms_by_class=_alarms_by_class(examined),
         null_attack=null_attack(examined),
         cells=tuple(told),
         controls=control_rows(examined, cells, controlled),
         confusion=_confusion(told),
-        strict=strict,
+        strict=examined.strict,
         coverage=_coverage(examined),
         handed_out=handed_out(examined, cells),
-        beside=_beside(examined, cells, controlled) if beside else Beside(),
     )
-    return Examination(report, examined, cells, controlled)
 
 
 def _beside(examined: Examined, cells: list[AttackedCell], controlled: Controlled) -> Beside:
