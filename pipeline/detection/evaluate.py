@@ -82,7 +82,7 @@ def examine_detector(
     beside: bool = True,
     progress: Progress = ignore,
 ) -> Examination:
-    """The report of `evaluate_detector` with the scores behind it; much sooner without what stands `beside` it.
+    """The report of `evaluate_detector` with the scores behind it; sooner without controls and what stands `beside` it.
 
     The adversarial set may have been made against another classifier: then its rows say whom they fool, and what only
     the attacked classifier could answer is left out.
@@ -106,7 +106,7 @@ def examine_detector(
         progress=progress,
     )
     cells = look_at_attacks(examined)
-    controlled = look_at_controls(examined)
+    controlled = look_at_controls(examined) if beside else {}
     report = _report(examined, cells, controlled, (detector, adversarial_set, split, alpha))
     if beside:
         report = replace(report, beside=_beside(examined, cells, controlled))
@@ -119,7 +119,7 @@ def _report(
     controlled: Controlled,
     on: tuple[Detector, AdversarialSet, str, float],
 ) -> DetectorReport:
-    """The headline, with the controls that every report has."""
+    """The headline, and the controls that were looked at."""
     detector, adversarial_set, split, alpha = on
     n, n_clean = len(detector.calibration), len(examined.items)
     told = [cell_row(examined, cell) for cell in cells]

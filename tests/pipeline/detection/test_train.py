@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.detection.evaluate import evaluate_detector
+from pipeline.detection.evaluate import evaluate_detector, examine_detector
 from pipeline.detection.settings import DetectorSettings
 from pipeline.detection.train import train_detector
 from pipeline.errors import BadDetector
@@ -136,3 +136,11 @@ def test_a_report_is_refused_on_another_data_set_than_was_attacked(tiny_chain):
     stranger = replace(tiny_chain.adversarial_set, dataset_id="0123456789abcdef")
     with pytest.raises(BadDetector, match=r"was made of data set 0123456789abcdef, .* was given; give that data set"):
         evaluate_detector(tiny_chain.detector, stranger, tiny_chain.dataset, tiny_chain.classifier)
+
+
+def test_a_short_examination_has_the_same_headline_and_no_controls(report, tiny_chain):
+    chain = (tiny_chain.detector, tiny_chain.adversarial_set, tiny_chain.dataset, tiny_chain.classifier)
+    short = examine_detector(*chain, alpha=0.1, beside=False)
+    assert short.report.cells == report.cells
+    assert (short.report.controls, short.report.beside.shortcuts, short.controlled) == ((), (), {})
+    assert [len(cell.hit) for cell in short.cells] == [cell.n for cell in report.cells]
