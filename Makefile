@@ -1,6 +1,6 @@
 # Every target prepares what it needs by itself; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed clean
+.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed results-detector clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -51,6 +51,9 @@ results-attacks-speed: .venv/installed-dev ## Time the attacks beside other libr
 	@$(BIN)/python -m benchmarks.attacks
 	@$(BIN)/python -m benchmarks.limits
 	@$(BIN)/python -m benchmarks.building --images 125 1000 --precisions fp32 bf16 --out var/benchmarks/building.json
+
+results-detector: .venv/installed-dev ## Judge the detector of results-main and write docs/results/detector.md (DATA=zip, STAGES=, SEEDS=; hours)
+	@$(BIN)/python -m benchmarks.detector_report $(DATA) $(if $(STAGES),--stages $(STAGES)) $(if $(SEEDS),--seeds $(SEEDS))
 
 clean: ## Remove .venv and what the tools left; data roots stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

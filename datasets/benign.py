@@ -23,6 +23,13 @@ def sign_noise(levels: np.ndarray, bits: int, amplitude_levels: float, rng: np.r
     return _to_levels(levels + signs * amplitude_levels, levels, bits)
 
 
+def uniform_noise(levels: np.ndarray, bits: int, amplitude_levels: float, rng: np.random.Generator) -> np.ndarray:
+    """Each level moved by a whole number, all of those up to `amplitude_levels` either way being equally likely."""
+    _refuse_negative("amplitude_levels", amplitude_levels)
+    reach = round(amplitude_levels)
+    return _to_levels(levels + rng.integers(-reach, reach + 1, levels.shape), levels, bits)
+
+
 def gaussian_noise(levels: np.ndarray, bits: int, sigma_levels: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of standard deviation `sigma_levels`, drawn for each level."""
     _refuse_negative("sigma_levels", sigma_levels)
@@ -76,6 +83,7 @@ def small_resize(levels: np.ndarray, bits: int, factor: float, rng: np.random.Ge
 
 CONTROLS: dict[str, Control] = {
     "sign_noise": sign_noise,
+    "uniform_noise": uniform_noise,
     "gaussian_noise": gaussian_noise,
     "rician_noise": rician_noise,
     "jpeg": jpeg,

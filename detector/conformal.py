@@ -4,7 +4,7 @@ Bates et al. 2021, arXiv:2104.08279, sections 1 and 2. Valid for scans exchangea
 images: it promises nothing about another scanner, and nothing about how many attacks are found.
 """
 
-from math import floor
+from math import ceil, floor
 
 import numpy as np
 from scipy.stats import beta, betabinom
@@ -16,6 +16,7 @@ OFFERED_ALPHAS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 _USUAL_ALPHA = 0.01
 _MIN_EXPECTED_ALARMS = 3
+_WIDE_ENOUGH = 40  # So many scans above the threshold, and the band is far inside its bound.
 _ROUNDING = 1e-9
 
 
@@ -117,8 +118,13 @@ def supported_alpha(n: int) -> float:
 
 
 def n_needed(alpha: float) -> int:
-    """The smallest number of clean images from which on alpha is supported."""
-    n = floor(_MIN_EXPECTED_ALARMS / alpha)
+    """The smallest number of clean images from which on alpha is supported.
+
+    With one more image the band is narrower, but where one more of them may be flagged: there it widens for a moment,
+    and 80 images do not support the 5 % that 70 do. So it is looked at there.
+    """
+    steps = [ceil(k / alpha - 1 - _ROUNDING) for k in range(_MIN_EXPECTED_ALARMS, _WIDE_ENOUGH)]
+    n = max((step for step in steps if not supports(step, alpha)), default=floor(_MIN_EXPECTED_ALARMS / alpha))
     while not supports(n, alpha):
         n += 1
     return n

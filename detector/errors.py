@@ -3,6 +3,8 @@
 DetectorError (ValueError)
 ├── FeatureMismatch   tensors that belong together differ in size
 ├── NotEnoughSamples  too few images to fit or to judge
+├── NotFinite         what was measured of an image holds NaN or infinity
+├── NotFitted         a method is asked for a score before it has learned
 └── NotEnoughClean    too few clean calibration images for the false-alarm rate asked for
 """
 
@@ -17,6 +19,14 @@ class FeatureMismatch(DetectorError):
 
 class NotEnoughSamples(DetectorError):
     """Too few images to fit or to judge."""
+
+
+class NotFinite(DetectorError):
+    """What was measured of an image holds NaN or infinity."""
+
+
+class NotFitted(DetectorError):
+    """A method is asked for a score, or for its state, before it has learned."""
 
 
 class NotEnoughClean(DetectorError):

@@ -1,22 +1,20 @@
 """The detector that is released: what the pixels say and what the classifier's features say, in one score."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from detector.class_level import ClassLevel
-from detector.errors import FeatureMismatch, NotEnoughSamples
+from detector.class_level import ClassLevel, fit_class_level
+from detector.errors import FeatureMismatch
+from detector.fusion import Fusion, fit_fusion
 from detector.high_pass import N_FILTERS
+from detector.interface import Examples, Judge, Measured, Method, Seen
 from detector.mahalanobis import Mahalanobis
 from detector.residual import ResidualNetwork
 
 EVIDENCE = ("residual logit", "log Mahalanobis distance", "logit margin")
 """What is fused, in order."""
-
-_SPREAD_FLOOR = 1e-6
-_STRENGTH = 1.0
 
 
 class FusedOutput(NamedTuple):
@@ -26,52 +24,10 @@ class FusedOutput(NamedTuple):
     type_logits: Tensor  # (N, len(TYPES))
 
 
-class Fusion(nn.Module):
-    """A logistic regression over standardised evidence; its log-odds are the score."""
-
-    centre: Tensor
-    spread: Tensor
-    weights: Tensor
-    bias: Tensor
-
-    def __init__(self, centre: Tensor, spread: Tensor, weights: Tensor, bias: Tensor) -> None:
-        """Take vectors (E,) and the bias (1,)."""
-        super().__init__()
-        for name, value in (("centre", centre), ("spread", spread), ("weights", weights), ("bias", bias)):
-            self.register_buffer(name, value)
-
-    def forward(self, evidence: Tensor) -> Tensor:
-        """The log-odds (N,) of an attack, given evidence (N, E)."""
-        return ((evidence - self.centre) / self.spread) @ self.weights + self.bias
-
-
 def logit_margin(logits: Tensor) -> Tensor:
     """How far the largest of the logits (N, K) stands above the second, (N,)."""
     best = logits.topk(2, 1).values
     return best[:, 0] - best[:, 1]
-
-
-def fit_fusion(evidence: Tensor, is_adv: Tensor) -> Fusion:
-    """Weigh evidence (N, E) by logistic regression, both sides counted equally.
-
-    Raises:
-        NotEnoughSamples: one side is empty, or evidence is not finite.
-    """
-    n_adv = int(is_adv.sum())
-    if n_adv == 0 or n_adv == len(is_adv):
-        raise NotEnoughSamples(
-            f"{n_adv} attacked among {len(is_adv)} held-out images; expected some of both: "
-            "build an adversarial set with more successful attacks, or hold out a larger share"
-        )
-    if not bool(torch.isfinite(evidence).all()):
-        raise NotEnoughSamples("the evidence of held-out images holds NaN or infinity; check the classifier's weights")
-    evidence = evidence.double()
-    centre = evidence.mean(0)
-    spread = evidence.std(0).clamp_min(_SPREAD_FLOOR)
-    regression = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=1000)
-    regression.fit(((evidence - centre) / spread).numpy(), is_adv.numpy())
-    weights = torch.from_numpy(regression.coef_[0]).float()
-    return Fusion(centre.float(), spread.float(), weights, torch.from_numpy(regression.intercept_).float())
 
 
 class FusedDetector(nn.Module):
@@ -118,7 +74,7 @@ class FusedDetector(nn.Module):
             detector = cls(
                 ResidualNetwork(channels),
                 Mahalanobis(state["mahalanobis.means"], state["mahalanobis.whitening"]),
-                Fusion(*(state[f"fusion.{name}"] for name in ("centre", "spread", "weights", "bias"))),
+                Fusion.shaped_as(state, "fusion"),
                 ClassLevel(state["class_level.levels"]),
             )
             detector.load_state_dict(state)
@@ -127,3 +83,65 @@ class FusedDetector(nn.Module):
         if not all(bool(torch.isfinite(value).all()) for value in state.values()):
             raise FeatureMismatch("the detector's tensors hold NaN or infinity; train the detector again")
         return detector
+
+
+class Levelled(Judge):
+    """Weighed evidence without the level of the class that the logits let expect."""
+
+    def __init__(self, fusion: Fusion, class_level: ClassLevel) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.class_level = class_level
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The evidence, then the logits."""
+        return len(self.fusion.weights), len(self.class_level.levels)
+
+    def forward(self, measured: Measured) -> Tensor:
+        """The score (N,) of a `FusedDetector`."""
+        evidence, logits = measured
+        score: Tensor = self.fusion(evidence) - self.class_level(logits)
+        return score
+
+
+class Fused(Method):
+    """The score of `FusedDetector`: residual network, penultimate Mahalanobis distance and logit margin together.
+
+    Network and distance learn from other examples than those that `fit` is given: evidence of scans that they know
+    would be weighed too high.
+    """
+
+    NAME = "fused"
+    SOURCE = "this project; evidence as in Lee et al. 2018, arXiv:1807.03888, and the noise-residual network"
+
+    def __init__(self, residual: ResidualNetwork, mahalanobis: Mahalanobis) -> None:
+        """Take what has learned already."""
+        super().__init__()
+        self.residual = residual
+        self.mahalanobis = mahalanobis
+        self.eval()
+
+    @classmethod
+    def of(cls, detector: FusedDetector) -> Self:
+        """The method that scores as a trained detector does."""
+        method = cls(detector.residual, detector.mahalanobis)
+        method.judge = Levelled(detector.fusion, detector.class_level).eval()
+        return method
+
+    def _measure(self, seen: Seen) -> Measured:
+        evidence = [self.residual(seen.pixels).logit, self.mahalanobis(seen.layers[-1]), logit_margin(seen.logits)]
+        return torch.stack(evidence, 1), seen.logits
+
+    def _learn(self, examples: Examples) -> Levelled:
+        evidence, logits = examples.measured
+        fusion = fit_fusion(evidence, examples.is_adv)
+        clean = examples.is_clean
+        return Levelled(fusion, fit_class_level(fusion(evidence[clean]), logits[clean]))
+
+    @classmethod
+    def _shaped_as(cls, state: dict[str, Tensor]) -> Self:
+        residual = ResidualNetwork(state["residual.body.0.weight"].shape[1] // N_FILTERS)
+        method = cls(residual, Mahalanobis(state["mahalanobis.means"], state["mahalanobis.whitening"]))
+        method.judge = Levelled(Fusion.shaped_as(state, "judge.fusion"), ClassLevel(state["judge.class_level.levels"]))
+        return method

@@ -1,12 +1,15 @@
 """A small network over noise residuals that tells attacked images from clean ones and names the attack."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from detector.high_pass import HighPass
+from detector.fusion import Fusion, fit_fusion
+from detector.high_pass import N_FILTERS, HighPass
+from detector.interface import Examples, Measured, Method, Seen
 from detector.types import TYPES
+from detector.weighed import Weighed
 
 _WIDTHS = (8, 16, 16, 32, 48)
 _VARIANCE_FLOOR = 1e-6
@@ -59,3 +62,32 @@ class ResidualNetwork(nn.Module):
         spread = ((maps - mean[:, :, None, None]) ** 2).mean((2, 3))
         embedding = self.mix(torch.cat([mean, (spread + _VARIANCE_FLOOR).sqrt()], 1))
         return ResidualOutput(self.suspicion(embedding)[:, 0], self.naming(embedding), embedding)
+
+
+class NoiseResidual(Method):
+    """The suspicion of a residual network, as a log-odds.
+
+    The network learns from crops, batch by batch, in `detector.training`; what is fitted here is the scale of its
+    answer. High-pass filters of rich models with a truncation before a convolutional network follow Ye et al. 2017,
+    doi:10.1109/TIFS.2017.2710946; what differs is its size, and that the filters stay fixed.
+    """
+
+    NAME = "noise-residual network"
+    SOURCE = "Ye et al. 2017, doi:10.1109/TIFS.2017.2710946"
+
+    def __init__(self, network: ResidualNetwork) -> None:
+        """Take a trained network."""
+        super().__init__()
+        self.network = network.eval()
+
+    def _measure(self, seen: Seen) -> Measured:
+        return (self.network(seen.pixels).logit[:, None],)
+
+    def _learn(self, examples: Examples) -> Weighed:
+        return Weighed(fit_fusion(examples.measured[0], examples.is_adv))
+
+    @classmethod
+    def _shaped_as(cls, state: dict[str, Tensor]) -> Self:
+        method = cls(ResidualNetwork(state["network.body.0.weight"].shape[1] // N_FILTERS))
+        method.judge = Weighed(Fusion.shaped_as(state, "judge.fusion"))
+        return method

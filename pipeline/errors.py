@@ -11,8 +11,10 @@ PipelineError (a ValueError)
 ├── BadDevice              torch knows no such device, or this machine has none
 ├── BadTraining            a training cannot begin or go on: its settings, its images or its loss
 ├── BadDetector            a detector cannot be trained, opened or judged
+│   ├── BadCalibration     scans that a detector cannot be calibrated on
 │   └── NotEnoughClean     too few clean calibration scans for the false-alarm rate asked for
 └── BadGate                a gate is damaged, or could not be compiled
+    └── BadRate            the rates asked of a gate are out of their range
 """
 
 
@@ -60,6 +62,10 @@ class BadDetector(PipelineError):
     """A detector cannot be trained, opened or judged: its settings, its images or its files."""
 
 
+class BadCalibration(BadDetector):
+    """Scans that a detector cannot be calibrated on: learned from, of another size, or the ones that it has."""
+
+
 class NotEnoughClean(BadDetector):
     """Too few clean calibration scans for the false-alarm rate asked for.
 
@@ -74,3 +80,7 @@ class NotEnoughClean(BadDetector):
 
 class BadGate(PipelineError):
     """A gate is damaged, or could not be compiled."""
+
+
+class BadRate(BadGate):
+    """The rates asked of a gate are out of their range."""

@@ -1,4 +1,4 @@
-"""Detectors: list, train, one in detail."""
+"""Detectors: list, train, one in detail, and one recalibrated."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,9 +7,11 @@ from webapp import orders
 from webapp.context import user_id
 from webapp.forms.detectors import DetectorForm
 from webapp.forms.parts import offer
+from webapp.forms.recalibration import LocalScansForm, RecalibrationForm
 from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, named
 from webapp.queries.contents import detector_cells
 from webapp.queries.paging import page_number
+from webapp.queries.recalibration import local_offer
 from webapp.records.artefacts import ArtefactKind
 
 bp = Blueprint("detectors", __name__, url_prefix="/detectors")
@@ -41,4 +43,36 @@ def new() -> ResponseReturnValue:
 def show(detector_id: str) -> str:
     """One detector: how it does on each attack."""
     row = artefact(ArtefactKind.DETECTOR, detector_id)
-    return render_template("detectors/show.html", row=row, parents=named(row.parents), cells=detector_cells(row))
+    return render_template(
+        "detectors/show.html", row=row, parents=named(row.parents), cells=detector_cells(row), choice=_choice()
+    )
+
+
+@bp.route("/<detector_id>/recalibrate", methods=["GET", "POST"])
+def recalibrate(detector_id: str) -> ResponseReturnValue:
+    """What the clean scans in the address support, and the form of a recalibration; a sent one becomes a job."""
+    row, choice = artefact(ArtefactKind.DETECTOR, detector_id), _choice()
+    dataset_id, splits = choice.dataset_id.data, choice.splits.data or []
+    found = local_offer(row, dataset_id, splits) if dataset_id else None
+    form = RecalibrationForm()
+    if found and found.scans:
+        form.offer_rates(found.rates, found.scans.n)
+        if form.validate_on_submit():
+            job = orders.recalibrate_detector(
+                detector_id=row.id,
+                dataset_id=found.dataset.id,
+                splits=splits,
+                name=form.name.data,
+                alpha=form.alpha.data,
+                owner_id=user_id(),
+            )
+            return redirect(url_for("jobs.show", job_id=job.id))
+    status = 422 if form.errors or (found and found.refusal) else 200
+    return render_template("detectors/recalibrate.html", row=row, choice=choice, found=found, form=form), status
+
+
+def _choice() -> LocalScansForm:
+    """The clean scans that the address names, and those that there are."""
+    choice = LocalScansForm(request.args)
+    offer(choice.dataset_id, artefacts_of(ArtefactKind.DATASET))
+    return choice

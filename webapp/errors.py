@@ -77,7 +77,9 @@ ANSWERS: dict[str, Answer] = {
     "pipeline.errors.BadAttack": Answer(422, "bad_attack", "Attack not accepted"),
     "pipeline.errors.BadDetector": Answer(422, "bad_detector", "Detector not accepted"),
     "pipeline.errors.NotEnoughClean": Answer(422, "not_enough_clean", "Too few clean images"),
+    "pipeline.errors.BadCalibration": Answer(422, "bad_calibration", "Scans not accepted for calibration"),
     "pipeline.errors.BadGate": Answer(500, "bad_gate", "Gate not usable"),
+    "pipeline.errors.BadRate": Answer(422, "bad_rate", "Rate not accepted"),
     "pipeline.errors.PipelineError": Answer(422, "pipeline_error", "Request not accepted"),
 }
 

@@ -25,12 +25,18 @@ def index() -> str:
 @bp.route("/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
     """The form of a release; a sent one becomes a job."""
-    form = GateForm()
+    form = GateForm(alpha_percent=request.args.get("percent", 1.0, type=float))
     offer(form.detector_id, artefacts_of(ArtefactKind.DETECTOR), chosen=request.args.get("detector"))
     if not form.validate_on_submit():
         return render_template("gates/new.html", form=form), 422 if form.errors else 200
-    alpha = form.alpha_percent.data / 100
-    job = orders.release_gate(detector_id=form.detector_id.data, name=form.name.data, alpha=alpha, owner_id=user_id())
+    alpha, alpha_uncertain = form.rates()
+    job = orders.release_gate(
+        detector_id=form.detector_id.data,
+        name=form.name.data,
+        alpha=alpha,
+        alpha_uncertain=alpha_uncertain,
+        owner_id=user_id(),
+    )
     return redirect(url_for("jobs.show", job_id=job.id))
 
 

@@ -47,7 +47,18 @@ def train_detector(*, adversarial_id: str, name: str, training: dict[str, Any], 
     return jobs().enqueue("train_detector", params, owner_id)
 
 
-def release_gate(*, detector_id: str, name: str, alpha: float, owner_id: int) -> Job:
+def recalibrate_detector(
+    *, detector_id: str, dataset_id: str, splits: list[str], name: str, alpha: float | None, owner_id: int
+) -> Job:
+    """Make a detector anew with thresholds from clean scans of a data set."""
+    artefact(ArtefactKind.DETECTOR, detector_id)
+    artefact(ArtefactKind.DATASET, dataset_id)
+    params = {"detector_id": detector_id, "dataset_id": dataset_id, "splits": splits, "name": name, "alpha": alpha}
+    return jobs().enqueue("recalibrate_detector", params, owner_id)
+
+
+def release_gate(*, detector_id: str, name: str, alpha: float, alpha_uncertain: float | None, owner_id: int) -> Job:
     """Compile a detector and its classifier into a gate."""
     artefact(ArtefactKind.DETECTOR, detector_id)
-    return jobs().enqueue("release_gate", {"detector_id": detector_id, "name": name, "alpha": alpha}, owner_id)
+    params = {"detector_id": detector_id, "name": name, "alpha": alpha, "alpha_uncertain": alpha_uncertain}
+    return jobs().enqueue("release_gate", params, owner_id)

@@ -74,7 +74,7 @@ def attack_levels(
     with model.frozen(channels_last=True):
         parts = []
         for start in range(0, len(levels), batch_size):
-            tick = _teller(progress, start, len(levels), attack.NAME)
+            tick = teller(progress, start, len(levels), attack.NAME)
             parts.append(_attack_batch(model, attacked, attack, whole.cut(start, start + batch_size), form, tick))
     progress(len(levels), len(levels), attack.NAME)
     return joined(parts)
@@ -208,7 +208,7 @@ def _pixels(levels: np.ndarray, bits: int) -> Tensor:
     return torch.from_numpy(to_unit(levels, bits)).permute(0, 3, 1, 2)
 
 
-def _teller(progress: Progress, done: int, total: int, message: str) -> Tick:
+def teller(progress: Progress, done: int, total: int, message: str) -> Tick:
     """A tick that passes on to progress now and at intervals."""
     progress(done, total, message)
     told = time.monotonic()

@@ -23,16 +23,21 @@ class Squares:
 
     def move(self, part: Problem, x_adv: Tensor, box: Tensor, drawn: Tensor, covered: float) -> Tensor:
         """The points with one more square each, of the other signs where those drawn would change nothing."""
-        top, left, height, width = box.unbind(1)
-        longest = (torch.minimum(height, width) - 1).clamp_min(1)
-        length = side(box, covered).minimum(longest)
-        rows = within(begin(top, height - length, drawn[:, 0]), length, x_adv.shape[2])
-        columns = within(begin(left, width - length, drawn[:, 1]), length, x_adv.shape[3])
-        inside = rows[:, None, :, None] & columns[:, None, None, :]
+        inside = a_square(x_adv, box, drawn, covered)
         changes = per_image(part.eps) * _signs(drawn[:, 2:], part.x)[:, :, None, None]
         there, opposite = (_set(part, x_adv, inside, way) for way in (changes, -changes))
         same = (there == x_adv).flatten(1).all(1)
         return torch.where(per_image(same), opposite, there)
+
+
+def a_square(x_adv: Tensor, box: Tensor, drawn: Tensor, covered: float) -> Tensor:
+    """Where a square of each image lies, its place the first two numbers drawn: (n, 1, H, W) bool."""
+    top, left, height, width = box.unbind(1)
+    longest = (torch.minimum(height, width) - 1).clamp_min(1)
+    length = side(box, covered).minimum(longest)
+    rows = within(begin(top, height - length, drawn[:, 0]), length, x_adv.shape[2])
+    columns = within(begin(left, width - length, drawn[:, 1]), length, x_adv.shape[3])
+    return rows[:, None, :, None] & columns[:, None, None, :]
 
 
 def _signs(drawn: Tensor, like: Tensor) -> Tensor:

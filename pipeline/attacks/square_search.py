@@ -106,7 +106,7 @@ def within(at: Tensor, length: Tensor, n: int) -> Tensor:
 
 def _started(problem: Problem, moves: Moves, n_queries: int, seeds: Sequence[int]) -> _Live:
     """The first points, and all that the images will draw."""
-    x, box = problem.x, _boxes(problem.free)
+    x, box = problem.x, boxes(problem.free)
     n_first, n_each = moves.n_drawn(x.shape)
     # One draw an image for everything, so that no image depends on when its neighbours finish.
     numbers = uniform(x.new_empty(len(x), n_first + (n_queries - 1) * n_each), seeds)
@@ -120,7 +120,7 @@ def _started(problem: Problem, moves: Moves, n_queries: int, seeds: Sequence[int
     )
 
 
-def _boxes(free: Tensor) -> Tensor:
+def boxes(free: Tensor) -> Tensor:
     """The smallest rectangle round the pixels that may change; the whole image where there are none."""
     anywhere = free.any(1)
     anywhere = anywhere | ~anywhere.flatten(1).any(1)[:, None, None]

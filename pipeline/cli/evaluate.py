@@ -103,10 +103,11 @@ def _judge_detector(folder: Path, args: Namespace, root: DataRoot, progress: Pro
     from pipeline.adversarial.files import open_adversarial
     from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
+    from pipeline.detection.lineage import trained_from
     from pipeline.models.files import open_classifier
 
     detector = open_detector(folder)
-    rows = open_adversarial(root.find("adversarial", detector.parents[0]))
+    rows = open_adversarial(root.find("adversarial", trained_from(detector.parents, detector.notes)[0]))
     dataset = open_dataset(root.find("datasets", args.dataset or rows.dataset_id))
     classifier = open_classifier(root.find("models", detector.classifier_id))
     report = evaluate_detector(

@@ -12,10 +12,14 @@ from datasets.errors import DatasetError
 from detector.errors import DetectorError
 from pipeline.cli import (
     attack,
+    attack_gate,
     build_adversarial,
+    compare_detectors,
     evaluate,
+    evaluate_detector,
     import_classifier,
     import_dataset,
+    recalibrate,
     release,
     run,
     screen,
@@ -33,9 +37,13 @@ COMMANDS: tuple[ModuleType, ...] = (
     attack,
     build_adversarial,
     train_detector,
+    recalibrate,
     release,
     screen,
     evaluate,
+    evaluate_detector,
+    compare_detectors,
+    attack_gate,
     run,
 )
 REFUSED = 1

@@ -41,6 +41,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
         f"{gate.id}  {args.name}",
         f"  flags {gate.alpha:.1%} of clean scans by design; with n = {gate.n_calibration} calibration scans the true "
         f"rate lies between {low:.2%} and {high:.2%} (95 %)",
+        f"  {gate.alpha_uncertain - gate.alpha:.1%} more are uncertain by design",
     ]
     facts = {"id": gate.id, "folder": str(gate.folder), "alpha": gate.alpha, "band": [low, high]}
+    facts["alpha_uncertain"] = gate.alpha_uncertain
     return Answer({**facts, "n_calibration": gate.n_calibration}, lines)

@@ -6,11 +6,12 @@ from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
-from pipeline.cli.arguments import seed
+from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
 
 NAME = "train-detector"
 HELP = "train a detector on an adversarial set; run again, it goes on where it stopped"
+_SETTINGS = ("epochs", "draws", "seed", "leave_out", "only_eps")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,6 +21,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="how many epochs")
     parser.add_argument("--draws", type=int, help="attacked images drawn an epoch")
     parser.add_argument("--seed", type=seed, help="seed of weights and draws (default: 0)")
+    parser.add_argument(
+        "--leave-out", action="append", metavar="ATTACK", help="an attack that it shall not learn from; may be repeated"
+    )
+    parser.add_argument(
+        "--only-eps", action="append", type=radius, metavar="EPS", help="a radius to learn from; may be repeated (all)"
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -30,7 +37,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
     root = DataRoot(args.root)
     rows = open_adversarial(root.find("adversarial", args.adversarial))
-    given = {name: getattr(args, name) for name in ("epochs", "draws", "seed") if getattr(args, name) is not None}
+    given = {name: value for name in _SETTINGS if (value := getattr(args, name)) is not None}
     detector = train_detector(
         rows,
         open_dataset(root.find("datasets", rows.dataset_id)),

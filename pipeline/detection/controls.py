@@ -27,6 +27,20 @@ def scattered(levels: np.ndarray, bits: int, perturbation: np.ndarray, rng: np.r
     return moved.astype(levels.dtype)
 
 
+def shuffled(levels: np.ndarray, bits: int, perturbation: np.ndarray) -> np.ndarray:
+    """The scan under what an attack added to another scan, every change in its place: an attack's look, no aim.
+
+    `scattered` keeps how large the changes are, this also how they lie.
+
+    Args:
+        levels: (H, W, C).
+        bits: depth of the levels.
+        perturbation: of the other scan, in levels of the same depth, (H, W, C).
+    """
+    moved: np.ndarray = np.clip(levels.astype(np.int64) + perturbation, 0, 2**bits - 1)
+    return moved.astype(levels.dtype)
+
+
 def draw_harmless(
     levels: np.ndarray, bits: int, perturbation: np.ndarray, linf: float, rng: np.random.Generator
 ) -> np.ndarray:
@@ -80,4 +94,35 @@ STANDARD_CONTROLS: dict[str, Control] = {
     "gamma 1.1": _fixed("gamma", 1.1),
     "resize 0.95": _fixed("small_resize", 0.95),
 }
-"""What a detector's false alarms are counted on, in training (held out) and in its report."""
+"""What a detector's false alarms are counted on while it is trained, on held-out scans."""
+
+NOISE_LEVELS = (1, 2, 4, 8)
+"""In 1/255: the radii at which attacks are compared with noise of their own norm."""
+
+_NOISES = {"sign": "sign_noise", "uniform": "uniform_noise", "Gaussian": "gaussian_noise"}
+
+EQUAL_NORM: dict[tuple[str, int], Control] = {
+    (noise, k): _fixed(kind, k, in_grey_levels=True) for noise, kind in _NOISES.items() for k in NOISE_LEVELS
+}
+"""By noise and level. Sign and uniform noise have the Linf norm of an attack of that radius, Gaussian noise the L2 norm
+of one that moves every pixel that far."""
+
+
+def noise_name(noise: str, level: int) -> str:
+    """What a report calls one of `EQUAL_NORM`."""
+    return f"{noise} noise {level}/255"
+
+
+REPORTED_CONTROLS: dict[str, Control] = {
+    **{noise_name(noise, k): control for (noise, k), control in EQUAL_NORM.items()},
+    "Rician noise 2/255": _fixed("rician_noise", 2, in_grey_levels=True),
+    **{f"JPEG {quality}": _fixed("jpeg", quality) for quality in (95, 90, 75)},
+    **{f"gamma {exponent:g}": _fixed("gamma", exponent) for exponent in (0.9, 1.1)},
+    **{f"resize {factor:g}": _fixed("small_resize", factor) for factor in (0.9, 0.95, 1.1)},
+}
+"""What a detector's false alarms are counted on in its report."""
+
+AFTER_ATTACK: dict[str, Control] = {
+    name: REPORTED_CONTROLS[name] for name in ("JPEG 90", "JPEG 75", "resize 0.9", "resize 0.95", "resize 1.1")
+}
+"""What an attacked scan may go through before it reaches the gate."""

@@ -1,30 +1,45 @@
 """What a detector does on scans that it has not seen: attacked, clean, and harmlessly changed."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets.adversarial_store import AdversarialRows
-from datasets.decoding import decode
-from datasets.image import encode_png
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.conformal import false_alarm_band, flagged_range, require_support, supported_alpha, threshold
-from detector.types import FAMILIES, TYPES, type_index
+from detector.types import TYPES
 from pipeline.adversarial.files import AdversarialSet
-from pipeline.detection.controls import STANDARD_CONTROLS
+from pipeline.detection.attacked import cell_row, handed_out, look_at_attacks
+from pipeline.detection.background import zeroed_background
 from pipeline.detection.evidence import clean_scans
+from pipeline.detection.examined import AttackedCell, Examined, strict_rate
 from pipeline.detection.files import Detector, load_detector
-from pipeline.detection.network import GateNetwork, Scan, Scores, score_scans
+from pipeline.detection.network import GateNetwork, score_scans
+from pipeline.detection.noise import Controlled, control_rows, equal_norm_rows, look_at_controls, paired_rows
+from pipeline.detection.protocol_rows import Beside, Coverage
+from pipeline.detection.reencoded import null_attack, reencoded_rows, survivor_rows
 from pipeline.detection.refusals import as_pipeline_errors
-from pipeline.detection.report import Cell, ControlRow, DetectorReport
-from pipeline.detection.statistics import Interval, auroc, auroc_interval, rate
+from pipeline.detection.report import Cell, DetectorReport
+from pipeline.detection.shortcuts import shortcut_rows
+from pipeline.detection.statistics import Interval, rate
 from pipeline.errors import BadDetector
 from pipeline.models.files import Classifier, load_model
 
-MAX_CONTROLLED = 200
-"""Clean scans that every control is applied to: 200 tell 2 % from 5 %."""
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A report with the scores that it was made from.
+
+    Attributes:
+        examined: what the report is on.
+        cells: the attacked scans.
+        controlled: harmlessly changed ones.
+    """
+
+    report: DetectorReport
+    examined: Examined
+    cells: list[AttackedCell]
+    controlled: Controlled
 
 
 def evaluate_detector(
@@ -46,19 +61,68 @@ def evaluate_detector(
     unchanged are reported apart, since a gate that passes them does no harm.
 
     Raises:
-        BadDetector: the detector belongs to another classifier, or the split has no clean scans.
+        BadDetector: the detector belongs to another classifier, or the attacked scans are of another data set, or the
+            split has no clean scans.
         NotEnoughClean: the calibration scans cannot support `alpha`.
     """
-    items = _items(detector, dataset, classifier, split)
+    return examine_detector(
+        detector, adversarial_set, dataset, classifier, split=split, alpha=alpha, seed=seed, progress=progress
+    ).report
+
+
+def examine_detector(
+    detector: Detector,
+    adversarial_set: AdversarialSet,
+    dataset: Dataset,
+    classifier: Classifier,
+    *,
+    split: str = "test",
+    alpha: float | None = None,
+    seed: int = 0,
+    beside: bool = True,
+    progress: Progress = ignore,
+) -> Examination:
+    """The report of `evaluate_detector` with the scores behind it; sooner without controls and what stands `beside` it.
+
+    The adversarial set may have been made against another classifier: then its rows say whom they fool, and what only
+    the attacked classifier could answer is left out.
+    """
+    items = _items(detector, adversarial_set, dataset, classifier, split)
     alpha = _checked_rate(detector, alpha)
-    rng = np.random.default_rng(seed)
     network = GateNetwork(load_model(classifier), load_detector(detector))
-    view = _View(
-        network, dataset, adversarial_set.rows(), items, threshold(detector.calibration, alpha), seed, progress
+    strict, strict_tau = strict_rate(detector.calibration)
+    scans = clean_scans(dataset, items)
+    examined = Examined(
+        network=network,
+        dataset=dataset,
+        rows=adversarial_set.rows(),
+        items=items,
+        clean=score_scans(network, scans, n=len(items), what="clean scans", progress=progress),
+        tau=threshold(detector.calibration, alpha),
+        strict=strict,
+        strict_tau=strict_tau,
+        own=adversarial_set.classifier_id == classifier.id,
+        seed=seed,
+        progress=progress,
     )
-    clean = view.scores(clean_scans(dataset, items), len(items), "clean scans")
-    cells, confusion, attacked = view.cells(clean)
-    n = len(detector.calibration)
+    cells = look_at_attacks(examined)
+    controlled = look_at_controls(examined) if beside else {}
+    report = _report(examined, cells, controlled, (detector, adversarial_set, split, alpha))
+    if beside:
+        report = replace(report, beside=_beside(examined, cells, controlled))
+    return Examination(report, examined, cells, controlled)
+
+
+def _report(
+    examined: Examined,
+    cells: list[AttackedCell],
+    controlled: Controlled,
+    on: tuple[Detector, AdversarialSet, str, float],
+) -> DetectorReport:
+    """The headline, and the controls that were looked at."""
+    detector, adversarial_set, split, alpha = on
+    n, n_clean = len(detector.calibration), len(examined.items)
+    told = [cell_row(examined, cell) for cell in cells]
     return DetectorReport(
         detector_id=detector.id,
         adversarial_id=adversarial_set.id,
@@ -66,14 +130,30 @@ def evaluate_detector(
         alpha=alpha,
         n_calibration=n,
         band=false_alarm_band(n, alpha),
-        flagged_range=flagged_range(n, alpha, len(items)),
-        n_clean=len(items),
-        clean_alarms=rate(int((clean.score > view.tau).sum()), len(items)),
-        clean_alarms_by_class=view.alarms_by_class(clean),
-        null_attack=auroc(view.scores(_null_attacked(dataset, items), len(items), "null attack").score, clean.score),
-        cells=tuple(cells),
-        controls=tuple(view.controls(attacked, rng)),
-        confusion=confusion,
+        flagged_range=flagged_range(n, alpha, n_clean),
+        n_clean=n_clean,
+        clean_alarms=examined.flagged(examined.clean.score),
+        clean_alarms_by_class=_alarms_by_class(examined),
+        null_attack=null_attack(examined),
+        cells=tuple(told),
+        controls=control_rows(examined, cells, controlled),
+        confusion=_confusion(told),
+        strict=examined.strict,
+        coverage=_coverage(examined),
+        handed_out=handed_out(examined, cells),
+    )
+
+
+def _beside(examined: Examined, cells: list[AttackedCell], controlled: Controlled) -> Beside:
+    background, background_clean = zeroed_background(examined, cells)
+    return Beside(
+        equal_norm=equal_norm_rows(examined, cells, controlled),
+        paired=paired_rows(examined, cells),
+        background=background,
+        background_clean=background_clean,
+        reencoded=reencoded_rows(examined),
+        survivors=survivor_rows(examined, cells),
+        shortcuts=shortcut_rows(examined, cells),
     )
 
 
@@ -86,96 +166,18 @@ def _checked_rate(detector: Detector, alpha: float | None) -> float:
     return alpha
 
 
-@dataclass(frozen=True)
-class _View:
-    """Everything that the cells of one evaluation share."""
-
-    network: GateNetwork
-    dataset: Dataset
-    rows: AdversarialRows
-    items: np.ndarray
-    tau: float
-    seed: int
-    progress: Progress
-
-    def scores(self, scans: Iterable[Scan], n: int, what: str) -> Scores:
-        return score_scans(self.network, scans, n=n, what=what, progress=self.progress)
-
-    def cells(self, clean: Scores) -> tuple[list[Cell], dict[str, dict[str, int]], np.ndarray]:
-        """One cell an attack and eps, the confusion of types, and the scores of all successful attacks."""
-        inside = np.isin(self.rows.parent, self.items)
-        pairs = sorted(
-            {(str(a), float(e)) for a, e in zip(self.rows.attack[inside], self.rows.eps[inside], strict=True)}
-        )
-        confusion: dict[str, dict[str, int]] = {}
-        cells, successful = [], []
-        for attack, eps in pairs:
-            chosen = np.flatnonzero(inside & (self.rows.attack == attack) & (self.rows.eps == np.float32(eps)))
-            scans = ((self.rows.levels(int(row)), int(self.rows.bits[row])) for row in chosen)
-            found = self.scores(scans, len(chosen), f"{attack} {255 * eps:g}/255" if eps > 0 else attack)
-            is_success = self.rows.status[chosen] == "success"
-            named = _count_names(confusion, attack, found.type_probs[is_success])
-            successful.append(found.score[is_success])
-            cells.append(self._cell(attack, eps, chosen, found.score, clean.score, named))
-        return cells, confusion, np.concatenate(successful) if successful else np.empty(0)
-
-    def alarms_by_class(self, clean: Scores) -> dict[str, Interval]:
-        """False alarms of each class, since an average hides whom they fall on."""
-        labels, flagged = self.dataset.labels[self.items], clean.score > self.tau
-        return {
-            name: rate(int(flagged[labels == k].sum()), int((labels == k).sum()))
-            for k, name in enumerate(self.dataset.classes)
-        }
-
-    def controls(self, attacked: np.ndarray, rng: np.random.Generator) -> list[ControlRow]:
-        """False alarms on every harmless change, and how far attacks stand above it."""
-        chosen = rng.permutation(self.items)[:MAX_CONTROLLED]
-        controls = []
-        for name, control in STANDARD_CONTROLS.items():
-            originals = clean_scans(self.dataset, chosen)
-            changed = ((control(levels, bits, rng), bits) for levels, bits in originals)
-            score = self.scores(changed, len(chosen), name).score
-            controls.append(
-                ControlRow(name, len(score), rate(int((score > self.tau).sum()), len(score)), auroc(attacked, score))
-            )
-        return controls
-
-    def _cell(
-        self,
-        attack: str,
-        eps: float,
-        chosen: np.ndarray,
-        score: np.ndarray,
-        clean: np.ndarray,
-        named: tuple[int, int] | None,
-    ) -> Cell:
-        status = self.rows.status[chosen]
-        success = status == "success"
-        hit = score[success]
-        groups = self.dataset.groups
-        n = len(hit)
-        return Cell(
-            attack=attack,
-            eps=eps,
-            n=n,
-            n_failed=int((status == "failed").sum()),
-            n_unchanged=int((status == "unchanged").sum()),
-            n_clean_wrong=int((status == "clean_wrong").sum()),
-            auroc=auroc_interval(
-                hit, clean, groups[self.rows.parent[chosen][success]], groups[self.items], seed=self.seed
-            ),
-            found=rate(int((hit > self.tau).sum()), n),
-            failed_flagged=rate(int((score[status == "failed"] > self.tau).sum()), int((status == "failed").sum())),
-            type_right=None if named is None or n == 0 else named[0] / n,
-            family_right=None if named is None or n == 0 else named[1] / n,
-        )
-
-
-def _items(detector: Detector, dataset: Dataset, classifier: Classifier, split: str) -> np.ndarray:
-    """The scans of the split, once the three are known to belong together."""
+def _items(
+    detector: Detector, adversarial_set: AdversarialSet, dataset: Dataset, classifier: Classifier, split: str
+) -> np.ndarray:
+    """The scans of the split, once the four are known to belong together."""
     if detector.classifier_id != classifier.id:
         raise BadDetector(
             f"detector {detector.id} belongs to classifier {detector.classifier_id}, {classifier.id} was given"
+        )
+    if adversarial_set.dataset_id != dataset.id:
+        raise BadDetector(
+            f"adversarial set {adversarial_set.id} was made of data set {adversarial_set.dataset_id}, {dataset.id} was "
+            "given; give that data set"
         )
     items = dataset.indices(split)
     if len(items) == 0:
@@ -183,22 +185,24 @@ def _items(detector: Detector, dataset: Dataset, classifier: Classifier, split: 
     return items
 
 
-def _null_attacked(dataset: Dataset, items: np.ndarray) -> Iterator[Scan]:
-    """Clean scans written and decoded as attacked ones are, with nothing done to them."""
-    for levels, bits in clean_scans(dataset, items):
-        yield decode(encode_png(levels, bits)).levels, bits
+def _alarms_by_class(examined: Examined) -> dict[str, Interval]:
+    """False alarms of each class, since an average hides whom they fall on."""
+    labels, score = examined.dataset.labels[examined.items], examined.clean.score
+    return {name: examined.flagged(score[labels == k]) for k, name in enumerate(examined.dataset.classes)}
 
 
-def _count_names(confusion: dict[str, dict[str, int]], attack: str, type_probs: np.ndarray) -> tuple[int, int] | None:
-    """Count what an attack was called, given that it is one; how often type and family were right."""
-    row = confusion.setdefault(attack, dict.fromkeys(TYPES[1:], 0))
-    if len(type_probs) == 0:
-        return None
-    called = [TYPES[1 + int(k)] for k in type_probs[:, 1:].argmax(1)]
-    for name in called:
-        row[name] += 1
-    index = type_index(attack)
-    if index is None:
-        return None
-    family = next(members for members in FAMILIES.values() if TYPES[index] in members)
-    return called.count(TYPES[index]), sum(called.count(member) for member in family)
+def _coverage(examined: Examined) -> Coverage:
+    right = examined.clean.preds == examined.dataset.labels[examined.items]
+    accepted = examined.clean.score <= examined.tau
+    n, n_accepted = len(right), int(accepted.sum())
+    return Coverage(n, rate(n_accepted, n), rate(int((right & accepted).sum()), n_accepted), rate(int(right.sum()), n))
+
+
+def _confusion(cells: list[Cell]) -> dict[str, dict[str, int]]:
+    """What every attack was called, over all its cells."""
+    found: dict[str, dict[str, int]] = {}
+    for cell in cells:
+        row = found.setdefault(cell.attack, dict.fromkeys(TYPES[1:], 0))
+        for name, count in cell.named.items():
+            row[name] += count
+    return found

@@ -11,7 +11,8 @@ from datasets.adversarial_store import AdversarialRows
 from datasets.progress import Progress
 from datasets.store import Dataset
 from detector.class_level import ClassLevel, fit_class_level
-from detector.fused import Fusion, fit_fusion, logit_margin
+from detector.fused import logit_margin
+from detector.fusion import Fusion, fit_fusion
 from detector.mahalanobis import Mahalanobis
 from detector.residual import ResidualNetwork
 from pipeline.detection.controls import STANDARD_CONTROLS

@@ -69,27 +69,26 @@ def save_detector(
     Raises:
         BadDetector: a calibration score is not finite.
     """
-    if not np.isfinite(calibration).all():
-        raise BadDetector("calibration scores hold NaN or infinity; check the classifier's weights and train again")
-    weights = save(fused.state())
-    digest = hashlib.sha256(weights).hexdigest()
-    scores = [float(score) for score in np.sort(calibration)]
-    detector_id = _id(digest, classifier_id, scores)
-    if not (root / detector_id).exists():
-        with replacing_folder(root / detector_id) as incoming:
-            (incoming / WEIGHTS_FILE).write_bytes(weights)
-            described = {
-                "format": _FORMAT,
-                "id": detector_id,
-                "name": name,
-                "classifier_id": classifier_id,
-                "weights_sha256": digest,
-                "parents": list(parents),
-                "notes": dict(notes or {}),
-                "calibration": scores,
-            }
-            write_json(incoming / JSON_FILE, described)
-    return open_detector(root / detector_id)
+    described = {"name": name, "classifier_id": classifier_id, "parents": list(parents), "notes": dict(notes or {})}
+    return _write(save(fused.state()), calibration, root, described)
+
+
+def save_calibrated(
+    detector: Detector,
+    calibration: np.ndarray,
+    root: Path,
+    *,
+    name: str,
+    parents: Sequence[str],
+    notes: Mapping[str, object],
+) -> Detector:
+    """Write a detector of the same weights with other calibration scores; the first one stays as it is.
+
+    Raises:
+        BadDetector: a calibration score is not finite.
+    """
+    described = {"name": name, "classifier_id": detector.classifier_id, "parents": list(parents), "notes": dict(notes)}
+    return _write((detector.folder / WEIGHTS_FILE).read_bytes(), calibration, root, described)
 
 
 def open_detector(folder: Path) -> Detector:
@@ -139,6 +138,20 @@ def load_detector(detector: Detector) -> FusedDetector:
         raise BadDetector(f"{detector.folder.name}: {WEIGHTS_FILE} cannot be read: {e}; train it again") from e
     with as_pipeline_errors():
         return FusedDetector.from_state(state)
+
+
+def _write(weights: bytes, calibration: np.ndarray, root: Path, described: Mapping[str, object]) -> Detector:
+    if not np.isfinite(calibration).all():
+        raise BadDetector("calibration scores hold NaN or infinity; check the classifier's weights and train again")
+    digest = hashlib.sha256(weights).hexdigest()
+    scores = [float(score) for score in np.sort(calibration)]
+    detector_id = _id(digest, str(described["classifier_id"]), scores)
+    if not (root / detector_id).exists():
+        with replacing_folder(root / detector_id) as incoming:
+            (incoming / WEIGHTS_FILE).write_bytes(weights)
+            made = {"format": _FORMAT, "id": detector_id, "weights_sha256": digest, "calibration": scores, **described}
+            write_json(incoming / JSON_FILE, made)
+    return open_detector(root / detector_id)
 
 
 def _id(weights_sha256: str, classifier_id: str, calibration: list[float]) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.progress import Progress, ignore
-from detector.fused import FusedDetector
+from detector.fused import FusedDetector, FusedOutput
 from pipeline.models.adapter import PixelModel
 from pipeline.models.resize import fit_levels
 from pipeline.models.spec import ClassifierSpec
@@ -40,9 +40,13 @@ class GateNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> GateOutput:
         """Judge `pixels` (N, channels, height, width) of the classifier's own size, in [0, 1]."""
-        features, logits = self.model.features_and_logits(pixels)
-        seen = self.detector(pixels, features, logits)
+        _, logits, seen = self.looked_at(pixels)
         return GateOutput(logits.softmax(1), seen.score, seen.type_logits.softmax(1))
+
+    def looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor, FusedOutput]:
+        """The classifier's penultimate features (N, D) and logits (N, K), and what the detector makes of them."""
+        features, logits = self.model.features_and_logits(pixels)
+        return features, logits, self.detector(pixels, features, logits)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Scores:
 
     score: np.ndarray  # (N,)
     type_probs: np.ndarray  # (N, len(TYPES))
+    preds: np.ndarray  # (N,), the classifier's classes
 
 
 def pixel_batches(scans: Iterable[Scan], spec: ClassifierSpec) -> Iterator[Tensor]:
@@ -70,15 +75,16 @@ def score_scans(
     network: GateNetwork, scans: Iterable[Scan], *, n: int, what: str, progress: Progress = ignore
 ) -> Scores:
     """Score `n` scans one batch after the other."""
-    score, type_probs = [], []
+    score, type_probs, preds = [], [], []
     n_done = 0
     progress(0, n, what)
     for pixels in pixel_batches(scans, network.model.spec):
         out = network(pixels)
         score.append(out.score.numpy())
         type_probs.append(out.type_probs.numpy())
+        preds.append(out.probs.argmax(1).numpy())
         n_done += len(pixels)
         progress(n_done, n, what)
     if not score:
-        return Scores(np.empty(0, np.float32), np.empty((0, 0), np.float32))
-    return Scores(np.concatenate(score), np.concatenate(type_probs))
+        return Scores(np.empty(0, np.float32), np.empty((0, 0), np.float32), np.empty(0, np.int64))
+    return Scores(np.concatenate(score), np.concatenate(type_probs), np.concatenate(preds))

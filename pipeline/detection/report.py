@@ -1,10 +1,13 @@
 """The report on a detector: JSON for programs, a table for people."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
+from datasets.adversarial_store import WHOLE_IMAGE
 from detector.types import TYPES
-from pipeline.detection.statistics import Interval
+from pipeline.detection.protocol_rows import Beside, Coverage, HandedOut, StrictRate
+from pipeline.detection.protocol_tables import beside_tables, coverage_words, strict_words
+from pipeline.detection.statistics import Interval, ranged, share_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class Cell:
         failed_flagged: share of the failed ones that is flagged.
         type_right: share called by the right type, given an attack; `family_right` by the right family.
             None where the head has no name for the attack.
+        region: where the attack was free to change pixels.
+        found_strict: share flagged at the strictest rate.
+        handed_out: share of the attacked that is classified wrong and not flagged.
+        named: how many successful attacks are called by each type, given an attack.
     """
 
     attack: str
@@ -34,6 +41,10 @@ class Cell:
     failed_flagged: Interval
     type_right: float | None
     family_right: float | None
+    region: str
+    found_strict: Interval
+    handed_out: Interval
+    named: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class DetectorReport:
     `null_attack` is the AUROC of clean scans that went the way of attacked ones without an attack: 0.5
     where no trace of the way itself is learned. `band` is where the rate lies that the calibration leads
     to, `flagged_range` where the share of just `n_clean` scans lies. `confusion` counts, by attack, what
-    successful attacks were called.
+    successful attacks were called. `beside` is what the figures must be read beside.
     """
 
     detector_id: str
@@ -70,6 +81,10 @@ class DetectorReport:
     cells: tuple[Cell, ...]
     controls: tuple[ControlRow, ...]
     confusion: dict[str, dict[str, int]]
+    strict: StrictRate
+    coverage: Coverage
+    handed_out: HandedOut
+    beside: Beside = field(default_factory=Beside)
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values; a figure that nothing was seen of is None."""
@@ -82,53 +97,49 @@ class DetectorReport:
         """The report as tables."""
         low, high = self.band
         fewest, most = self.flagged_range
-        by_class = ", ".join(f"{name} {_share(alarms)}" for name, alarms in self.clean_alarms_by_class.items())
+        by_class = ", ".join(f"{name} {share_of(alarms)}" for name, alarms in self.clean_alarms_by_class.items())
         lines = [
-            f"Clean scans flagged at alpha = {self.alpha:g}: {_share(self.clean_alarms)}, n = {self.n_clean}. The "
+            f"Clean scans flagged at alpha = {self.alpha:g}: {share_of(self.clean_alarms)}, n = {self.n_clean}. The "
             f"calibration on {self.n_calibration} scans promises a rate of {low:.2%} to {high:.2%}, and so between "
             f"{fewest:.2%} and {most:.2%} of {self.n_clean} scans. By class: {by_class}. "
             f"Null attack: AUROC {self.null_attack:.3f}.",
             "",
-            f"Found is the share of successful attacks that is flagged at that threshold: the true-positive rate at a "
-            f"stated {self.alpha:.0%} of false alarms. n counts attacks that fool the classifier on the file; type and "
-            "family are named rightly for this share of them. In brackets 95 % intervals.",
+            coverage_words(self.coverage, self.handed_out),
             "",
-            "| attack | eps | n | failed | AUROC | found | failed, flagged | type | family |",
-            "|---|---|---|---|---|---|---|---|---|",
+            f"Found is the share of successful attacks that is flagged at that threshold: the true-positive rate at a "
+            f"stated {self.alpha:.0%} of false alarms. {strict_words(self.strict, self.n_calibration)} n counts "
+            "attacks that fool the classifier on the file; type and family are named rightly for this share of them. "
+            "Handed out is the share of attacked scans that is classified wrong and not flagged. In brackets 95 % "
+            "intervals.",
+            "",
+            f"| attack | eps | n | failed | AUROC | found | at {self.strict.rate:.2%} | handed out | failed, flagged | "
+            "type | family |",
+            "|---|---|---|---|---|---|---|---|---|---|---|",
         ]
-        for cell in self.cells:
-            eps = f"{255 * cell.eps:g}/255" if cell.eps > 0 else "-"
-            lines.append(
-                f"| {cell.attack} | {eps} | {cell.n} | {cell.n_failed} | {_ranged(cell.auroc)} | "
-                f"{_share(cell.found)} | {_share(cell.failed_flagged)} | "
-                f"{_percent(cell.type_right)} | {_percent(cell.family_right)} |"
-            )
+        lines += [self._line(cell) for cell in self.cells]
         lines += ["", "| harmless change | n | flagged | AUROC of attacks against it |", "|---|---|---|---|"]
         lines += [
-            f"| {row.name} | {row.n} | {_share(row.flagged)} | {row.auroc_attacked:.4f} |" for row in self.controls
+            f"| {row.name} | {row.n} | {share_of(row.flagged)} | {row.auroc_attacked:.4f} |" for row in self.controls
         ]
         lines += ["", f"| attack | {' | '.join(f'called {name}' for name in TYPES[1:])} |", "|---" * len(TYPES) + "|"]
         lines += [
             f"| {attack} | {' | '.join(str(row[name]) for name in TYPES[1:])} |"
             for attack, row in self.confusion.items()
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *beside_tables(self.beside)]) + "\n"
+
+    def _line(self, cell: Cell) -> str:
+        name = cell.attack if cell.region == WHOLE_IMAGE else f"{cell.attack}, {cell.region}"
+        eps = f"{255 * cell.eps:g}/255" if cell.eps > 0 else "-"
+        return (
+            f"| {name} | {eps} | {cell.n} | {cell.n_failed} | {ranged(cell.auroc)} | {share_of(cell.found)} | "
+            f"{share_of(cell.found_strict)} | {share_of(cell.handed_out)} | {share_of(cell.failed_flagged)} | "
+            f"{_percent(cell.type_right)} | {_percent(cell.family_right)} |"
+        )
 
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _ranged(interval: Interval) -> str:
-    if interval.value is None:
-        return "-"
-    return f"{interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
-
-
-def _share(interval: Interval) -> str:
-    if interval.value is None:
-        return "-"
-    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
 
 
 def _percent(value: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.errors import BadDetector
 
 MIN_CROP = 16
+_CHOICES: dict[str, tuple[type, ...]] = {"leave_out": (str,), "only_eps": (int, float)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,9 @@ class DetectorSettings:
         held_out: share of the detector split, by groups of look-alikes, that chooses the epoch and weighs the
             evidence.
         seed: of the first weights, the division and every draw.
+        leave_out: attacks whose rows it never learns from, by their registered names, as of an attack that nobody
+            knew; what it was not shown it is judged on.
+        only_eps: the radii that it learns from, in pixel fractions; none for all. An attack without a radius has 0.
 
     Raises:
         BadDetector: a value out of its range.
@@ -37,8 +41,12 @@ class DetectorSettings:
     ema_decay: float = 0.995
     held_out: float = 0.2
     seed: int = 0
+    leave_out: tuple[str, ...] = ()
+    only_eps: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("leave_out", "only_eps"):
+            object.__setattr__(self, name, _listed(name, getattr(self, name)))
         for name, low, high in (
             ("epochs", 1, 1000),
             ("draws", 1, 10_000_000),
@@ -60,7 +68,9 @@ class DetectorSettings:
 
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values."""
-        return asdict(self)
+        values = asdict(self)
+        # Only where something is chosen, so that notes and checkpoints of before keep their names.
+        return {name: value for name, value in values.items() if value != () or name not in _CHOICES}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "DetectorSettings":
@@ -76,3 +86,12 @@ class DetectorSettings:
             return cls(**values)
         except TypeError as e:
             raise BadDetector(f"detector settings: {e}; give numbers") from e
+
+
+def _listed(name: str, values: object) -> tuple[object, ...]:
+    """A choice as a tuple; JSON has lists."""
+    allowed = _CHOICES[name]
+    if not isinstance(values, list | tuple) or not all(isinstance(value, allowed) for value in values):
+        example = '["pgd"]' if name == "leave_out" else "[0.0078]"
+        raise BadDetector(f"{name} {values!r}; give a list, such as {example}")
+    return tuple(values)

@@ -1,5 +1,6 @@
 """How well scores separate, with what the number of scans leaves open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,24 +50,53 @@ def auroc_interval(
     value = auroc(suspicious, ordinary)
     if np.isnan(value):
         return Interval(None, None, None)
-    groups, where = np.unique(np.concatenate([suspicious_groups, ordinary_groups]), return_inverse=True)
-    order = np.argsort(np.concatenate([suspicious, ordinary]), kind="stable")
-    scores = np.concatenate([suspicious, ordinary])[order]
-    is_suspicious = (np.arange(len(scores)) < len(suspicious))[order]
-    # Scores that are equal share one place, so that ties count half.
-    place = np.unique(scores, return_inverse=True)[1]
+    groups = np.unique(np.concatenate([suspicious_groups, ordinary_groups]))
+    ranked = Ranked(suspicious, ordinary, suspicious_groups, ordinary_groups, groups)
     rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(n_resamples):
-        weight = np.bincount(rng.integers(len(groups), size=len(groups)), minlength=len(groups))[where][order]
-        above = np.bincount(place, weights=weight * is_suspicious)
-        below = np.bincount(place, weights=weight * ~is_suspicious)
+    found = [ranked.auroc(drawn_groups(len(groups), rng)) for _ in range(n_resamples)]
+    return Interval(value, *middle_part([each for each in found if not np.isnan(each)]))
+
+
+class Ranked:
+    """Scores put in order once, for the AUROC of many draws of groups."""
+
+    def __init__(
+        self,
+        suspicious: np.ndarray,
+        ordinary: np.ndarray,
+        suspicious_groups: np.ndarray,
+        ordinary_groups: np.ndarray,
+        groups: np.ndarray,
+    ) -> None:
+        """`groups` are all that may be drawn, sorted upwards."""
+        joined = np.concatenate([suspicious, ordinary])
+        order = np.argsort(joined, kind="stable")
+        self._group = np.searchsorted(groups, np.concatenate([suspicious_groups, ordinary_groups]))[order]
+        self._is_suspicious = (np.arange(len(joined)) < len(suspicious))[order]
+        # Scores that are equal share one place, so that ties count half.
+        self._place = np.unique(joined[order], return_inverse=True)[1]
+
+    def auroc(self, times: np.ndarray) -> float:
+        """AUROC where every group counts so many times, (G,); NaN where one side is empty."""
+        weight = times[self._group]
+        above = np.bincount(self._place, weights=weight * self._is_suspicious)
+        below = np.bincount(self._place, weights=weight * ~self._is_suspicious)
         pairs = above.sum() * below.sum()
-        if pairs > 0:
-            found.append((above * (below.cumsum() - 0.5 * below)).sum() / pairs)
+        return float((above * (below.cumsum() - 0.5 * below)).sum() / pairs) if pairs > 0 else float("nan")
+
+
+def drawn_groups(n: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of n groups comes up in n draws with putting back, (n,)."""
+    return np.bincount(rng.integers(n, size=n), minlength=n)
+
+
+def middle_part(found: Sequence[float]) -> tuple[float, float]:
+    """Where the middle 95 % of resampled figures lie; anywhere where there are none."""
+    if not len(found):
+        return 0.0, 1.0
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(found, [tail, 1 - tail]) if found else (0.0, 1.0)
-    return Interval(value, float(low), float(high))
+    low, high = np.quantile(found, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def rate(n_hits: int, n: int) -> Interval:
@@ -77,3 +107,17 @@ def rate(n_hits: int, n: int) -> Interval:
     low = 0.0 if n_hits == 0 else float(beta.ppf(tail, n_hits, n - n_hits + 1))
     high = 1.0 if n_hits == n else float(beta.ppf(1 - tail, n_hits + 1, n - n_hits))
     return Interval(n_hits / n, low, high)
+
+
+def ranged(interval: Interval) -> str:
+    """A figure with its interval, for people."""
+    if interval.value is None:
+        return "-"
+    return f"{interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+
+
+def share_of(interval: Interval) -> str:
+    """A share with its interval, in per cent, for people."""
+    if interval.value is None:
+        return "-"
+    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"

@@ -15,7 +15,7 @@ from detector.residual import ResidualNetwork
 from detector.training import ResidualTrainer
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pipeline.detection.division import Part, divide
+from pipeline.detection.division import Part, divide, shown_rows
 from pipeline.detection.evidence import HeldOut, clean_scans, features_and_logits, hold_out
 from pipeline.detection.files import Detector, save_detector
 from pipeline.detection.network import GateNetwork, score_scans
@@ -56,7 +56,7 @@ def train_detector(
         progress: may raise to cancel; the checkpoint stays.
 
     Raises:
-        BadDetector: the three do not belong together, or there are too few images.
+        BadDetector: the three do not belong together, the settings leave no attack, or there are too few images.
     """
     _require_kin(adversarial_set, dataset, classifier)
     key = content_id([adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
@@ -65,7 +65,8 @@ def train_detector(
     with as_pipeline_errors(), model.frozen():
         calibration = _calibration_items(dataset)
         rows = adversarial_set.rows()
-        fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed)
+        shown = shown_rows(rows, settings)
+        fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed, shown=shown)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
         samples = Samples(dataset, rows, fit, classifier.spec, settings)

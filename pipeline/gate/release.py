@@ -4,18 +4,15 @@ import tempfile
 from pathlib import Path
 
 from datasets.progress import Progress, ignore
-from detector.conformal import require_support
 from pipeline.artefacts import DataRoot
 from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.network import GateNetwork
-from pipeline.detection.refusals import as_pipeline_errors
-from pipeline.errors import BadGate
 from pipeline.gate.compile import compile_network
 from pipeline.gate.files import Gate, write_gate
+from pipeline.gate.rates import checked_rates
 from pipeline.models.files import load_model, open_classifier
 
 _N_STEPS = 3
-_MAX_ALPHA = 0.5
 
 
 def release(
@@ -40,10 +37,11 @@ def release(
 
     Raises:
         NotEnoughClean: the calibration scans cannot support `alpha`; names the rate that they do.
-        BadGate: `alpha_uncertain` is out of range, or the compiled graph differs from torch.
+        BadRate: `alpha_uncertain` is out of range.
+        BadGate: the compiled graph differs from torch.
         UnknownArtefact: the detector's classifier is not under the data root.
     """
-    uncertain = _checked_rates(detector, alpha, alpha_uncertain)
+    uncertain = checked_rates(len(detector.calibration), alpha, alpha_uncertain)
     progress(0, _N_STEPS, "opening classifier and detector")
     classifier = open_classifier(root.find("models", detector.classifier_id))
     network = GateNetwork(load_model(classifier), load_detector(detector))
@@ -65,13 +63,3 @@ def release(
         gate = write_gate(graph, described, root.gates, name=name, notes={"largest_difference": difference})
     progress(_N_STEPS, _N_STEPS, "released")
     return gate
-
-
-def _checked_rates(detector: Detector, alpha: float, alpha_uncertain: float | None) -> float:
-    """The rate up to which a scan is uncertain, after both rates were checked."""
-    with as_pipeline_errors():
-        require_support(len(detector.calibration), alpha)
-    uncertain = min(2 * alpha, _MAX_ALPHA) if alpha_uncertain is None else alpha_uncertain
-    if not alpha <= uncertain <= _MAX_ALPHA:
-        raise BadGate(f"alpha_uncertain {uncertain}; give {alpha:g} (alpha) to {_MAX_ALPHA}")
-    return uncertain

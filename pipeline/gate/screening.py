@@ -81,7 +81,7 @@ class OpenGate:
     def _screen(self, levels: np.ndarray, bits: int) -> Decision:
         spec = self.gate.spec
         height, width = levels.shape[:2]
-        if 2 * height < spec.height or 2 * width < spec.width:
+        if not spec.judges(height, width):
             return self.not_screened(
                 f"The image has {width} x {height} pixels; this gate's classifier sees {spec.width} x {spec.height} "
                 f"and takes no less than half of that. Send the original scan."

@@ -1,6 +1,6 @@
 """The one object through which attacks, training and gates see a classifier."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +24,14 @@ class PixelModel(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, spec: ClassifierSpec, network: nn.Module, *, head_name: str = "head") -> None:
+    def __init__(
+        self,
+        spec: ClassifierSpec,
+        network: nn.Module,
+        *,
+        head_name: str = "head",
+        stage_names: tuple[str, ...] = (),
+    ) -> None:
         """Wrap a network.
 
         Args:
@@ -32,11 +39,13 @@ class PixelModel(nn.Module):
             network: its children before `head_name`, applied in order and flattened, give the
                 features (N, D); only `features_and_logits` needs that.
             head_name: the child that makes the outputs from the features.
+            stage_names: modules of the network, such as "layer1", that `layers_and_logits` looks at.
         """
         super().__init__()
         self.spec = spec
         self.network = network
         self.head_name = head_name
+        self.stage_names = stage_names
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 
@@ -65,6 +74,41 @@ class PixelModel(nn.Module):
                 return features, self._logits(child(features))
             inputs = child(inputs)
         raise BadClassifier(f"the network has no part {self.head_name!r}; name the part that follows the features")
+
+    def layers_and_logits(self, pixels: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The mean (N, D) over each map of every stage, the penultimate vector last, and the logits (N, K).
+
+        One pass, for one thread at a time: another thread's pass meanwhile would be taken for this one's.
+
+        Raises:
+            BadClassifier: the network has no module of a stage's name, or does not come by it.
+        """
+        with self._watched() as seen:
+            features, logits = self.features_and_logits(pixels)
+        if missed := [name for name in self.stage_names if name not in seen]:
+            raise BadClassifier(f"the network did not come by its stages {', '.join(missed)}; name others")
+        return (*(seen[name].flatten(2).mean(2) for name in self.stage_names), features), logits
+
+    @contextmanager
+    def _watched(self) -> Iterator[dict[str, Tensor]]:
+        """What the stages give inside the block, by name; afterwards nobody watches, also when the block raised."""
+        seen: dict[str, Tensor] = {}
+
+        def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+            return lambda module, inputs, outputs: seen.__setitem__(name, outputs)
+
+        watchers = []
+        try:
+            for name in self.stage_names:
+                try:
+                    stage = self.network.get_submodule(name)
+                except AttributeError as e:
+                    raise BadClassifier(f"the network has no stage {name!r}; name one of its modules") from e
+                watchers.append(stage.register_forward_hook(keep(name)))
+            yield seen
+        finally:
+            for watcher in watchers:
+                watcher.remove()
 
     @contextmanager
     def frozen(self, *, channels_last: bool = False) -> Iterator["PixelModel"]:

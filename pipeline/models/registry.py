@@ -88,7 +88,8 @@ def build(spec: ClassifierSpec, pretrained: bool | Path = False, *, seed: int = 
 def build_model(spec: ClassifierSpec, pretrained: bool | Path = False, *, seed: int = 0) -> PixelModel:
     """The same network inside its adapter, in training mode."""
     network = build(spec, pretrained, seed=seed)
-    return PixelModel(spec, network, head_name=architecture(spec.architecture).head_name)
+    known = architecture(spec.architecture)
+    return PixelModel(spec, network, head_name=known.head_name, stage_names=known.stage_names)
 
 
 def _per_channel(value: float | tuple[float, float, float], channels: int) -> tuple[float, ...]:

@@ -73,6 +73,7 @@ SEQUENTIAL_CNN = Architecture(
     name="SequentialCNN",
     title="SequentialCNN: ours, small and quick",
     head_name="head",
+    stage_names=("stages.0", "stages.2", "stages.4"),
     min_side=MIN_SIDES["SequentialCNN"],
     # About those of brain MRI with its black surround; batch normalisation takes the rest.
     mean=0.2,

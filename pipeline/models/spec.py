@@ -59,6 +59,10 @@ class ClassifierSpec:
         """How many numbers the network gives an image."""
         return 1 if self.head == "sigmoid" else len(self.classes)
 
+    def judges(self, height: int, width: int) -> bool:
+        """Whether an image is large enough to be screened: at least half of what the classifier sees."""
+        return 2 * height >= self.height and 2 * width >= self.width
+
     def to_json(self) -> dict[str, object]:
         """The specification as JSON values."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

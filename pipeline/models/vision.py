@@ -85,12 +85,20 @@ def _read_checked(file: Path, *, stated: str) -> dict[str, Tensor]:
 
 
 def _architecture(
-    name: str, title: str, head: str, build: Callable[[ClassifierSpec], nn.Module], *, weights: str, first: str
+    name: str,
+    title: str,
+    head: str,
+    build: Callable[[ClassifierSpec], nn.Module],
+    *,
+    weights: str,
+    first: str,
+    stages: tuple[str, ...],
 ) -> Architecture:
     return Architecture(
         name=name,
         title=title,
         head_name=head,
+        stage_names=stages,
         min_side=MIN_SIDES[name],
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
@@ -100,7 +108,13 @@ def _architecture(
 
 
 RESNET18 = _architecture(
-    "resnet18", "ResNet-18", "fc", _build_resnet18, weights="ResNet18_Weights", first="conv1.weight"
+    "resnet18",
+    "ResNet-18",
+    "fc",
+    _build_resnet18,
+    weights="ResNet18_Weights",
+    first="conv1.weight",
+    stages=("maxpool", "layer1", "layer2", "layer3"),
 )
 EFFICIENTNET_B0 = _architecture(
     "efficientnet_b0",
@@ -109,4 +123,5 @@ EFFICIENTNET_B0 = _architecture(
     _build_efficientnet_b0,
     weights="EfficientNet_B0_Weights",
     first="features.0.0.weight",
+    stages=("features.1", "features.2", "features.3", "features.5"),
 )

@@ -3,11 +3,21 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from datasets.benign import CONTROLS, gamma, gaussian_noise, jpeg, rician_noise, sign_noise, small_resize
+from datasets.benign import (
+    CONTROLS,
+    gamma,
+    gaussian_noise,
+    jpeg,
+    rician_noise,
+    sign_noise,
+    small_resize,
+    uniform_noise,
+)
 from datasets.errors import BadImage
 
 STRENGTHS = {
     "sign_noise": 2,
+    "uniform_noise": 2,
     "gaussian_noise": 3,
     "rician_noise": 3,
     "jpeg": 90,
@@ -52,6 +62,13 @@ def test_the_generator_decides_and_decides_alone(name: str) -> None:
     first = CONTROLS[name](levels, 8, STRENGTHS[name], rng(7))
     np.testing.assert_array_equal(first, CONTROLS[name](levels, 8, STRENGTHS[name], rng(7)))
     np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_uniform_noise_reaches_every_level_up_to_its_amplitude_equally_often() -> None:
+    levels = np.full((200, 200, 1), 100, dtype=np.uint8)
+    moves, counts = np.unique(uniform_noise(levels, 8, 2, rng()).astype(int) - 100, return_counts=True)
+    assert moves.tolist() == [-2, -1, 0, 1, 2]
+    assert counts.min() > 0.9 * levels.size / 5
 
 
 def test_sign_noise_moves_every_level_by_its_amplitude_inside_the_box() -> None:

@@ -80,7 +80,9 @@ def test_a_rate_out_of_range_is_refused(alpha):
 
 @pytest.mark.parametrize("alpha", OFFERED_ALPHAS)
 def test_every_offered_rate_stays_supported_with_more_scans(alpha):
-    assert all(supports(n, alpha) for n in range(n_needed(alpha), n_needed(alpha) + 500, 7))
+    needed = n_needed(alpha)
+    assert all(supports(n, alpha) for n in range(needed, needed + 500))
+    assert not supports(needed - 1, alpha)
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(5, 0.2), (55, 0.1), (208, 0.02), (1000, 0.01)])

@@ -3,7 +3,8 @@ import torch
 
 from detector.class_level import ClassLevel
 from detector.errors import FeatureMismatch, NotEnoughSamples
-from detector.fused import FusedDetector, fit_fusion, logit_margin
+from detector.fused import FusedDetector, logit_margin
+from detector.fusion import fit_fusion
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
 from detector.residual import ResidualNetwork
 from detector.types import TYPES

@@ -7,7 +7,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from webapp import orders
-from webapp.api import schemas
+from webapp.api import order_schemas, schemas
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
 from webapp.api.orders import accepted, classifier_order, recipe_order
@@ -66,7 +66,7 @@ def send_file() -> ResponseReturnValue:
 
 
 @bp.post("/datasets")
-@bp.input(schemas.NewDataset)
+@bp.input(order_schemas.NewDataset)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
@@ -75,7 +75,7 @@ def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
 
 
 @bp.post("/classifiers")
-@bp.input(schemas.NewClassifier)
+@bp.input(order_schemas.NewClassifier)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
@@ -84,7 +84,7 @@ def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
 
 
 @bp.post("/adversarial-sets")
-@bp.input(schemas.NewAdversarialSet)
+@bp.input(order_schemas.NewAdversarialSet)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
@@ -98,7 +98,7 @@ def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
 
 
 @bp.post("/detectors")
-@bp.input(schemas.NewDetector)
+@bp.input(order_schemas.NewDetector)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
@@ -107,8 +107,18 @@ def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
     return accepted(orders.train_detector(**json_data, training=training, owner_id=calling_key().owner_id))
 
 
+@bp.post("/detectors/<detector_id>/recalibrate")
+@bp.input(order_schemas.NewCalibration)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 415, 422)
+def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Make a detector anew with thresholds from clean scans; the old one stays."""
+    owner_id = calling_key().owner_id
+    return accepted(orders.recalibrate_detector(detector_id=detector_id, **json_data, owner_id=owner_id))
+
+
 @bp.post("/gates")
-@bp.input(schemas.NewGate)
+@bp.input(order_schemas.NewGate)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:

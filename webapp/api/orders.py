@@ -5,7 +5,7 @@ from typing import Any
 from flask import url_for
 
 from webapp import orders
-from webapp.api.schemas import NewAdversarialSet
+from webapp.api.order_schemas import NewAdversarialSet
 from webapp.context import jobs
 from webapp.forms.adversarial import recipe_of
 from webapp.jobs.service import JobProgress

@@ -5,16 +5,6 @@ from typing import Any
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
-from marshmallow import ValidationError, validates_schema
-
-from datasets.adversarial_store import WHOLE_IMAGE
-from pipeline.adversarial.recipe import ASKED_REGIONS
-from pipeline.attacks.budget import FP32, PRECISIONS
-from pipeline.attacks.registry import ATTACKS
-from pipeline.detection.settings import DetectorSettings
-from pipeline.training.settings import TrainingSettings
-from webapp.forms.adversarial import PER_CELL
-from webapp.forms.classifiers import ARCHITECTURES, HEADS
 
 NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
 SEED = Range(0, 2**31 - 1)
@@ -145,92 +135,6 @@ class JobPage(Schema):
     page = Integer()
     n_pages = Integer()
     n_total = Integer()
-
-
-class NewDataset(Schema):
-    """A data set to be imported from an upload."""
-
-    upload_id = String(required=True, validate=_ID)
-    name = String(required=True, validate=NAME)
-    seed = Integer(load_default=0, validate=SEED)
-
-
-class NewClassifier(Schema):
-    """A classifier: trained, or imported where an upload is named."""
-
-    dataset_id = String(required=True, validate=_ID)
-    name = String(required=True, validate=NAME)
-    architecture = String(load_default="SequentialCNN", validate=OneOf([name for name, _ in ARCHITECTURES]))
-    side = Integer(load_default=TrainingSettings().size, validate=Range(16, 512))
-    channels = Integer(load_default=1, validate=OneOf([1, 3]))
-    upload_id = String(load_default=None, allow_none=True, validate=_ID)
-    head = String(load_default="logits", validate=OneOf([name for name, _ in HEADS]))
-    mean = Float(load_default=None, allow_none=True, validate=Range(-1e6, 1e6))
-    std = Float(load_default=None, allow_none=True, validate=Range(1e-6, 1e6))
-    epochs = Integer(load_default=TrainingSettings().epochs, validate=Range(1, 500))
-    seed = Integer(load_default=0, validate=SEED)
-
-
-class NewAdversarialSet(Schema):
-    """An adversarial set to be built: by the choices that the page has, or by a whole recipe."""
-
-    CHOICES = ("attacks", "eps", "region", "targeted", "precision", "per_cell", "seed")
-
-    dataset_id = String(required=True, validate=_ID)
-    classifier_id = String(required=True, validate=_ID)
-    name = String(required=True, validate=NAME)
-    attacks = List(
-        String(validate=OneOf(list(ATTACKS))),
-        load_default=lambda: ["fgsm", "bim", "pgd", "mim", "cw"],
-        validate=Length(1, 20),
-    )
-    eps = List(
-        Float(validate=Range(0, 1, min_inclusive=False, error="eps is a pixel fraction within (0, 1], such as 8/255.")),
-        load_default=lambda: [n / 255 for n in (1, 2, 4, 8)],
-        validate=Length(1, 20),
-    )
-    region = String(load_default=WHOLE_IMAGE, validate=OneOf(ASKED_REGIONS))
-    targeted = Boolean(load_default=False, metadata={"description": "Aim at the least likely class."})
-    precision = String(load_default=FP32, validate=OneOf(PRECISIONS))
-    per_cell = Integer(load_default=PER_CELL, validate=Range(1, 100_000))
-    seed = Integer(load_default=0, validate=SEED)
-    recipe = Dict(
-        keys=String(),
-        load_default=None,
-        allow_none=True,
-        metadata={
-            "description": "In place of all choices above: a recipe as the command line reads it, with attacks (names, "
-            "or objects with name, eps, params, region), splits, per_cell, seed, targeted, precision."
-        },
-    )
-
-    @validates_schema(pass_original=True)
-    def take_choices_or_a_recipe(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
-        """Refuse an order that says something twice.
-
-        Raises:
-            ValidationError: names what stands beside the recipe.
-        """
-        if data["recipe"] is not None and (twice := [name for name in self.CHOICES if name in original]):
-            raise ValidationError(f"{', '.join(twice)} beside a recipe; give it inside the recipe.", "recipe")
-
-
-class NewDetector(Schema):
-    """A detector to be trained."""
-
-    adversarial_id = String(required=True, validate=_ID)
-    name = String(required=True, validate=NAME)
-    epochs = Integer(load_default=DetectorSettings().epochs, validate=Range(1, 500))
-    draws = Integer(load_default=DetectorSettings().draws, validate=Range(1, 1_000_000))
-    seed = Integer(load_default=0, validate=SEED)
-
-
-class NewGate(Schema):
-    """A gate to be released."""
-
-    detector_id = String(required=True, validate=_ID)
-    name = String(required=True, validate=NAME)
-    alpha = Float(load_default=0.01, validate=Range(0.0001, 0.5))
 
 
 def page_json(items: list[Any], number: int, n_pages: int, n_total: int) -> dict[str, Any]:

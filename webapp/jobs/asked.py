@@ -3,9 +3,8 @@
 from typing import Any
 
 from datasets.atomic import read_json
-from detector.conformal import require_support
 from pipeline.artefacts import DataRoot
-from pipeline.detection.refusals import as_pipeline_errors
+from pipeline.gate.rates import checked_rates
 from pipeline.models.spec import ClassifierSpec
 from webapp.config import Settings
 from webapp.jobs.registry import Params
@@ -32,13 +31,13 @@ def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
     )
 
 
-def check_rate(settings: Settings, params: Params) -> None:
-    """Refuse a false-alarm rate that the calibration scans of the detector cannot support.
+def check_rates(settings: Settings, params: Params) -> None:
+    """Refuse rates of a gate that are out of range, or that the calibration scans of the detector cannot support.
 
     Raises:
         NotEnoughClean: names the rate that they do support.
+        BadRate: the second rate is below the first, or above one half.
         UnknownArtefact: the detector is gone.
     """
     described: Any = read_json(DataRoot(settings.data_root).find("detectors", params["detector_id"]) / "detector.json")
-    with as_pipeline_errors():
-        require_support(len(described["calibration"]), params.get("alpha", 0.01))
+    checked_rates(len(described["calibration"]), params.get("alpha", 0.01), params.get("alpha_uncertain"))

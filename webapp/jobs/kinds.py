@@ -19,7 +19,7 @@ from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
-from webapp.jobs.asked import check_rate, spec_asked
+from webapp.jobs.asked import check_rates, spec_asked
 from webapp.jobs.products import (
     data_root,
     dataset_named,
@@ -62,7 +62,7 @@ def _upload_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
 
 
 def _one_supported(settings: Settings, params: Params) -> list[ShardPlan]:
-    check_rate(settings, params)
+    check_rates(settings, params)
     return [ShardPlan()]
 
 

@@ -117,21 +117,13 @@ def made_adversarial(work: Work, built: "AdversarialSet") -> Made:
 
 def made_detector(work: Work, detector: "Detector", report: dict[str, Any] | None = None) -> Made:
     """The row of a detector, with its report once it has been judged."""
-    facts: dict[str, Any] = {
-        "n_calibration": len(detector.calibration),
-        "weights_sha256": detector.weights_sha256,
-        "classifier_id": detector.classifier_id,
-    }
-    if report is not None:
-        facts.update(report=report, cells=report["cells"])
-    return Made(
-        kind=ArtefactKind.DETECTOR,
-        id=detector.id,
-        name=work.params["name"],
-        folder=detector.folder,
-        parents=(work.params["adversarial_id"], detector.classifier_id),
-        facts=facts,
-    )
+    facts: dict[str, Any] = {} if report is None else {"report": report, "cells": report["cells"]}
+    return _detector(work, detector, (work.params["adversarial_id"], detector.classifier_id), facts)
+
+
+def made_recalibrated(work: Work, detector: "Detector", facts: dict[str, Any]) -> Made:
+    """The row of a recalibrated detector, with what is known of it so far."""
+    return _detector(work, detector, detector.parents, facts)
 
 
 def made_gate(work: Work, gate: "Gate") -> Made:
@@ -150,4 +142,20 @@ def made_gate(work: Work, gate: "Gate") -> Made:
             "classifier_sha256": gate.classifier_sha256,
             "detector_sha256": gate.detector_sha256,
         },
+    )
+
+
+def _detector(work: Work, detector: "Detector", parents: tuple[str, ...], facts: dict[str, Any]) -> Made:
+    usual = {
+        "n_calibration": len(detector.calibration),
+        "weights_sha256": detector.weights_sha256,
+        "classifier_id": detector.classifier_id,
+    }
+    return Made(
+        kind=ArtefactKind.DETECTOR,
+        id=detector.id,
+        name=work.params["name"],
+        folder=detector.folder,
+        parents=parents,
+        facts={**usual, **facts},
     )

@@ -188,6 +188,7 @@ def test_weights_that_are_no_classifier(
         ["build-adversarial", "0000", "0000"],
         ["train-detector", "0000"],
         ["release", "0000"],
+        ["recalibrate", "0000", "0000"],
         ["evaluate", "0000"],
         ["screen", "scan.png", "--gate", "0000"],
         ["evaluate", "../../etc"],

@@ -1,10 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from detector.types import TYPES
 from pipeline.detection.controls import STANDARD_CONTROLS, draw_harmless, scattered
-from pipeline.detection.division import divide
+from pipeline.detection.division import divide, shown_rows
 from pipeline.detection.samples import Samples, attack_cells, draw_row
 from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadDetector
@@ -100,6 +102,8 @@ def test_scattered_changes_keep_every_norm():
         ({"crop": 4}, "crop 4; give at least 16"),
         ({"lr": float("nan")}, "lr nan; give"),
         ({"colour": 1}, "no detector setting colour"),
+        ({"leave_out": "pgd"}, r"leave_out 'pgd'; give a list, such as \["),
+        ({"only_eps": ["2/255"]}, "only_eps .*; give a list"),
     ],
 )
 def test_settings_out_of_range_are_refused(values, message):
@@ -108,5 +112,14 @@ def test_settings_out_of_range_are_refused(values, message):
 
 
 def test_settings_come_back_from_json():
-    settings = DetectorSettings(epochs=3, crop=None)
-    assert DetectorSettings.from_json(settings.to_json()) == settings
+    for settings in (
+        DetectorSettings(epochs=3, crop=None),
+        DetectorSettings(leave_out=("pgd",), only_eps=(2 / 255,)),
+    ):
+        assert DetectorSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    assert "leave_out" not in DetectorSettings().to_json()
+
+
+def test_the_radii_to_learn_from_are_found_among_single_precision_ones(rows):
+    assert shown_rows(rows, DetectorSettings(only_eps=(16 / 255,))).all()
+    assert (shown_rows(rows, DetectorSettings(leave_out=("pgd",))) == (rows.attack == "fgsm")).all()

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.detection.evaluate import evaluate_detector
+from pipeline.detection.evaluate import evaluate_detector, examine_detector
 from pipeline.detection.settings import DetectorSettings
 from pipeline.detection.train import train_detector
 from pipeline.errors import BadDetector
@@ -58,6 +58,28 @@ def test_progress_only_grows_within_the_epochs(tiny_chain, tmp_path):
     assert all(0 <= done <= total for done, total, _ in seen)
 
 
+def test_what_is_left_out_is_not_learned_from(tiny_chain, tmp_path):
+    settings = replace(SETTINGS, epochs=1, leave_out=["pgd"])
+    notes = train(tiny_chain, tmp_path, settings=settings).notes
+    rows, items = tiny_chain.adversarial_set.rows(), tiny_chain.dataset.indices("detector")
+    shown = np.isin(rows.parent, items) & (rows.status == "success") & (rows.attack == "fgsm")
+    assert notes["n_attacked"] + notes["n_held_out_attacked"] == int(shown.sum())
+    assert notes["settings"]["leave_out"] == ["pgd"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"leave_out": ["cw"]}, "leave_out names cw; the adversarial set has fgsm, pgd"),
+        ({"leave_out": ["fgsm", "pgd"]}, "leave no attack to learn from"),
+        ({"only_eps": [1 / 255]}, r"only_eps names 0\.0039216; the adversarial set has 0\.062745"),
+    ],
+)
+def test_leaving_out_what_is_not_there_or_everything_is_refused(tiny_chain, tmp_path, settings, message):
+    with pytest.raises(BadDetector, match=message):
+        train(tiny_chain, tmp_path, settings=replace(SETTINGS, **settings))
+
+
 def test_it_refuses_a_classifier_that_was_not_attacked(tiny_chain, tmp_path):
     stranger = replace(tiny_chain.classifier, id="0123456789abcdef")
     with pytest.raises(BadDetector, match=r"was made with classifier .*, 0123456789abcdef was given"):
@@ -93,3 +115,32 @@ def test_the_report_says_its_numbers_in_json_and_in_tables(report):
     assert "JPEG 75" in table
     assert report.to_json()["n_clean"] == report.n_clean
     assert {row["name"] for row in report.to_json()["controls"]} >= {"sign noise 1/255", "Rician noise 2/255"}
+
+
+def test_the_report_stands_beside_its_controls(report, tiny_chain):
+    said = report.to_json()
+    beside, table = said["beside"], report.to_markdown()
+    assert {row["what"] for row in beside["paired"]} == {"scattered", "shuffled"}
+    assert {row["change"] for row in beside["survivors"]} >= {"JPEG 90", "resize 1.1"}
+    assert {row["feature"] for row in beside["shortcuts"]} >= {"off-grid share", "LSB histogram", "file size"}
+    assert [row["auroc"]["value"] for row in beside["reencoded"]] == pytest.approx([0.5] * 3, abs=0.01)
+    assert "| off-grid share | 16/255 | clean |" in table
+    assert "cannot support 0.1%" in table
+    assert said["coverage"]["n"] == report.n_clean
+    assert said["handed_out"]["n"] == sum(cell.n + cell.n_failed + cell.n_unchanged for cell in report.cells)
+    assert said["coverage"]["accepted"]["value"] == pytest.approx(1 - report.clean_alarms.value)
+    assert sum(report.cells[0].named.values()) == report.cells[0].n
+
+
+def test_a_report_is_refused_on_another_data_set_than_was_attacked(tiny_chain):
+    stranger = replace(tiny_chain.adversarial_set, dataset_id="0123456789abcdef")
+    with pytest.raises(BadDetector, match=r"was made of data set 0123456789abcdef, .* was given; give that data set"):
+        evaluate_detector(tiny_chain.detector, stranger, tiny_chain.dataset, tiny_chain.classifier)
+
+
+def test_a_short_examination_has_the_same_headline_and_no_controls(report, tiny_chain):
+    chain = (tiny_chain.detector, tiny_chain.adversarial_set, tiny_chain.dataset, tiny_chain.classifier)
+    short = examine_detector(*chain, alpha=0.1, beside=False)
+    assert short.report.cells == report.cells
+    assert (short.report.controls, short.report.beside.shortcuts, short.controlled) == ((), (), {})
+    assert [len(cell.hit) for cell in short.cells] == [cell.n for cell in report.cells]

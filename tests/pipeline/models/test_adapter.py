@@ -139,3 +139,58 @@ def test_features_lead_to_the_same_logits(name):
 def test_a_network_without_the_named_head_has_no_features():
     with pytest.raises(BadClassifier, match="no part 'head'"):
         PixelModel(small_spec(), nn.Sequential(nn.Identity())).features_and_logits(torch.rand(1, 1, 16, 16))
+
+
+@pytest.mark.parametrize("name", architectures())
+def test_every_architecture_gives_pooled_stages_from_coarse_to_the_penultimate(name):
+    model = build_model(default_spec(name, classes=("a", "b"), channels=1, height=40, width=33)).eval()
+    sides = []
+    for stage in model.stage_names:
+        model.network.get_submodule(stage).register_forward_hook(lambda _, __, maps: sides.append(maps.shape[2]))
+    pixels = torch.rand(2, 1, 40, 33)
+    with torch.no_grad():
+        features, expected = model.features_and_logits(pixels)
+        sides.clear()
+        layers, logits = model.layers_and_logits(pixels)
+    torch.testing.assert_close(logits, expected)
+    torch.testing.assert_close(layers[-1], features)
+    assert len(layers) == len(model.stage_names) + 1 >= 4
+    assert all(layer.shape[0] == 2 and layer.ndim == 2 for layer in layers)
+    assert sides == sorted(sides, reverse=True)
+
+
+def test_a_stage_is_the_mean_of_its_maps():
+    network = nn.Sequential()
+    network.add_module("stem", nn.Conv2d(1, 2, 1, bias=False))
+    network.add_module("pool", nn.AdaptiveAvgPool2d(1))
+    network.add_module("head", nn.Linear(2, 3))
+    nn.init.constant_(network.stem.weight, 3.0)
+    model = PixelModel(small_spec(mean=[0.0], std=[1.0]), network, stage_names=("stem",))
+    layers, _ = model.layers_and_logits(torch.full((1, 1, 16, 16), 0.5))
+    torch.testing.assert_close(layers[0], torch.tensor([[1.5, 1.5]]))
+
+
+def test_nobody_watches_the_stages_after_a_pass_that_raised():
+    class Broken(nn.Module):
+        def forward(self, x):
+            raise RuntimeError("broken on purpose")
+
+    network = nn.Sequential()
+    network.add_module("stem", nn.Identity())
+    network.add_module("head", Broken())
+    model = PixelModel(small_spec(), network, stage_names=("stem",))
+    with pytest.raises(RuntimeError, match="broken on purpose"):
+        model.layers_and_logits(torch.rand(1, 1, 16, 16))
+    assert not network.stem._forward_hooks
+
+
+def test_a_stage_that_is_missing_or_not_come_by_is_refused():
+    network = nn.Sequential()
+    network.add_module("stem", nn.Identity())
+    network.add_module("head", nn.Identity())
+    network.add_module("unused", nn.Identity())
+    with pytest.raises(BadClassifier, match="no stage 'layer9'; name one of its modules"):
+        PixelModel(small_spec(), network, stage_names=("stem", "layer9")).layers_and_logits(torch.rand(1, 1, 16, 16))
+    assert not network.stem._forward_hooks
+    with pytest.raises(BadClassifier, match="did not come by its stages unused"):
+        PixelModel(small_spec(), network, stage_names=("unused",)).layers_and_logits(torch.rand(1, 1, 16, 16))

@@ -1,0 +1,193 @@
+"""docs/results/detector.md and .json: the goals first, then every cell behind them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.detector_figures import Cell, Found, against, cells, flagged
+from benchmarks.detector_goal import Goal, told
+from benchmarks.detector_plan import SIGN_ATTACKS
+from benchmarks.detector_stages import LEAVE_OUT, NEVER, OTHER, STAGES, STATIC, UNSEEN_EPS, VARIANTS
+from benchmarks.detector_work import Json
+from datasets.atomic import replacing, write_json
+from pipeline.detection.controls import EQUAL_NORM, REPORTED_CONTROLS, noise_name
+from pipeline.detection.pooled import Pooled
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the page is made from.
+
+    Attributes:
+        head: what it is about, and on what.
+        caveats: why these are not the figures that were asked for; none where they are.
+        adaptive: the report of `attack-gate`, and whose; None where there is none.
+        facts: seeds, ids and machine, for the JSON.
+    """
+
+    head: Sequence[str]
+    caveats: Sequence[str]
+    found: Found
+    goals: Sequence[Goal]
+    adaptive: Json | None
+    speed: Sequence[Json]
+    facts: Json
+
+
+def caveats(found: Found, seeds: Sequence[int], limit: int | None, sources: str) -> list[str]:
+    """What keeps the figures from being those of the protocol."""
+    said = []
+    if limit is not None:
+        said.append(f"A try on at most {limit} test scans: these figures show that every stage runs, and no more.")
+    for stage in STAGES:
+        missing = sorted(set(seeds) - set(found.seeds(stage)))
+        if missing:
+            said.append(f"Not run: `{stage}` for seed {', '.join(map(str, missing))}.")
+    stale = sorted({note["stage"] for note in found.notes if note["sources"] != sources})
+    if stale:
+        said.append(f"Kept from an earlier state of the detector's code: {', '.join(stale)}.")
+    return said
+
+
+def write_page(stem: Path, page: Told) -> None:
+    """Write `stem`.md and `stem`.json."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(stem.with_suffix(".md")) as incoming:
+        incoming.write_text("\n".join(_lines(page)) + "\n", encoding="utf-8")
+    facts = {
+        **page.facts,
+        "caveats": list(page.caveats),
+        "goals": [asdict(goal) for goal in page.goals],
+        "cells": {
+            f"{stage}: {what}": [asdict(cell) for cell in cells(page.found.of(stage, what))]
+            for stage in STAGES
+            for what in page.found.whats(stage)
+        },
+        "reports": [{key: note[key] for key in ("stage", "seed", "what", "report")} for note in page.found.notes],
+        "adaptive": page.adaptive,
+        "speed": list(page.speed),
+    }
+    write_json(stem.with_suffix(".json"), facts)
+
+
+def _lines(page: Told) -> Iterator[str]:
+    yield from page.head
+    if page.caveats:
+        yield from ("**Not the whole protocol.**", "", *(f"- {each}" for each in page.caveats), "")
+    yield from ("## Goals", "")
+    yield from _table(
+        ["what", "goal", "value", "n", "met"],
+        ([one.what, one.goal, one.value, str(one.n), "yes" if one.met else "**no**"] for one in page.goals),
+    )
+    found = page.found
+    yield from _cell_table("Attacks that the detector was trained on", cells(found.of(STATIC)))
+    for what in found.whats(VARIANTS):
+        yield from _cell_table(f"The same detector: {what}", cells(found.of(VARIANTS, what)))
+    yield from _shortcuts(found)
+    yield from _noise(found)
+    yield from _controls(found)
+    for what in found.whats(LEAVE_OUT):
+        left = what.split(" + ")
+        some = cells(found.of(LEAVE_OUT, what), lambda cell, left=left: cell["attack"] in left)
+        yield from _cell_table(f"Never shown {what}", some)
+    yield from _cell_table(
+        "Shown one radius alone", cells(found.of(UNSEEN_EPS), lambda cell: cell["attack"] in SIGN_ATTACKS)
+    )
+    for what in found.whats(NEVER):
+        yield from _cell_table(f"Never trained on by any seed: {what}", cells(found.of(NEVER, what)))
+    for what in found.whats(OTHER):
+        yield from _cell_table(f"Attacks on another classifier, {what}", cells(found.of(OTHER, what)))
+    yield from _adaptive(page.adaptive)
+    yield from ("", "The JSON beside this page has the whole report of every seed and stage.")
+
+
+def _cell_table(title: str, some: Sequence[Cell]) -> Iterator[str]:
+    if not some:
+        return
+    yield from ("", f"## {title}", "")
+    yield from _table(
+        ["attack", "n", "groups", "AUROC", "found at 1 %", "at the strictest rate"],
+        (
+            [cell.name, str(cell.auroc.n), str(cell.auroc.n_groups), told(cell.auroc, False), told(cell.found, True),
+             told(cell.found_strict, True)]
+            for cell in some
+        ),
+    )  # fmt: skip
+
+
+def _shortcuts(found: Found) -> Iterator[str]:
+    rows = found.rows("shortcuts")
+    if not rows:
+        return
+    yield from ("", "## What one feature of the file tells by itself", "")
+    yield (
+        "AUROC of the same attacks, whichever way the feature goes, the mean over seeds. Where it is as high as the "
+        "detector's, the detector's own figure against clean files proves nothing that the feature does not."
+    )
+    yield ""
+    keys = list(dict.fromkeys((row["feature"], row["against"]) for some in rows for row in some))
+    levels = sorted({row["level"] for some in rows for row in some}, key=lambda level: level or 99)
+
+    def figure(key: tuple[str, str], level: float | None) -> str:
+        seen = [
+            row["auroc"]["value"]
+            for some in rows
+            for row in some
+            if (row["feature"], row["against"]) == key and row["level"] == level and row["auroc"]["value"] is not None
+        ]
+        return f"{sum(seen) / len(seen):.3f}" if seen else "-"
+
+    yield from _table(
+        ["feature", "against", *("without radius" if level is None else f"{level:g}/255" for level in levels)],
+        ([*key, *(figure(key, level) for level in levels)] for key in keys),
+    )
+
+
+def _noise(found: Found) -> Iterator[str]:
+    notes = found.of(STATIC)
+    if not notes:
+        return
+    yield from ("", "## Attacks against noise of equal norm", "")
+    yield from _table(
+        ["noise", "attacks", "AUROC", "noise flagged"],
+        (
+            [noise_name(*key), str(figure.n), told(figure, False), told(flagged(notes, noise_name(*key)), True)]
+            for key in EQUAL_NORM
+            for figure in [against(notes, noise_name(*key), key[1])]
+        ),
+    )
+
+
+def _controls(found: Found) -> Iterator[str]:
+    notes = found.of(STATIC)
+    if not notes:
+        return
+    yield from ("", "## Harmless changes flagged", "")
+    some: list[tuple[str, Pooled]] = [(name, flagged(notes, name)) for name in REPORTED_CONTROLS]
+    yield from _table(["change", "n", "flagged"], ([name, str(one.n), told(one, True)] for name, one in some))
+
+
+def _adaptive(report: Json | None) -> Iterator[str]:
+    if report is None:
+        return
+    yield from ("", "## Attackers who know the detector", "")
+    yield f"Of detector {report['detector_id']}, {report['n_right']} scans; price: {report['price']['said']}."
+    yield ""
+    yield from _table(
+        ["eps", "n", "undefended", "ignoring the gate", "best of all attacks"],
+        (
+            [f"{row['level']:g}/255", str(row["n"]), *(_share(row[key]) for key in ("undefended", "unaware", "best"))]
+            for row in report["rows"]
+        ),
+    )
+
+
+def _share(interval: Json) -> str:
+    if interval["value"] is None:
+        return "-"
+    return f"{interval['value']:.1%} ({interval['low']:.1%} to {interval['high']:.1%})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield from (f"| {' | '.join(head)} |", "|---" * len(head) + "|")
+    yield from (f"| {' | '.join(row)} |" for row in rows)

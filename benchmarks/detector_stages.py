@@ -1,0 +1,100 @@
+"""The measurements behind docs/results/detector.md, stage by stage, each for one seed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from benchmarks.detector_work import Json, On, Work
+from pipeline.adversarial.recipe import Recipe
+from pipeline.errors import BadAttack
+from pipeline.run import Made
+
+STATIC, VARIANTS, LEAVE_OUT, UNSEEN_EPS, NEVER, OTHER = (
+    "static",
+    "variants",
+    "leave-one-out",
+    "unseen-eps",
+    "never-trained",
+    "other-classifier",
+)
+
+
+def static(work: Work, seed: int) -> list[Json]:
+    """The detector of this seed with everything that stands beside it."""
+    on = _on(work.chain(seed))
+    return [work.figures(STATIC, seed, "static", on.ids, lambda: work.examined(f"seed {seed}", on, beside=True))]
+
+
+def variants(work: Work, seed: int) -> list[Json]:
+    """The same detector on attacks inside the head, and on C&W with a margin."""
+    return _on_sets(work, seed, VARIANTS, work.plan.variants)
+
+
+def never_trained(work: Work, seed: int) -> list[Json]:
+    """The same detector on attacks that no detector is ever shown; one that is not installed is left out."""
+    available = {}
+    for name, recipe in work.plan.never_trained.items():
+        try:
+            recipe.cells()
+        except BadAttack:
+            continue
+        available[name] = recipe
+    return _on_sets(work, seed, NEVER, available)
+
+
+def leave_one_out(work: Work, seed: int) -> list[Json]:
+    """Detectors that were not shown an attack, or a family, on just that."""
+    found, made = [], work.chain(seed)
+    for names in work.plan.left_out:
+        settings = replace(work.plan.detector, seed=seed, leave_out=names)
+        on = replace(_on(made), detector=work.detector(made, made.classifier, made.adversarial, settings))
+        what = " + ".join(names)
+        found.append(work.figures(LEAVE_OUT, seed, what, on.ids, lambda on=on, what=what: work.examined(what, on)))
+    return found
+
+
+def unseen_eps(work: Work, seed: int) -> list[Json]:
+    """A detector that was shown one radius, on all."""
+    made = work.chain(seed)
+    settings = replace(work.plan.detector, seed=seed, only_eps=work.plan.only_eps)
+    on = replace(_on(made), detector=work.detector(made, made.classifier, made.adversarial, settings))
+    return [work.figures(UNSEEN_EPS, seed, "unseen eps", on.ids, lambda: work.examined("unseen eps", on))]
+
+
+def other_classifier(work: Work, seed: int) -> list[Json]:
+    """Attacks on another classifier: before the gate of the first one as it is, and before a detector refitted."""
+    made = work.chain(seed)
+    other = work.classifier(made, work.plan.other)
+    rows = work.set_of(made.dataset, other, work.plan.recipe, seed, "another classifier")
+    refitted = work.detector(made, other, rows, replace(work.plan.detector, seed=seed))
+    cases = {
+        "without refit": On(made.detector, rows, made.dataset, made.classifier),
+        "with refit": On(refitted, rows, made.dataset, other),
+    }
+    return [
+        work.figures(OTHER, seed, what, on.ids, lambda on=on, what=what: work.examined(what, on))
+        for what, on in cases.items()
+    ]
+
+
+STAGES: dict[str, Callable[[Work, int], list[Json]]] = {
+    STATIC: static,
+    VARIANTS: variants,
+    LEAVE_OUT: leave_one_out,
+    UNSEEN_EPS: unseen_eps,
+    NEVER: never_trained,
+    OTHER: other_classifier,
+}
+"""Every stage by name, called for one seed."""
+
+
+def _on(made: Made) -> On:
+    return On(made.detector, made.adversarial, made.dataset, made.classifier)
+
+
+def _on_sets(work: Work, seed: int, stage: str, recipes: Mapping[str, Recipe]) -> list[Json]:
+    made, found = work.chain(seed), []
+    for what, recipe in recipes.items():
+        rows = work.set_of(made.dataset, made.classifier, recipe, seed, what)
+        on = replace(_on(made), rows=rows)
+        found.append(work.figures(stage, seed, what, on.ids, lambda on=on, what=what: work.examined(what, on)))
+    return found

@@ -1,0 +1,57 @@
+"""`evaluate-detector`: the whole protocol on one detector, with everything that must stand beside its figures."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from datasets.atomic import replacing, write_json
+from datasets.progress import Progress
+from datasets.store import open_dataset
+from pipeline.adversarial.files import open_adversarial
+from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
+from pipeline.cli.command import Answer
+
+NAME = "evaluate-detector"
+HELP = "judge a detector on attacked, clean and harmlessly changed scans, beside every control and shortcut"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the detector, what it is judged on and where a report goes."""
+    parser.add_argument("detector", help="id of the detector")
+    parser.add_argument(
+        "--adversarial",
+        help="id of an adversarial set of the same data set, also of attacks or against a classifier that the detector "
+        "never met (default: the one that it was trained with)",
+    )
+    parser.add_argument("--split", default="test", help="which split (default: %(default)s)")
+    parser.add_argument("--alpha", type=float, help="false-alarm rate (default: 1 %%, or the smallest that n supports)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every draw (default: %(default)s)")
+    parser.add_argument("--report", type=Path, help="write REPORT.md and REPORT.json")
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Judge, and write the report where one is asked for."""
+    from pipeline.detection.evaluate import evaluate_detector
+    from pipeline.detection.files import open_detector
+    from pipeline.detection.lineage import trained_from
+    from pipeline.models.files import open_classifier
+
+    root = DataRoot(args.root)
+    detector = open_detector(root.find("detectors", args.detector))
+    set_id = args.adversarial or trained_from(detector.parents, detector.notes)[0]
+    adversarial_set = open_adversarial(root.find("adversarial", set_id))
+    report = evaluate_detector(
+        detector,
+        adversarial_set,
+        open_dataset(root.find("datasets", adversarial_set.dataset_id)),
+        open_classifier(root.find("models", detector.classifier_id)),
+        split=args.split,
+        alpha=args.alpha,
+        seed=args.seed,
+        progress=progress,
+    )
+    if args.report is not None:
+        write_json(args.report.with_suffix(".json"), report.to_json())
+        with replacing(args.report.with_suffix(".md")) as incoming:
+            incoming.write_text(report.to_markdown(), encoding="utf-8")
+    return Answer(report.to_json(), report.to_markdown().splitlines())

@@ -1,0 +1,99 @@
+"""What stands beside a detector's headline, as words and tables."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from datasets.adversarial_store import WHOLE_IMAGE
+from pipeline.detection.protocol_rows import (
+    BackgroundRow,
+    Beside,
+    Coverage,
+    HandedOut,
+    PairedRow,
+    StrictRate,
+    SurvivorRow,
+)
+from pipeline.detection.statistics import ranged, share_of
+
+
+def strict_words(strict: StrictRate, n_calibration: int) -> str:
+    """At which rate the strictest figures are, and what it promises."""
+    low, high = strict.band
+    if strict.supported:
+        return f"The same at {strict.alpha:.2%} stands beside it (realised rate {low:.2%} to {high:.2%})."
+    return (
+        f"{n_calibration} calibration scans cannot support {strict.alpha:.1%}, which takes {strict.n_needed}: beside "
+        f"it stands what is above the highest of their scores, a rate of {strict.rate:.2%} ({low:.3%} to {high:.2%})."
+    )
+
+
+def coverage_words(coverage: Coverage, handed_out: HandedOut) -> str:
+    """What passes the gate, clean and attacked."""
+    return (
+        f"Of {coverage.n} clean scans {share_of(coverage.accepted)} are accepted; the class is right for "
+        f"{share_of(coverage.right_accepted)} of these and for {share_of(coverage.right)} without a gate. Of "
+        f"{handed_out.n} attacked scans, whether the attack succeeded or not, {share_of(handed_out.undefended)} are "
+        f"classified wrong without a gate and {share_of(handed_out.accepted)} are accepted and wrong."
+    )
+
+
+def beside_tables(beside: Beside) -> Iterator[str]:
+    """The lines of all tables; nothing of what was not looked at."""
+    if beside.equal_norm:
+        yield from _table(
+            ["noise of equal norm", "eps", "attacks", "noisy", "AUROC", "worst attack", "noise flagged"],
+            (
+                [row.noise, f"{row.level}/255", str(row.n_attacked), str(row.n_noise), ranged(row.auroc),
+                 _worst(row.by_attack), share_of(row.flagged)]
+                for row in beside.equal_norm
+            ),
+        )  # fmt: skip
+    if beside.paired:
+        yield from ("", "Scattered: an attack's own changes at random places. Shuffled: those of another scan.")
+        yield from _table(
+            ["an attack's changes without its aim", "attack", "eps", "n", "AUROC of the attack", "flagged", "fooled"],
+            ([row.what, *_cell(row), str(row.n), ranged(row.auroc), share_of(row.flagged), share_of(row.fooled)]
+             for row in beside.paired),
+        )  # fmt: skip
+    if beside.background:
+        yield from ("", f"Clean scans with a zeroed background: {share_of(beside.background_clean)} flagged.")
+        yield from _table(
+            ["background zeroed", "eps", "n", "clean", "AUROC", "AUROC before", "found"],
+            ([*_cell(row), str(row.n), str(row.n_clean), ranged(row.auroc), ranged(row.auroc_before),
+              share_of(row.found)] for row in beside.background if row.n),
+        )  # fmt: skip
+    if beside.reencoded:
+        yield from _table(
+            ["clean scans written as", "n", "AUROC against themselves", "flagged"],
+            ([row.file_format, str(row.n), ranged(row.auroc), share_of(row.flagged)] for row in beside.reencoded),
+        )
+    if beside.survivors:
+        yield from _table(
+            ["attacked, then", "attack", "eps", "n", "still fooling", "flagged of these", "flagged of all"],
+            ([row.change, *_cell(row), str(row.n), share_of(row.fooling), share_of(row.flagged_fooling),
+              share_of(row.flagged)] for row in beside.survivors if row.n),
+        )  # fmt: skip
+    if beside.shortcuts:
+        yield from ("", "One feature of the file alone, whichever way it goes, in the detector's place:")
+        yield from _table(
+            ["feature", "eps", "against", "n", "AUROC"],
+            ([row.feature, "-" if row.level is None else f"{row.level:g}/255", row.against, f"{row.n}, {row.n_other}",
+              ranged(row.auroc)] for row in beside.shortcuts),
+        )  # fmt: skip
+
+
+def _cell(row: PairedRow | BackgroundRow | SurvivorRow) -> list[str]:
+    """Attack and radius."""
+    name = row.attack if row.region == WHOLE_IMAGE else f"{row.attack}, {row.region}"
+    return [name, f"{255 * row.eps:g}/255" if row.eps > 0 else "-"]
+
+
+def _worst(by_attack: Mapping[str, float]) -> str:
+    if not by_attack:
+        return "-"
+    name = min(by_attack, key=lambda attack: by_attack[attack])
+    return f"{name} {by_attack[name]:.4f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield from ("", f"| {' | '.join(head)} |", "|---" * len(head) + "|")
+    yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,30 @@
+"""The comparison of detectors as a program and as a person ask for it."""
+
+import json
+
+import pytest
+
+from pipeline.cli.main import main
+
+FEW = ["--alpha", "0.2", "--clean", "40", "--attacked", "2", "--controlled", "1", "--quiet"]
+
+
+def test_the_command_line_compares_every_way_of_detecting(tiny_chain, capsys):
+    at = ["--root", str(tiny_chain.root.path)]
+    assert main(["compare-detectors", tiny_chain.detector.id, *FEW, "--json", *at]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["detector_ids"] == [tiny_chain.detector.id]
+    assert {method["name"] for method in values["methods"]} >= {"fused", "squeezing disagreement"}
+    assert main(["compare-detectors", tiny_chain.detector.id, tiny_chain.detector.id, *FEW, *at]) == 0
+    assert "| 6. fused |" in capsys.readouterr().out
+
+
+def test_an_unknown_detector_is_a_sentence(tiny_chain, capsys):
+    assert main(["compare-detectors", "ffff", *FEW, "--root", str(tiny_chain.root.path)]) == 1
+    assert "no 'ffff' in detectors" in capsys.readouterr().err
+
+
+def test_a_detector_must_be_named(capsys):
+    with pytest.raises(SystemExit):
+        main(["compare-detectors"])
+    assert "detector" in capsys.readouterr().err
