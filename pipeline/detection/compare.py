@@ -88,14 +88,11 @@ def compare_detectors(
     items = _chosen(dataset, settings.split, settings)
     calibration = _chosen(dataset, CALIBRATION_SPLIT, settings)
     alpha = _checked_rate(len(calibration), settings.alpha)
-    lessons = choose_lessons(
-        dataset, rows, n_clean=settings.n_clean, n_attacked=settings.n_attacked, seed=settings.seed
-    )
+    n_clean, n_attacked, seed = settings.n_clean, settings.n_attacked, settings.seed
+    lessons = choose_lessons(dataset, rows, n_clean=n_clean, n_attacked=n_attacked, seed=seed)
     with as_pipeline_errors(), model.frozen():
         methods = _fitted(detectors, lessons, model, progress)
-        judging = Judging(
-            methods, model, dataset, rows, items, settings.n_attacked, settings.n_controlled, settings.seed, progress
-        )
+        judging = Judging(methods, model, dataset, rows, items, n_attacked, settings.n_controlled, seed, progress)
         cost, reports = _judged(judging, calibration, alpha)
     return Comparison(
         detector_ids=tuple(detector.id for detector in detectors),
