@@ -24,14 +24,15 @@ class CarliniWagner(Attack):
 
     Attributes:
         eps: a bound on the L2 change, in pixel units; None for none.
-        kappa: the margin in logits that a success must have.
+        kappa: the margin in logits that a success of the search must have; the file needs to fool alone.
         lr: Adam's step in tanh space; the first of them in a single run.
         steps: Adam steps, of the single run or for each value of c.
         c_first: the first value of c; None takes that of the least change of a linear model, image by image.
         search_steps: values of c that are tried one after the other; 0 for the single run.
-        warm_start: begin the next value of c where the last one ended, not at the image.
-        abort_early: an image whose loss has stopped falling leaves that value of c.
-        shrink: keeps pixels of exactly 0 and 1 off the flat ends of tanh.
+        warm_start: with `search_steps`, begin the next value of c where the last one ended, not at the image.
+        abort_early: with `search_steps`, an image whose loss has stopped falling leaves that value of c.
+        shrink: keeps pixels of 0 and 1 off the flat ends of tanh. The authors' own is 0.999999, with which a black
+            background hardly moves; what is changed is added to the image, so that none moves a pixel by itself.
     """
 
     NAME: ClassVar[str] = "cw"
@@ -42,13 +43,13 @@ class CarliniWagner(Attack):
 
     eps: float | None = None
     kappa: float = 0.0
-    lr: float = 0.02
+    lr: float = 0.05
     steps: int = 100
     c_first: float | None = None
     search_steps: int = 0
     warm_start: bool = True
     abort_early: bool = True
-    shrink: float = 0.999999
+    shrink: float = 0.9
 
     def __post_init__(self) -> None:
         if self.eps is not None:

@@ -57,7 +57,7 @@ class Found:
 
 
 def origin(problem: Problem, shrink: float) -> Tensor:
-    """The images in tanh space; `shrink` keeps pixels of exactly 0 and 1 off its flat ends."""
+    """The images in tanh space; `shrink` keeps pixels of exactly 0 and 1 off its flat ends, where nothing moves."""
     return torch.atanh((2 * problem.x - 1) * shrink)
 
 
@@ -82,7 +82,7 @@ class Iterate:
 
     x_adv: Tensor  # (n, C, H, W)
     l2: Tensor  # (n,) squared
-    bent: Tensor  # (n, C, H, W), the tanh
+    bent: Tensor  # (n, C, H, W), the tanh of where the search stands
 
     def ok(self, won: Tensor, kappa: float, eps: Tensor) -> Tensor:
         """Which are successes (n,) with a margin of kappa inside the ball."""
@@ -90,11 +90,15 @@ class Iterate:
 
 
 def iterate(problem: Problem, start: Tensor, delta: Tensor) -> Iterate:
-    """The iterate of each image, a few images at a time, so that the processor's cache holds them."""
+    """The iterate of each image, a few images at a time, so that the processor's cache holds them.
+
+    What `delta` changes is added to the image, x + (tanh(start + delta) - tanh(start)) / 2 inside the box, so that no
+    `shrink` moves a pixel by itself.
+    """
     at = Iterate(torch.empty_like(delta), torch.empty_like(problem.eps), torch.empty_like(delta))
     for piece in pieces(delta):
         bent = torch.add(start[piece], delta[piece], out=at.bent[piece]).tanh_()
-        x_adv = torch.add(bent, 1, out=at.x_adv[piece]).div_(2)
+        x_adv = torch.sub(bent, start[piece].tanh(), out=at.x_adv[piece]).div_(2).add_(problem.x[piece]).clamp_(0, 1)
         if problem.some_fixed:
             x_adv.copy_(torch.where(_moving(problem, piece), x_adv, problem.x[piece]))
         at.l2[piece] = (x_adv - problem.x[piece]).square_().sum((1, 2, 3))
@@ -104,7 +108,7 @@ def iterate(problem: Problem, start: Tensor, delta: Tensor) -> Iterate:
 def by_delta(problem: Problem, at: Iterate, slope: Tensor, piece: slice) -> Tensor:
     """The slope of |x_adv - x|^2 and of the hinge by `delta`; it overwrites what it needs no more."""
     slope = slope[piece].add_(at.x_adv[piece].sub_(problem.x[piece]), alpha=2)
-    # By the chain rule, since (tanh + 1) / 2 has the slope (1 - tanh^2) / 2.
+    # By the chain rule, and straight through the box, since (tanh + 1) / 2 has the slope (1 - tanh^2) / 2.
     slope.mul_(at.bent[piece].square_().neg_().add_(1).div_(2))
     return torch.where(_moving(problem, piece), slope, 0) if problem.some_fixed else slope
 

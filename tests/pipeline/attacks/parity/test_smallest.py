@@ -18,7 +18,7 @@ from tests.pipeline.attacks.parity.peers import peer
 
 N = 8  # Thousands of gradients an image.
 # The setting of the field's own comparisons.
-USUAL = {"search_steps": 9, "steps": 100, "lr": 0.01, "c_first": 1e-3, "warm_start": False}
+USUAL = {"search_steps": 9, "steps": 100, "lr": 0.01, "c_first": 1e-3, "warm_start": False, "shrink": 0.999999}
 
 
 def ours(bench: Bench, **settings: object) -> Tensor:
