@@ -94,8 +94,12 @@ class Plan:
                 yield PlanItem(parent, attack.NAME, stored_eps(attack), self.regions[batch.cell])
 
     def set_id(self, classifier_id: str) -> str:
-        """The id of the set that this plan makes against a classifier."""
-        return content_id({"recipe": self.recipe.to_json(), "dataset": self.dataset_id, "classifier": classifier_id})
+        """The id of the set that this plan makes against a classifier.
+
+        Parameters count as they are, also those that the recipe leaves to the attack: other defaults, another set.
+        """
+        parts = {"recipe": self.recipe.to_json(), "dataset": self.dataset_id, "classifier": classifier_id}
+        return content_id({**parts, "attacks": [[attack.NAME, attack.params()] for attack in self.cells]})
 
 
 def stored_eps(attack: Attack) -> float:

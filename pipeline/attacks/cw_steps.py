@@ -10,6 +10,7 @@ from pipeline.attacks.losses import margin
 from pipeline.attacks.problem import Problem
 from pipeline.attacks.projections import per_image, project_l2
 from pipeline.attacks.result import AttackResult, reasons
+from pipeline.attacks.slopes import slope_of
 
 # Adam's own constants, Kingma and Ba 2015, arXiv:1412.6980.
 BETA_1, BETA_2, ADAM_EPS = 0.9, 0.999, 1e-8
@@ -136,8 +137,7 @@ def hinge(problem: Problem, x_adv: Tensor, c: Tensor, kappa: float, short: Tenso
     with torch.enable_grad():
         here = (x_adv.detach() if everyone else x_adv[rows]).requires_grad_()
         near = _margin(problem, here, rows, taken=True)
-        pull = (c[rows] * (kappa - near).clamp_min(0)).sum()
-        slope = torch.autograd.grad(pull, here)[0].nan_to_num_(0, 0, 0)
+        slope = slope_of(c[rows] * (kappa - near).clamp_min(0), here).nan_to_num_(0, 0, 0)
     won[rows] = near.detach()
     return won, slope if everyone else torch.zeros_like(x_adv).index_copy_(0, rows, slope)
 

@@ -8,6 +8,7 @@ from pipeline.attacks.deepfool import DeepFool
 from pipeline.attacks.problem import Problem
 from pipeline.attacks.projections import TINY, l2_norm, per_image, project_l2
 from pipeline.attacks.result import AttackResult, reasons
+from pipeline.attacks.slopes import slope_of
 
 
 def walk(problem: Problem, attack: DeepFool, tick: Tick) -> AttackResult:
@@ -59,7 +60,7 @@ def _nearest(problem: Problem, here: Tensor, candidates: int) -> tuple[Tensor, T
         gaps = _gaps(problem, logits, candidates)
         for k, gap in enumerate(gaps.unbind(1)):
             # All images at once; the graph is kept for the classes that follow.
-            slope = torch.autograd.grad(gap.sum(), here, retain_graph=k < gaps.shape[1] - 1)[0]
+            slope = slope_of(gap, here, retain_graph=k < gaps.shape[1] - 1)
             slope = torch.where(slope.isfinite() & problem.free, slope, torch.zeros_like(slope))
             dead &= (slope == 0).flatten(1).all(1)
             slope = torch.where(_inside(here.detach(), slope), slope, torch.zeros_like(slope))

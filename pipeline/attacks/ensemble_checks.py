@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pipeline.attacks.forward_watch import watched_forward
 from pipeline.attacks.losses import LOSSES
+from pipeline.attacks.slopes import slope_of
 from pipeline.models.adapter import PixelModel
 
 # Two forward passes that differ by more than this are not one function; arithmetic alone stays far below.
@@ -49,7 +50,7 @@ def signs(model: PixelModel, x: Tensor, y: Tensor) -> ModelSigns:
         here = x.detach().requires_grad_()
         with watched_forward() as sloped:
             climbed = model(here)
-        gradient = torch.autograd.grad(LOSSES["ce"](climbed, y, None).sum(), here)[0]
+        gradient = slope_of(LOSSES["ce"](climbed, y, None), here)
     finite = logits.isfinite().all(1)
     shares = (logits >= 0).all() & ((logits.sum(1) - 1).abs() <= SUM_SLACK).all()
     return ModelSigns(

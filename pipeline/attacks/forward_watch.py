@@ -1,5 +1,6 @@
 """Whether a model optimises while it answers, which hides from an attack what it does to the image."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
 
-# Every way of the public interface to a gradient ends in one of these, those of torch.func too.
+# Reverse-mode gradients end in one of these, those of torch.func too; forward mode and differences do not.
 _BACKWARD = frozenset({torch.autograd.grad, torch.autograd.backward, Tensor.backward})
 
 
@@ -20,6 +21,7 @@ class ForwardWatch(TorchFunctionMode):
         """Begin with nothing seen."""
         super().__init__()
         self.optimises = False
+        self._thread = threading.get_ident()
 
     def __torch_function__(
         self,
@@ -34,7 +36,7 @@ class ForwardWatch(TorchFunctionMode):
 
     def note_step(self, *_: object) -> None:
         """Note a step of an optimiser, which may come by its gradients without a backward pass."""
-        self.optimises = True
+        self.optimises |= threading.get_ident() == self._thread
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pipeline.attacks.budget import BF16
 from pipeline.attacks.budget import LOSSES as CLASSES_FOR
 from pipeline.attacks.losses import LOSSES, margin
 from pipeline.attacks.projections import per_image
+from pipeline.attacks.slopes import slope_of
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 from pipeline.models.precision import lowered
@@ -85,7 +86,7 @@ class Problem:
             here = x_adv.detach().requires_grad_()
             logits = (self.guide or self.model)(here)
             climbed = LOSSES[loss](logits, self.y, self.target)
-            gradient = torch.autograd.grad(climbed.sum(), here)[0]
+            gradient = slope_of(climbed, here)
         if self.some_fixed:
             gradient = torch.where(self.free, gradient, 0)
         return gradient, logits.detach()

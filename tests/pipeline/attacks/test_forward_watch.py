@@ -1,5 +1,6 @@
-"""A model that optimises while it answers is seen, however it goes about it; and nothing stays behind."""
+"""A model that optimises by reverse-mode gradients while it answers is seen, and nothing stays behind."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -148,6 +149,18 @@ def test_what_happens_outside_is_not_put_down_to_the_model() -> None:
         logits = model(x)
     logits.sum().backward()
     assert not watch.optimises
+
+
+def test_another_thread_may_train() -> None:
+    weight = torch.ones(1, requires_grad=True)
+    steps = torch.optim.SGD([weight], lr=0.1)
+    weight.grad = torch.ones(1)
+    with watched_forward() as watch:
+        trainer = threading.Thread(target=steps.step)
+        trainer.start()
+        trainer.join()
+    assert not watch.optimises
+    assert weight.item() < 1
 
 
 def test_the_watch_changes_no_answer() -> None:
