@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.image import check_levels, to_unit
+from datasets.image import to_unit
 from datasets.progress import Progress, ignore
+from pipeline.attacks.asked import check_asked
 from pipeline.attacks.attack import Attack, Tick
-from pipeline.attacks.budget import FP32, check_precision
+from pipeline.attacks.budget import FP32
 from pipeline.attacks.losses import least_likely
 from pipeline.attacks.outcome import Attempt, LatticeResult, joined, judged, right_before
 from pipeline.attacks.problem import pose
@@ -20,7 +21,6 @@ from pipeline.attacks.repair import on_lattice
 from pipeline.attacks.seeding import params_json, seed_for
 from pipeline.attacks.through_jpeg import ThroughJpeg
 from pipeline.attacks.written import FileForm
-from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 
 # Progress is told this often inside a batch, so that a long attack can be cancelled.
@@ -67,7 +67,19 @@ def attack_levels(
         BadImage: levels that are no image, or that such a file cannot hold.
     """
     form = FileForm(file_format=file_format, quality=quality)
-    _check(levels, bits, form, precision, y=y, target=target, eps=eps, mask=mask, pixels_sha256=pixels_sha256)
+    check_asked(
+        levels,
+        bits,
+        form,
+        n_classes=len(model.spec.classes),
+        precision=precision,
+        batch_size=batch_size,
+        y=y,
+        target=target,
+        eps=eps,
+        mask=mask,
+        hashes=pixels_sha256,
+    )
     seeds = _seeds(attack, pixels_sha256 or _hashes(levels, bits), seed)
     whole = _whole(levels, bits, y, target, eps, mask, seeds, precision)
     attacked = ThroughJpeg(model, form) if through_file and not form.lossless else model
@@ -220,20 +232,3 @@ def teller(progress: Progress, done: int, total: int, message: str) -> Tick:
             progress(done, total, message)
 
     return tick
-
-
-def _check(
-    levels: np.ndarray, bits: int, form: FileForm, precision: str, **columns: np.ndarray | Sequence[str] | str | None
-) -> None:
-    """Refuse what does not fit or could not be written, before any work is done."""
-    if levels.ndim != 4 or not len(levels):
-        raise BadAttack(f"levels of shape {levels.shape}; give (N, H, W, C) with N at least 1")
-    check_precision(precision)
-    check_levels(levels[0], bits)
-    form.check(levels.shape[3], bits)
-    for name, column in columns.items():
-        one_for_all = isinstance(column, np.ndarray) and name == "mask" and column.ndim == 2
-        if column is None or isinstance(column, str) or one_for_all:
-            continue
-        if len(column) != len(levels):
-            raise BadAttack(f"{name}: {len(column)} values for {len(levels)} images; give one an image")

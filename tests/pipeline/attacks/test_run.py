@@ -150,6 +150,16 @@ def test_refuses_what_does_not_fit() -> None:
         attack_levels(model, FGSM(), levels, 8, y, target=y)
     with pytest.raises(BadAttack, match=r"within \[0, 2\]"):
         attack_levels(model, FGSM(), levels, 8, y, target=np.full(8, 3))
+    with pytest.raises(BadAttack, match=r"y of type int64; give whole numbers within \[0, 2\]"):
+        attack_levels(model, FGSM(), levels, 8, np.full(8, 99))
+    with pytest.raises(BadAttack, match="y of type float64; give whole numbers"):
+        attack_levels(model, FGSM(), levels, 8, np.full(8, 0.5))
+    with pytest.raises(BadAttack, match="target 'nearest'; give a class an image, or 'least_likely'"):
+        attack_levels(model, FGSM(), levels, 8, y, target="nearest")  # type: ignore[arg-type]
+    with pytest.raises(BadAttack, match="batch_size 0; give a whole number"):
+        attack_levels(model, FGSM(), levels, 8, y, batch_size=0)
+    with pytest.raises(BadAttack, match=r"mask of shape \(1, 8\); give \(8, 8\) or \(8, 8, 8\)"):
+        attack_levels(model, FGSM(), levels, 8, y, mask=np.ones((1, 8), dtype=bool))
     with pytest.raises(BadAttack, match="lies within"):
         attack_levels(model, FGSM(), levels, 8, y, eps=np.full(8, 1.5))
     with pytest.raises(BadAttack, match="mask of shape"):
