@@ -17,7 +17,6 @@ def check_asked(
     levels: np.ndarray,
     bits: int,
     form: FileForm,
-    *,
     n_classes: int,
     precision: str,
     batch_size: int,

@@ -67,19 +67,8 @@ def attack_levels(
         BadImage: levels that are no image, or that such a file cannot hold.
     """
     form = FileForm(file_format=file_format, quality=quality)
-    check_asked(
-        levels,
-        bits,
-        form,
-        n_classes=len(model.spec.classes),
-        precision=precision,
-        batch_size=batch_size,
-        y=y,
-        target=target,
-        eps=eps,
-        mask=mask,
-        hashes=pixels_sha256,
-    )
+    n_classes = len(model.spec.classes)
+    check_asked(levels, bits, form, n_classes, precision, batch_size, y, target, eps, mask, pixels_sha256)
     seeds = _seeds(attack, pixels_sha256 or _hashes(levels, bits), seed)
     whole = _whole(levels, bits, y, target, eps, mask, seeds, precision)
     attacked = ThroughJpeg(model, form) if through_file and not form.lossless else model
