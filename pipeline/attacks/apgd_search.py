@@ -9,11 +9,11 @@ from torch import Tensor
 from pipeline.attacks.apgd import APGDT, AutoPGD
 from pipeline.attacks.apgd_climb import climb, nothing
 from pipeline.attacks.attack import Tick
-from pipeline.attacks.budget import LOSSES, Norm
+from pipeline.attacks.budget import LOSSES
 from pipeline.attacks.problem import Problem
-from pipeline.attacks.projections import PROJECTIONS, per_image
 from pipeline.attacks.result import AttackResult, reasons
-from pipeline.attacks.seeding import ball, seed_for, uniform
+from pipeline.attacks.seeding import seed_for
+from pipeline.attacks.starts import random_start
 
 
 def search(problem: Problem, attack: AutoPGD, seeds: Sequence[int], tick: Tick) -> AttackResult:
@@ -24,13 +24,6 @@ def search(problem: Problem, attack: AutoPGD, seeds: Sequence[int], tick: Tick) 
 def search_targets(problem: Problem, attack: APGDT, seeds: Sequence[int], tick: Tick) -> AttackResult:
     """Attack a checked batch towards one class after the other."""
     return _tried(problem, _aims(problem, attack.n_targets), attack, seeds, tick)
-
-
-def random_start(problem: Problem, norm: Norm, seeds: Sequence[int]) -> Tensor:
-    """A point of ball and box (N, C, H, W), uniform in the ball; each image from its own generator."""
-    in_ball = norm is Norm.L2
-    noise = ball(problem.x, seeds, problem.free) if in_ball else 2 * uniform(problem.x, seeds) - 1
-    return PROJECTIONS[norm](problem.x + per_image(problem.eps) * noise, problem.x, problem.eps)
 
 
 def _tried(goal: Problem, aims: Sequence[Problem], attack: AutoPGD, seeds: Sequence[int], tick: Tick) -> AttackResult:

@@ -27,11 +27,10 @@ class PGD(IterativeAttack):
     def solve(self, problem: "Problem", seeds: Sequence[int], tick: Tick) -> "AttackResult":
         """Climb from a random point."""
         from pipeline.attacks.ascent import Climb, ascend, sign, step_lengths
-        from pipeline.attacks.projections import per_image, project_linf
-        from pipeline.attacks.seeding import uniform
+        from pipeline.attacks.projections import project_linf
+        from pipeline.attacks.starts import random_start
 
-        noise = per_image(problem.eps) * (2 * uniform(problem.x, seeds) - 1)
-        start = project_linf(problem.x + noise, problem.x, problem.eps)
+        start = random_start(problem, self.NORM, seeds)
         climb = Climb(
             steps=self.steps,
             alpha=step_lengths(problem, self.alpha, share=1 / 4),
@@ -60,11 +59,10 @@ class PGDL2(IterativeAttack):
     def solve(self, problem: "Problem", seeds: Sequence[int], tick: Tick) -> "AttackResult":
         """Climb from a random point."""
         from pipeline.attacks.ascent import Climb, ascend, l2_unit, step_lengths
-        from pipeline.attacks.projections import per_image, project_l2
-        from pipeline.attacks.seeding import ball
+        from pipeline.attacks.projections import project_l2
+        from pipeline.attacks.starts import random_start
 
-        noise = per_image(problem.eps) * ball(problem.x, seeds, problem.free)
-        start = project_l2(problem.x + noise, problem.x, problem.eps)
+        start = random_start(problem, self.NORM, seeds)
         climb = Climb(
             steps=self.steps,
             alpha=step_lengths(problem, self.alpha, share=1 / 4),

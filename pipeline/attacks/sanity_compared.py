@@ -10,12 +10,12 @@ import torch
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.bim import BIM
 from pipeline.attacks.ensemble import Ensemble, worst_case
-from pipeline.attacks.ensemble_checks import flags, signs
+from pipeline.attacks.ensemble_checks import SQUARE_GAIN, flags, signs
 from pipeline.attacks.fgsm import FGSM
 from pipeline.attacks.mim import MIM
 from pipeline.attacks.outcome import LatticeResult
 from pipeline.attacks.pgd import PGD
-from pipeline.attacks.sanity import SQUARE_GAIN, SanityRow, Subject, logits_of
+from pipeline.attacks.sanity import SanityRow, Subject, logits_of
 from pipeline.attacks.square import Square
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel

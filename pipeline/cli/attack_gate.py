@@ -4,13 +4,12 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from datasets.atomic import replacing, write_json
 from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.cli.arguments import numbers, seed
-from pipeline.cli.command import Answer
+from pipeline.cli.command import Answer, reported
 from pipeline.detection.adaptive_plan import AdaptivePlan
 
 NAME = "attack-gate"
@@ -89,11 +88,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         alpha=args.alpha,
         progress=progress,
     )
-    if args.report is not None:
-        write_json(args.report.with_suffix(".json"), report.to_json())
-        with replacing(args.report.with_suffix(".md")) as incoming:
-            incoming.write_text(report.to_markdown(), encoding="utf-8")
-    return Answer(report.to_json(), report.to_markdown().splitlines())
+    return reported(report, args.report)
 
 
 def _params(text: str) -> dict[str, dict[str, object]]:

@@ -7,7 +7,7 @@ from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
-from pipeline.cli.command import Answer
+from pipeline.cli.command import Answer, reported
 
 NAME = "compare-detectors"
 HELP = "judge every way of detecting beside trained detectors, with its cost"
@@ -31,11 +31,13 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Fit, calibrate, judge and time."""
     from pipeline.detection.compare import ComparisonSettings, compare_detectors
     from pipeline.detection.files import open_detector
+    from pipeline.detection.lineage import trained_from
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
     detectors = [open_detector(root.find("detectors", id_)) for id_ in dict.fromkeys(args.detectors)]
-    rows = open_adversarial(root.find("adversarial", args.adversarial or detectors[0].parents[0]))
+    set_id = args.adversarial or trained_from(detectors[0].parents, detectors[0].notes)[0]
+    rows = open_adversarial(root.find("adversarial", set_id))
     report = compare_detectors(
         detectors,
         rows,
@@ -51,4 +53,4 @@ def run(args: Namespace, progress: Progress) -> Answer:
         ),
         progress=progress,
     )
-    return Answer(report.to_json(), report.to_markdown().splitlines())
+    return reported(report, None)

@@ -3,13 +3,12 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from datasets.atomic import replacing, write_json
 from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
-from pipeline.cli.command import Answer
+from pipeline.cli.command import Answer, reported
 
 NAME = "evaluate-detector"
 HELP = "judge a detector on attacked, clean and harmlessly changed scans, beside every control and shortcut"
@@ -50,8 +49,4 @@ def run(args: Namespace, progress: Progress) -> Answer:
         seed=args.seed,
         progress=progress,
     )
-    if args.report is not None:
-        write_json(args.report.with_suffix(".json"), report.to_json())
-        with replacing(args.report.with_suffix(".md")) as incoming:
-            incoming.write_text(report.to_markdown(), encoding="utf-8")
-    return Answer(report.to_json(), report.to_markdown().splitlines())
+    return reported(report, args.report)

@@ -10,7 +10,7 @@ import torch
 
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.conformal import require_support, supported_alpha, threshold
+from detector.conformal import threshold
 from pipeline.attacks.adaptive.guides import Guides, taken
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.attacks.adaptive.run import GateAt
@@ -22,7 +22,7 @@ from pipeline.detection.adaptive_tries import Found, Tries
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.network import GateNetwork, pixel_batches
-from pipeline.detection.refusals import as_pipeline_errors
+from pipeline.detection.rates import checked_alpha
 from pipeline.detection.statistics import Interval, rate
 from pipeline.errors import BadDetector
 from pipeline.models.files import Classifier, load_model
@@ -54,7 +54,7 @@ def evaluate_adaptive(
         NotEnoughClean: the calibration scans cannot support `alpha`.
         BadAttack: an attack cannot be carried out on these scans.
     """
-    alpha = _rate(known[0], alpha)
+    alpha = checked_alpha(len(known[0].calibration), alpha)
     tries = _tries(known, surrogate, alpha, Scans(dataset, spread_evenly(dataset.indices(split), plan.n)), work, plan)
     search = _Search(replace(tries, progress=progress), *_right(tries.before(), split))
     search.run()
@@ -208,14 +208,6 @@ def _right(before: Found, split: str) -> tuple[list[int], int]:
     if not right:
         raise BadDetector(f"none of {len(before)} scans of the split {split!r} is classified right; give other scans")
     return right, sum(bool(before[str(item)]["accepted"]) for item in right)
-
-
-def _rate(detector: Detector, alpha: float | None) -> float:
-    if alpha is None:
-        return supported_alpha(len(detector.calibration))
-    with as_pipeline_errors():
-        require_support(len(detector.calibration), alpha)
-    return alpha
 
 
 def _gate(known: Known, alpha: float) -> GateAt:

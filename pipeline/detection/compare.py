@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.conformal import flagged_range, require_support, supported_alpha, threshold
+from detector.conformal import flagged_range, threshold
 from detector.fused import Fused
 from detector.interface import Method
 from detector.layerwise import LayerMahalanobis
@@ -24,6 +24,7 @@ from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.judging import Judging
 from pipeline.detection.lessons import Lessons, choose_lessons
 from pipeline.detection.network import pixel_batches
+from pipeline.detection.rates import checked_alpha
 from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.detection.seen import measure_scans
 from pipeline.detection.train import CALIBRATION_SPLIT
@@ -87,7 +88,7 @@ def compare_detectors(
     model, rows = load_model(classifier), adversarial_set.rows()
     items = _chosen(dataset, settings.split, settings)
     calibration = _chosen(dataset, CALIBRATION_SPLIT, settings)
-    alpha = _checked_rate(len(calibration), settings.alpha)
+    alpha = checked_alpha(len(calibration), settings.alpha)
     n_clean, n_attacked, seed = settings.n_clean, settings.n_attacked, settings.seed
     lessons = choose_lessons(dataset, rows, n_clean=n_clean, n_attacked=n_attacked, seed=seed)
     with as_pipeline_errors(), model.frozen():
@@ -152,14 +153,6 @@ def _chosen(dataset: Dataset, split: str, settings: ComparisonSettings) -> np.nd
         raise BadDetector(f"{dataset.name}: no scans in the split {split!r}; give one that has some")
     drawn: np.ndarray = np.random.default_rng([settings.seed, 6]).permutation(items)[: settings.n_clean]
     return drawn
-
-
-def _checked_rate(n: int, alpha: float | None) -> float:
-    if alpha is None:
-        return supported_alpha(n)
-    with as_pipeline_errors():
-        require_support(n, alpha)
-    return alpha
 
 
 def _require_kin(

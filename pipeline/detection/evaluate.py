@@ -6,7 +6,7 @@ import numpy as np
 
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.conformal import false_alarm_band, flagged_range, require_support, supported_alpha, threshold
+from detector.conformal import false_alarm_band, flagged_range, threshold
 from detector.types import TYPES
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.attacked import cell_row, handed_out, look_at_attacks
@@ -17,8 +17,8 @@ from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.noise import Controlled, control_rows, equal_norm_rows, look_at_controls, paired_rows
 from pipeline.detection.protocol_rows import Beside, Coverage
+from pipeline.detection.rates import checked_alpha
 from pipeline.detection.reencoded import null_attack, reencoded_rows, survivor_rows
-from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.detection.report import Cell, DetectorReport
 from pipeline.detection.shortcuts import shortcut_rows
 from pipeline.detection.statistics import Interval, rate
@@ -88,7 +88,7 @@ def examine_detector(
     the attacked classifier could answer is left out.
     """
     items = _items(detector, adversarial_set, dataset, classifier, split)
-    alpha = _checked_rate(detector, alpha)
+    alpha = checked_alpha(len(detector.calibration), alpha)
     network = GateNetwork(load_model(classifier), load_detector(detector))
     strict, strict_tau = strict_rate(detector.calibration)
     scans = clean_scans(dataset, items)
@@ -155,15 +155,6 @@ def _beside(examined: Examined, cells: list[AttackedCell], controlled: Controlle
         survivors=survivor_rows(examined, cells),
         shortcuts=shortcut_rows(examined, cells),
     )
-
-
-def _checked_rate(detector: Detector, alpha: float | None) -> float:
-    n = len(detector.calibration)
-    if alpha is None:
-        return supported_alpha(n)
-    with as_pipeline_errors():
-        require_support(n, alpha)
-    return alpha
 
 
 def _items(

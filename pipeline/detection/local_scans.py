@@ -7,10 +7,9 @@ import numpy as np
 
 from datasets.splits import DROPPED, SPLITS
 from datasets.store import Dataset, Item
-from detector.conformal import OFFERED_ALPHAS, false_alarm_band, n_needed, require_support, supported_alpha, supports
+from detector.conformal import OFFERED_ALPHAS, false_alarm_band, n_needed, supports
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import CALIBRATION, Lineage
-from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.errors import BadCalibration, NotEnoughClean
 
 FEWEST = min(n_needed(alpha) for alpha in OFFERED_ALPHAS)
@@ -71,19 +70,6 @@ def offered_rates(n: int) -> list[OfferedRate]:
     return [
         OfferedRate(alpha, supports(n, alpha), false_alarm_band(n, alpha), n_needed(alpha)) for alpha in OFFERED_ALPHAS
     ]
-
-
-def checked_alpha(n: int, alpha: float | None) -> float:
-    """The rate asked for, once n is known to support it; without one 1 %, or the smallest above it that n supports.
-
-    Raises:
-        NotEnoughClean: n cannot support it; names the rate that it does.
-    """
-    if alpha is None:
-        return supported_alpha(n)
-    with as_pipeline_errors():
-        require_support(n, alpha)
-    return alpha
 
 
 def local_scans(root: DataRoot, lineage: Lineage, dataset: Dataset, splits: Sequence[str] = ()) -> LocalScans:

@@ -19,8 +19,9 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.files import Detector, load_detector, save_calibrated
 from pipeline.detection.lineage import RECALIBRATION, TRAINED_FROM, Lineage, lineage, trained_from
-from pipeline.detection.local_scans import LocalScans, checked_alpha, local_scans
+from pipeline.detection.local_scans import LocalScans, local_scans
 from pipeline.detection.network import GateNetwork, score_scans
+from pipeline.detection.rates import checked_alpha
 from pipeline.detection.shift import Recalibration, class_shifts, rate_shifts
 from pipeline.errors import BadCalibration
 from pipeline.models.files import load_model, open_classifier

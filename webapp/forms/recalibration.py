@@ -7,7 +7,8 @@ from wtforms import Field, RadioField, ValidationError
 from wtforms.validators import InputRequired
 
 from datasets.splits import SPLITS
-from pipeline.detection.local_scans import OfferedRate, checked_alpha
+from pipeline.detection.local_scans import OfferedRate
+from pipeline.detection.rates import checked_alpha
 from pipeline.errors import NotEnoughClean
 from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
 

@@ -5,7 +5,8 @@ from typing import Any
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import lineage
-from pipeline.detection.local_scans import checked_alpha, local_scans
+from pipeline.detection.local_scans import local_scans
+from pipeline.detection.rates import checked_alpha
 from webapp.config import Settings
 from webapp.jobs.products import data_root, dataset_named, made_before, made_recalibrated
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register

@@ -11,8 +11,9 @@ from pipeline.attacks.adaptive.attack import AdaptiveAttack
 from pipeline.attacks.adaptive.ledger import GateResult, Ledger
 from pipeline.attacks.adaptive.problem import GateProblem
 from pipeline.attacks.attack import Tick
+from pipeline.attacks.budget import Norm
 from pipeline.attacks.projections import per_image, project_linf
-from pipeline.attacks.seeding import uniform
+from pipeline.attacks.starts import random_start
 
 # The step as a share of eps, in the first step and in the last; between them along half a cosine.
 SHARE_FIRST, SHARE_LAST = 1 / 4, 1 / 50
@@ -71,8 +72,7 @@ def start(problem: GateProblem, seeds: Sequence[int], restart: int) -> Tensor:
     if restart == 0:
         return problem.x.clone()
     # Seeds are hashes: another last bit makes another number, and no other image has it.
-    noise = 2 * uniform(problem.x, [seed ^ restart for seed in seeds]) - 1
-    return project_linf(problem.x + per_image(problem.eps) * noise, problem.x, problem.eps)
+    return random_start(problem, Norm.LINF, [seed ^ restart for seed in seeds])
 
 
 def share(step: int, steps: int) -> float:

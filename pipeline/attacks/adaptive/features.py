@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.attacks.adaptive.attack import AdaptiveAttack
+from pipeline.attacks.adaptive.joint import JointPGD
 from pipeline.attacks.attack import Tick
-from pipeline.attacks.budget import check_flag, check_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureMatching(AdaptiveAttack):
+class FeatureMatching(JointPGD):
     """Sign steps towards the features of a clean scan of another class, and up the room.
 
     What hides in the features of clean scans is hidden from every detector that reads them: Sabour et al. 2016,
@@ -24,23 +23,12 @@ class FeatureMatching(AdaptiveAttack):
     latter in this: the guide is one clean scan a restart, of the nearest class first, and not a mixture fitted to each
     layer; the features are the penultimate ones; and the detector's own slope, weighed as in `JointPGD`, takes the
     place of the other layers.
-
-    Attributes:
-        first: lambda in the first restart, see `JointPGD`.
-        straight_through: let slopes pass through rounding and cutting, see `StraightThrough`.
+    Every restart begins with the same lambda, `first`.
     """
 
     NAME: ClassVar[str] = "feature_matching"
     TITLE: ClassVar[str] = "Feature matching, towards a clean scan of another class"
     NEEDS_GUIDES: ClassVar[bool] = True
-
-    first: float = 1.0
-    straight_through: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number("first", self.first, 1e-3, 1e3)
-        check_flag("straight_through", self.straight_through)
 
     def solve(self, problem: "GateProblem", seeds: Sequence[int], tick: Tick) -> "GateResult":  # type: ignore[override]
         """Climb towards another guide in each restart."""

@@ -11,6 +11,7 @@ from pipeline.attacks.budget import Norm
 from pipeline.attacks.lattice import to_lattice, to_pixels
 from pipeline.attacks.losses import margin
 from pipeline.attacks.problem import Problem
+from pipeline.attacks.slopes import slope_of
 
 # A win by less than this, in logits and in the score, could be lost to another machine's arithmetic.
 SURE = 1e-3
@@ -77,8 +78,5 @@ class GateProblem(Problem):
 
     def _uphill(self, values: Tensor, here: Tensor) -> Tensor:
         """The slope of each image's value by its pixels, 0 where it does not hang on them by a slope."""
-        if not values.requires_grad:
-            return torch.zeros_like(here)
-        found = torch.autograd.grad(values.sum(), here, retain_graph=True, allow_unused=True)[0]
-        gradient = torch.zeros_like(here) if found is None else found.nan_to_num(0, 0, 0)
+        gradient = slope_of(values, here, retain_graph=True).nan_to_num(0, 0, 0)
         return torch.where(self.free, gradient, 0) if self.some_fixed else gradient

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,24 +12,6 @@ from pipeline.cli.main import COMMANDS, main
 from pipeline.gate.decision import Verdict
 from tests.datasets.scan_files import classes_of, write_folder
 from tests.fixtures.gate import TinyChain
-
-
-@pytest.fixture
-def root(tiny_chain: TinyChain, tmp_path: Path) -> Path:
-    """The tiny chain's data root, to be written to."""
-    return Path(shutil.copytree(tiny_chain.root.path, tmp_path / "data"))
-
-
-@pytest.fixture
-def answer(capsys: pytest.CaptureFixture[str]):
-    """Runs a command with --json; gives exit status and parsed output."""
-
-    def run(*arguments: object) -> tuple[int, dict]:
-        capsys.readouterr()
-        status = main([*map(str, arguments), "--json", "--quiet"])
-        return status, json.loads(capsys.readouterr().out)
-
-    return run
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.NAME)

@@ -1,7 +1,5 @@
 """Recalibration and the two rates of a gate, on the command line."""
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,24 +8,6 @@ from pipeline.artefacts import DataRoot
 from pipeline.cli.main import main
 from tests.fixtures.gate import TinyChain
 from tests.fixtures.local import N_LOCAL, local_dataset
-
-
-@pytest.fixture
-def root(tiny_chain: TinyChain, tmp_path: Path) -> Path:
-    """The tiny chain's data root, to be written to."""
-    return Path(shutil.copytree(tiny_chain.root.path, tmp_path / "data"))
-
-
-@pytest.fixture
-def answer(capsys: pytest.CaptureFixture[str]):
-    """Runs a command with --json; gives exit status and parsed output."""
-
-    def run(*arguments: object) -> tuple[int, dict]:
-        capsys.readouterr()
-        status = main([*map(str, arguments), "--json", "--quiet"])
-        return status, json.loads(capsys.readouterr().out)
-
-    return run
 
 
 def test_a_detector_is_recalibrated_on_local_scans_judged_and_released(

@@ -6,7 +6,8 @@ import pytest
 from detector.conformal import OFFERED_ALPHAS, n_needed
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import lineage, trained_from
-from pipeline.detection.local_scans import FEWEST, checked_alpha, local_scans, offered_rates
+from pipeline.detection.local_scans import FEWEST, local_scans, offered_rates
+from pipeline.detection.rates import checked_alpha
 from pipeline.errors import BadCalibration, BadDetector, NotEnoughClean
 
 
