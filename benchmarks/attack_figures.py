@@ -1,19 +1,15 @@
 """What the attacks do to a real classifier: success on the file, robust accuracy, what other files keep."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
-from itertools import groupby
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import torch
 
-from datasets.atomic import content_id, read_json, write_json
+from benchmarks.attack_subject import SEED, Rows, Subject
 from datasets.head import head_mask
 from datasets.image import to_unit
 from datasets.progress import Progress
-from datasets.store import Dataset
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.ensemble import Ensemble
 from pipeline.attacks.ensemble_report import evaluate_robustness
@@ -22,12 +18,7 @@ from pipeline.attacks.registry import create
 from pipeline.attacks.run import attack_levels
 from pipeline.attacks.survival import pooled, survival
 from pipeline.evaluation import wilson_interval
-from pipeline.models.adapter import PixelModel
-from pipeline.models.files import Classifier, load_model
 
-Rows = list[dict[str, Any]]
-
-SEED = 0
 LEVELS = (1, 2, 4, 8)
 SIGN_ATTACKS = ("fgsm", "bim", "pgd", "mim", "apgd")
 OTHER_ATTACKS = ("fgm_l2", "pgd_l2", "apgd_l2", "apgd_t", "square", "square_l2", "cw", "deepfool", "ddn")
@@ -41,79 +32,6 @@ QUICKER: dict[str, dict[str, object]] = {
 ROBUST_LEVELS = (4, 8)
 ENSEMBLE_QUERIES = 1000
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
-
-
-def sources_id() -> str:
-    """A hash of the attacks' and the models' own code, to tell figures of another state of it."""
-    root = Path(__file__).resolve().parent.parent / "pipeline"
-    return content_id(
-        [path.read_text() for part in ("attacks", "models") for path in sorted((root / part).glob("*.py"))]
-    )
-
-
-@dataclass(frozen=True)
-class Group:
-    """Images of one shape and depth."""
-
-    levels: np.ndarray  # (n, H, W, C)
-    bits: int
-    y: np.ndarray
-    hashes: list[str]
-
-    @property
-    def kind(self) -> tuple[int, ...]:
-        """Height, width, channels and bits."""
-        return (*self.levels.shape[1:], self.bits)
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A classifier, and test images that it has never seen, spread evenly over the split."""
-
-    classifier: Classifier
-    dataset: Dataset
-    work: Path  # Where figures are kept, so that a run that was stopped goes on.
-    indices: list[int] = field(default_factory=list)
-    stale: list[str] = field(default_factory=list)  # Figures that were kept from an earlier state of the attacks.
-
-    @classmethod
-    def of(cls, classifier: Classifier, dataset: Dataset, work: Path, n: int) -> "Subject":
-        """At most n images of the test split."""
-        test = dataset.indices("test")
-        n = min(n, len(test))
-        return cls(classifier, dataset, work, [int(test[k * len(test) // n]) for k in range(n)])
-
-    def model(self) -> PixelModel:
-        """The classifier, as it is attacked."""
-        return load_model(self.classifier)
-
-    def groups(self, n: int | None = None) -> Iterator[Group]:
-        """The first of the images (of all, evenly spread), by shape and depth."""
-        count = len(self.indices) if n is None else min(n, len(self.indices))
-        chosen = [self.indices[k * len(self.indices) // count] for k in range(count)]
-
-        def kind(i: int) -> tuple[int, ...]:
-            return (*self.dataset.items[i].shape, self.dataset.items[i].bits)
-
-        for _, same in groupby(sorted(chosen, key=kind), key=kind):
-            items = list(same)
-            yield Group(
-                levels=np.stack(self.dataset.batch(items)),
-                bits=self.dataset.items[items[0]].bits,
-                y=np.array([self.dataset.items[i].label for i in items]),
-                hashes=[self.dataset.items[i].pixels_sha256 for i in items],
-            )
-
-    def once(self, what: str, inputs: object, make: Callable[[], Any]) -> Any:
-        """What was measured of these inputs before, or measured now; remembers with which sources of the attacks."""
-        key = content_id([what, self.classifier.id, self.dataset.id, self.indices, SEED, inputs])
-        note = self.work / f"{what}-{key}.json"
-        if not note.exists():
-            write_json(note, {"sources": sources_id(), "value": make()})
-        found: Any = read_json(note)
-        if found["sources"] != sources_id():
-            self.stale.append(what)
-        return found["value"]
 
 
 def success(subject: Subject, progress: Progress) -> Rows:
@@ -210,6 +128,7 @@ def succeeded(
 ) -> dict[str, object]:
     """One attack on the first n of the scans, inside the head or anywhere, on those of one kind or on all."""
     model = subject.model()
+    groups = [group for group in subject.groups(n) if kind in (None, group.kind)]
     parts = [
         attack_levels(
             model,
@@ -221,9 +140,9 @@ def succeeded(
             pixels_sha256=group.hashes,
             seed=SEED,
         )
-        for group in subject.groups(n)
-        if kind in (None, group.kind)
+        for group in groups
     ]
+    # Groups differ in shape, and the levels are in no figure.
     names = [f.name for f in fields(LatticeResult) if f.name != "levels"]
     found = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     right, won = found["status"] != "clean_wrong", found["success"]
@@ -238,7 +157,25 @@ def succeeded(
         "median_l2": float(np.median(found["l2"][won])) if n_won else None,
         "largest_linf": float(found["linf"][right].max()) if n_right else None,
         "mean_steps": float(found["steps"][right].mean()) if n_right else None,
+        "examples": _examples([sha for group in groups for sha in group.hashes], found),
     }
+
+
+def _examples(hashes: list[str], found: dict[str, np.ndarray]) -> Rows:
+    """What became of each scan, as JSON values."""
+    return [
+        {
+            "pixels_sha256": sha,
+            "status": str(found["status"][i]),
+            "reason": str(found["reason"][i]),
+            "pred_before": int(found["pred_before"][i]),
+            "pred_after": int(found["pred_after"][i]),
+            "linf": round(float(found["linf"][i]), 6),
+            "l2": round(float(found["l2"][i]), 6),
+            "steps": int(found["steps"][i]),
+        }
+        for i, sha in enumerate(hashes)
+    ]
 
 
 def _eps(attack: Attack) -> str:

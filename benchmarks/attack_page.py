@@ -1,5 +1,6 @@
 """docs/results/attacks.md: the figures as tables, and the goals beside what came of them."""
 
+import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ def write_page(
     speed_goals: Rows,
     facts: dict[str, Any],
 ) -> None:
-    """Write `stem`.md and `stem`.json, each whole or not at all."""
+    """Write `stem`.md, `stem`.json and `stem`-examples.csv, each whole or not at all."""
+    write_examples(stem.with_name(f"{stem.name}-examples.csv"), success)
+    success = [{name: value for name, value in row.items() if name != "examples"} for row in success]
     reached = goals(parity, sanity, robust, beyond, speed_goals)
     sections = [
         *head,
@@ -71,6 +74,21 @@ def write_page(
     write_json(stem.with_suffix(".json"), {**facts, "goals": reached, **measured})
 
 
+def write_examples(path: Path, success: Rows) -> None:
+    """What became of each scan under each attack, as one table."""
+    rows = [
+        {"attack": row["attack"], "eps": row["eps"], **example}
+        for row in success
+        for example in row.get("examples", [])
+    ]
+    if not rows:
+        return
+    with replacing(path) as incoming, incoming.open("w", newline="", encoding="utf-8") as table:
+        writer = csv.DictWriter(table, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def _goal(what: str, goal: str, value: str, row: dict[str, Any]) -> dict[str, Any]:
     return {"what": what, "goal": goal, "value": value, "n": row["n"], "met": row["met"]}
 
@@ -94,6 +112,7 @@ def _success(rows: Rows) -> Iterator[str]:
         "Attacked are test scans that the classifier has right, in the size in which they came. Success is what it "
         "says of the PNG, written and decoded; lost are attacks that fooled before the pixels were rounded to levels. "
         "L2 is the median over successes, with pixels in [0, 1]; the largest change is over all scans, in 8-bit levels."
+        " What became of each scan is in `attacks-examples.csv`."
         " A universal perturbation is one for all scans of the commonest shape, fitted on scans of the split train."
     )
     yield ""

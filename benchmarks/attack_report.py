@@ -11,15 +11,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.attack_figures import SEED, Subject, beyond_ours, kept_by_files, robustness, success
+from benchmarks.attack_figures import beyond_ours, kept_by_files, robustness, success
 from benchmarks.attack_page import Rows, write_page
+from benchmarks.attack_subject import SEED, Subject
 from benchmarks.attack_table import goals as speed_goals
 from benchmarks.attack_table import markdown
 from benchmarks.attack_transfer import transferred
@@ -30,11 +31,13 @@ from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.attacks import sanity
 from pipeline.attacks.pgd import PGD
-from pipeline.attacks.sanity_compared import alarms, repeatability, weaker_means, worst_of
+from pipeline.attacks.sanity_compared import alarms, noise, repeatability, weaker_means, worst_of
 from pipeline.cli.terminal import shown_progress
 from pipeline.run import Choices, classify
 from pipeline.training.settings import TrainingSettings
 
+# So many draws of noise meet every second scan.
+_DRAWS = 10_000
 _PARITY = ("-m", "pytest", "-q", "-p", "no:randomly", "tests/pipeline/attacks/parity")
 
 
@@ -116,6 +119,7 @@ def _sanity(subject: Subject, n: int, progress: Progress) -> Rows:
         lambda: sanity.unbounded(on),
         lambda: sanity.convergence(on),
         lambda: weaker_means(on),
+        lambda: [noise(replace(on, levels=on.levels[::2], y=on.y[::2]), n_draws=_DRAWS)],
         lambda: alarms(on),
         lambda: worst_of(on),
         lambda: repeatability(on, PGD()),

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.attack_figures import SEED, Subject
+from benchmarks.attack_subject import SEED, Subject
 from datasets.progress import Progress
 from pipeline.attacks import sanity
 from pipeline.attacks.sanity_compared import transfer

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from benchmarks.attack_figures import SEED, Rows, Subject, succeeded
+from benchmarks.attack_figures import succeeded
+from benchmarks.attack_subject import SEED, Rows, Subject
 from datasets.progress import Progress
 from pipeline.adversarial.plan import fit_images, fit_kind
 from pipeline.adversarial.recipe import AttackSpec, Recipe

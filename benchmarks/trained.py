@@ -23,12 +23,13 @@ def trained_subject(root: Path, n: int, *, device: str = "cpu") -> Subject:
     classifier = open_classifier(models[-1])
     model, dataset = load_model(classifier).eval(), open_dataset(datasets[-1])
     test = dataset.indices("test")
-    chosen = [int(test[k * len(test) // (2 * n)]) for k in range(2 * n)]
+    n_tried = min(2 * n, len(test))
+    chosen = [int(test[k * len(test) // n_tried]) for k in range(n_tried)]
     shown = [fit_levels(dataset.levels(i), dataset.items[i].bits, classifier.spec) for i in chosen]
     x = torch.from_numpy((np.stack(shown) * 255).round() / 255)
     y = torch.tensor([dataset.items[i].label for i in chosen])
     with torch.no_grad():
         right = (model(x).argmax(1) == y).nonzero().squeeze(1)[:n]
     if len(right) < n:
-        raise SystemExit(f"the classifier of {root} has {len(right)} of {2 * n} scans right; ask for a smaller batch")
+        raise SystemExit(f"the classifier of {root} has {len(right)} of {n_tried} scans right; ask for a smaller batch")
     return Subject(model.to(device), x[right].contiguous().to(device), y[right].to(device))

@@ -138,22 +138,33 @@ def toolbox_class(art: str) -> Any:
         BadAttack: the toolbox is not installed, or has no evasion attack of this name on image classifiers.
     """
     try:
-        from art.attacks import EvasionAttack, evasion
-        from art.estimators.classification import PyTorchClassifier
+        from art.attacks import evasion
     except ImportError as e:
         raise BadAttack(f"art:{art} needs the Adversarial Robustness Toolbox ({e}); install it: {INSTALL}") from e
     found: Any = getattr(evasion, art, None)
-    if not (inspect.isclass(found) and issubclass(found, EvasionAttack)):
-        names = [name for name, value in vars(evasion).items() if inspect.isclass(value)]
-        raise BadAttack(f"the toolbox has no attack {art!r}; it has {', '.join(sorted(names))}")
+    if not _is_attack(found):
+        names = [name for name, one in vars(evasion).items() if _is_attack(one) and _takes_pixels(one)]
+        raise BadAttack(f"the toolbox has no attack {art!r}; take one of {', '.join(sorted({*names} - _OF_MANY))}")
     if art in _OF_MANY:
         raise BadAttack(f"art:{art} needs many images at once; take the attack universal instead")
-    # The toolbox asks the same of an object; here there is none yet.
-    requirements: Any = getattr(found, "_estimator_requirements", ())
-    wanted = [one if isinstance(one, tuple) else (one,) for one in requirements]
-    if not wanted or not all(set(one) & set(PyTorchClassifier.__mro__) for one in wanted):
+    if not _takes_pixels(found):
         raise BadAttack(f"art:{art} attacks no classifier of pixels in PyTorch; choose another one")
     return found
+
+
+def _is_attack(found: object) -> bool:
+    from art.attacks import EvasionAttack
+
+    return inspect.isclass(found) and issubclass(found, EvasionAttack)
+
+
+def _takes_pixels(toolbox: Any) -> bool:
+    """Whether it attacks image classifiers of PyTorch; the toolbox asks the same of an object, here there is none."""
+    from art.estimators.classification import PyTorchClassifier
+
+    requirements: Any = getattr(toolbox, "_estimator_requirements", ())
+    wanted = [one if isinstance(one, tuple) else (one,) for one in requirements]
+    return bool(wanted) and all(set(one) & set(PyTorchClassifier.__mro__) for one in wanted)
 
 
 def _class_name(name: str) -> str:

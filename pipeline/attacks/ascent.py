@@ -77,7 +77,7 @@ def ascend(problem: Problem, start: Tensor, climb: Climb, tick: Tick) -> AttackR
         climb: the steps.
         tick: called after each step.
     """
-    x_adv = problem.confined(start).clone(memory_format=torch.channels_last)
+    x_adv = problem.confined(start).contiguous(memory_format=problem.layout).clone()
     taken = torch.zeros_like(problem.y)
     masked = torch.zeros_like(problem.y, dtype=torch.bool)
     rows = torch.arange(len(x_adv), device=x_adv.device)

@@ -29,6 +29,9 @@ MAX_STEPS = 100_000
 Tick = Callable[[], None]
 """Called after each gradient step of an attack; it may raise to cancel."""
 
+# So few gradients, of one image each, do not win back the time that laying out the weights for them takes.
+FEW_GRADIENTS = 2
+
 
 def no_tick() -> None:
     """Let a step pass."""
@@ -94,10 +97,14 @@ class Attack(ABC):
         """
         from pipeline.attacks.problem import guided, pose  # Here, since it loads torch.
 
-        with model.frozen(channels_last=True):
+        with model.frozen(channels_last=self.lays_out(len(x))):
             problem = pose(self, model, x, y, target=target, eps=eps, mask=mask, n_seeds=len(seeds))
             problem = guided(problem, self.gradients_in(precision))
             return self.solve(problem, seeds, tick)
+
+    def lays_out(self, n: int) -> bool:
+        """Whether n images are worth the layout of weights and pixels for the fastest gradients."""
+        return self.n_gradients * n > FEW_GRADIENTS
 
     def gradients_in(self, asked: str) -> str:
         """The precision that gradients are taken in where this one is asked for.

@@ -22,11 +22,12 @@ class Problem:
     """A checked batch; made by `pose`, inside `model.frozen()`."""
 
     model: PixelModel
-    x: Tensor  # (N, C, H, W), channels last in memory
+    x: Tensor  # (N, C, H, W)
     y: Tensor  # (N,)
     target: Tensor | None  # (N,)
     eps: Tensor  # (N,), infinite for an attack without a radius
     free: Tensor  # (N, C, H, W) bool: the pixels that may change
+    layout: torch.memory_format = torch.channels_last  # Of x, and of points at which gradients are taken
     loss: str = "ce"
     guide: PixelModel | None = None  # Takes the model's place for gradients alone, and may be less exact
     some_fixed: bool = True  # False where every pixel of every image may change, so that nothing needs putting back
@@ -120,9 +121,11 @@ def pose(
             raise BadAttack("a target equals the image's own class; give another class to reach")
     _check_loss(attack.objective, n_classes, targeted=target is not None)
     radii = _radii(attack, x, eps)
+    layout = torch.channels_last if attack.lays_out(n) else torch.contiguous_format
     return Problem(
         model=model,
-        x=x.detach().contiguous(memory_format=torch.channels_last),
+        x=x.detach().contiguous(memory_format=layout),
+        layout=layout,
         y=y.to(x.device),
         target=None if target is None else target.to(x.device),
         eps=radii,

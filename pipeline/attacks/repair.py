@@ -10,8 +10,8 @@ from pipeline.attacks.lattice import to_lattice, to_pixels
 from pipeline.attacks.lattice_moves import Ground, cheapest
 from pipeline.attacks.problem import Problem
 
-# A win on the file by less than this many logits could be lost to another machine's arithmetic.
-SURE_MARGIN = 1e-3
+# A win on the file by less than this share of the largest logit could be lost to another machine's arithmetic.
+SURE_SHARE = 1e-4
 # Rounds at most; each calls the model once, forward and backward.
 N_ROUNDS = 24
 # An image whose next round promises to save less than this of the squared length is done.
@@ -38,7 +38,7 @@ def on_lattice(problem: Problem, attack: Attack, x_adv: Tensor, won: Tensor, lev
     levels = to_lattice(x_adv, problem.x, eps=problem.eps, levels_max=levels_max, norm=attack.NORM)
     rows = (won & (problem.eps > 0)).nonzero().squeeze(1)
     if not attack.BOUNDED and len(rows):
-        levels[rows] = _refined(problem.part(rows), levels[rows], levels_max, max(SURE_MARGIN, attack.margin))
+        levels[rows] = _refined(problem.part(rows), levels[rows], levels_max, attack.margin)
     return levels
 
 
@@ -47,14 +47,13 @@ class _Point:
     """A change of each image in whole levels, and what the model says there."""
 
     change: Tensor  # (N, C, H, W)
-    margin: Tensor  # (N,)
-    needed: float  # The margin of a success.
+    lead: Tensor  # (N,) of the margin over what a success must have
     slope: Tensor  # (N, C, H, W) of the margin, by one level
 
     @property
     def fools(self) -> Tensor:
-        """Where the margin is as large as a success must have it: (N,) bool."""
-        return self.margin > self.needed
+        """Where the margin is larger than a success must have it: (N,) bool."""
+        return self.lead > 0
 
     @property
     def length(self) -> Tensor:
@@ -63,11 +62,11 @@ class _Point:
 
     def part(self, rows: Tensor) -> "_Point":
         """The points of some of the images."""
-        return _Point(self.change[rows], self.margin[rows], self.needed, self.slope[rows])
+        return _Point(self.change[rows], self.lead[rows], self.slope[rows])
 
     def put(self, rows: Tensor, other: "_Point") -> None:
         """Move some of the images."""
-        self.change[rows], self.margin[rows], self.slope[rows] = other.change, other.margin, other.slope
+        self.change[rows], self.lead[rows], self.slope[rows] = other.change, other.lead, other.slope
 
 
 class _Nearest:
@@ -85,7 +84,7 @@ class _Nearest:
         self.change[rows[shorter]], self._length[rows[shorter]] = point.change[shorter], length[shorter]
 
 
-def _refined(problem: Problem, levels: Tensor, levels_max: int, needed: float) -> Tensor:
+def _refined(problem: Problem, levels: Tensor, levels_max: int, kappa: float) -> Tensor:
     """The levels after rounds of `cheapest`, each proposal accepted or refused by the model.
 
     A losing image takes what raises its margin, a winning one what is shorter and still
@@ -96,12 +95,12 @@ def _refined(problem: Problem, levels: Tensor, levels_max: int, needed: float) -
     room = problem.free.to(base.dtype)
     ground = Ground(-base * room, (levels_max - base) * room)
     rows = torch.arange(len(levels), device=levels.device)
-    live = _judged(problem, base, levels - base, levels_max, needed)
+    live = _judged(problem, base, levels - base, levels_max, kappa)
     nearest = _Nearest(problem, live.change, levels_max)
     nearest.offer(rows, live)
-    aim, reach = torch.full_like(problem.eps, needed), torch.full_like(problem.eps, HALF_A_LEVEL)
+    aim, reach = torch.zeros_like(problem.eps), torch.full_like(problem.eps, HALF_A_LEVEL)
     for _ in range(N_ROUNDS):
-        change, spread = cheapest(ground, live.change, live.slope, aim[rows] - live.margin, reach[rows])
+        change, spread = cheapest(ground, live.change, live.slope, aim[rows] - live.lead, reach[rows])
         worth = live.length - _squared(change) > LEAST_SAVING * live.length
         going = torch.where(live.fools, worth, (change != live.change).amax((1, 2, 3)))
         if not going.any():
@@ -109,19 +108,20 @@ def _refined(problem: Problem, levels: Tensor, levels_max: int, needed: float) -
         if not going.all():
             rows, change, spread = rows[going], change[going], spread[going]
             live, ground = live.part(going), ground.part(going)
-        tried = _judged(problem.part(rows), base[rows], change, levels_max, needed)
+        tried = _judged(problem.part(rows), base[rows], change, levels_max, kappa)
         nearest.offer(rows, tried)
-        taken = torch.where(live.fools, tried.fools, tried.margin > live.margin)
+        taken = torch.where(live.fools, tried.fools, tried.lead > live.lead)
         live.put(taken, tried.part(taken))
-        aim[rows] = torch.where(tried.fools, (aim[rows] + needed) / 2, aim[rows] + needed - tried.margin)
+        aim[rows] = torch.where(tried.fools, aim[rows] / 2, aim[rows] - tried.lead)
         reach[rows] = torch.where(taken, (reach[rows] + HALF_A_LEVEL) / 2, spread)
     return (base + nearest.change).to(torch.int32)
 
 
-def _judged(problem: Problem, base: Tensor, change: Tensor, levels_max: int, needed: float) -> _Point:
+def _judged(problem: Problem, base: Tensor, change: Tensor, levels_max: int, kappa: float) -> _Point:
     pixels = to_pixels(base + change, levels_max).contiguous(memory_format=torch.channels_last)
     slope, logits, _ = replace(problem, loss="margin").gradient(pixels)
-    return _Point(change, problem.won_by(logits), needed, slope / levels_max)
+    needed = (SURE_SHARE * logits.abs().amax(1)).clamp_min(kappa)
+    return _Point(change, problem.won_by(logits) - needed, slope / levels_max)
 
 
 def _squared(change: Tensor) -> Tensor:

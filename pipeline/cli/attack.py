@@ -26,6 +26,9 @@ from pipeline.errors import BadAttack
 if TYPE_CHECKING:
     from pipeline.attacks.outcome import LatticeResult
 
+# What begins with one of these is no name of a file.
+_JSON_BEGINS = tuple('{["')
+
 NAME = "attack"
 HELP = "attack one image and write the adversarial one as PNG, TIFF, DICOM or JPEG"
 
@@ -81,6 +84,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     classes = model.spec.classes
     label = _label(args.label, classes) if args.label else predict(model, image.levels, image.bits)
     target = np.array([_label(args.target, classes)]) if args.target else None
+    if args.eps is not None and "eps" in args.params:
+        raise BadAttack(f"eps is given twice, as --eps {args.eps:g} and in --params; leave one of them out")
     attack = create(args.attack, args.params if args.eps is None else {**args.params, "eps": args.eps})
     head = head_mask(image.levels, image.bits) if args.region == HEAD else None
     result = attack_levels(
@@ -161,7 +166,7 @@ def _params(text: str) -> dict[str, Any]:
         ArgumentTypeError: it is no JSON object.
     """
     try:
-        values = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+        values = json.loads(text if text.lstrip()[:1] in _JSON_BEGINS else Path(text).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise ArgumentTypeError(f"{text[:80]!r} is neither JSON nor a file with it ({e})") from e
     if not isinstance(values, dict):

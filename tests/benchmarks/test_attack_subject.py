@@ -1,14 +1,16 @@
 """The figures that fit or train something first: on which images, of what n, and made once."""
 
+import csv
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import attack_transfer, attack_universal
-from benchmarks.attack_figures import Subject
+from benchmarks import attack_figures, attack_page, attack_transfer, attack_universal
+from benchmarks.attack_subject import Subject
 from datasets.progress import ignore
+from pipeline.attacks.registry import create
 from pipeline.attacks.universal_fit import fit_universal
 from pipeline.training.settings import TrainingSettings
 from tests.fixtures.gate import SIDE, TinyChain
@@ -46,6 +48,20 @@ def test_a_universal_perturbation_is_fitted_on_training_images_and_judged_on_tes
     assert attack_universal.universal(subject, ignore) == [row]
     assert len(fitted_on) == 1
     assert subject.stale == []
+
+
+def test_keeps_what_became_of_each_scan(subject: Subject, tmp_path: Path) -> None:
+    row = attack_figures.succeeded(subject, create("fgsm", {"eps": 64 / 255}))
+    examples = row["examples"]
+    assert [one["pixels_sha256"] for one in examples] == [sha for group in subject.groups() for sha in group.hashes]
+    assert sum(one["status"] == "success" for one in examples) == row["n_success"] > 0
+    assert sum(one["status"] != "clean_wrong" for one in examples) == row["n"]
+    attack_page.write_examples(tmp_path / "examples.csv", [row, {**row, "eps": "twice"}])
+    with (tmp_path / "examples.csv").open(newline="") as table:
+        written = list(csv.DictReader(table))
+    assert len(written) == 2 * N
+    assert [line["eps"] for line in written] == ["64/255"] * N + ["twice"] * N
+    assert written[0] == {key: str(value) for key, value in {"attack": "fgsm", "eps": "64/255", **examples[0]}.items()}
 
 
 def test_scans_of_another_shape_are_not_counted(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

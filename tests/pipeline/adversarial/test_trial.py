@@ -39,7 +39,7 @@ def test_a_recipe_is_cut_without_torch_as_its_plan_is(recipe: dict[str, object],
 @pytest.mark.parametrize(
     ("attack", "message"),
     [
-        ({"name": "art:Fabulous"}, "the toolbox has no attack 'Fabulous'; it has "),
+        ({"name": "art:Fabulous"}, "the toolbox has no attack 'Fabulous'; take one of "),
         ({"name": "art:SaliencyMapMethod", "params": {"thet": 1}}, "has no parameter thet to set; it has gamma, theta"),
         ({"name": "art:SaliencyMapMethod", "region": "neck"}, "region 'neck' of art:SaliencyMapMethod"),
     ],

@@ -149,7 +149,7 @@ def test_takes_a_radius_for_each_image_and_scales_the_step(
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("Fabulous", {}, "the toolbox has no attack 'Fabulous'; it has AdversarialPatch"),
+        ("Fabulous", {}, "the toolbox has no attack 'Fabulous'; take one of "),
         ("EvasionAttack", {}, "the toolbox has no attack 'EvasionAttack'"),
         ("DPatch", {}, "art:DPatch attacks no classifier of pixels"),
         ("UniversalPerturbation", {}, "needs many images at once; take the attack universal"),

@@ -1,83 +1,28 @@
 """What every registered attack promises; a new attack is held to it by being registered."""
 
-import copy
 import dataclasses
 import random
-from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipeline.attacks.attack import Attack
 from pipeline.attacks.budget import Norm
 from pipeline.attacks.lattice import to_lattice
-from pipeline.attacks.projections import l2_norm
 from pipeline.attacks.registry import ATTACKS, create
-from pipeline.attacks.result import MASKED, NOT_FOOLED
 from pipeline.attacks.run import attack_levels
-from pipeline.attacks.universal import Universal
-from pipeline.attacks.universal_fit import fit_universal
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
-from tests.pipeline.attacks.models import linear_model, patterns, trained_model
+from tests.pipeline.attacks.contract import attack_of, radii, size, to_levels, trained_on_right
+from tests.pipeline.attacks.models import trained_model
 
 pytestmark = pytest.mark.parametrize("name", list(ATTACKS))
-
-RADIUS = {Norm.LINF: 16 / 255, Norm.L2: 1.5}
-# Enough for models of 64 pixels, where the attack's own number would only take time.
-FEWER = {name: {"steps": 40} for name in ("apgd", "apgd_l2", "apgd_t")}
-FEWER |= {name: {"n_queries": 500} for name in ("square", "square_l2")}
-
-
-def attack_of(name: str, model: PixelModel | None = None, x: Tensor | None = None, **goal: object) -> Attack:
-    """The attack at a radius that fools the small models, the unbounded one without a radius.
-
-    One that is fitted beforehand is fitted to the given model and images, or to the trained model and its images.
-    """
-    attack = ATTACKS[name]
-    if attack is Universal:
-        return universal() if model is None or x is None else universal_on(model, x, **goal)
-    return create(name, FEWER.get(name, {}) | ({"eps": RADIUS[attack.NORM]} if attack.BOUNDED else {}))
-
-
-@lru_cache(maxsize=1)
-def universal() -> Attack:
-    model, x, _ = trained_model()
-    return universal_on(model, x)
-
-
-def universal_on(
-    model: PixelModel, x: Tensor, *, eps: float = RADIUS[Norm.LINF], target: Tensor | None = None
-) -> Attack:
-    # Of 16 bits, since rounding to 8 gives some of these images another class.
-    levels = (x * 65535).round().to(torch.int32).permute(0, 2, 3, 1).numpy().astype(np.uint16)
-    with model.frozen():
-        y = model(x).argmax(1).numpy()
-    goal = None if target is None else target.numpy()
-    return fit_universal(model, levels, 16, y, eps=eps, steps=40, seed=0, target=goal).attack
-
-
-def meant_for(name: str, y: Tensor) -> Tensor:
-    """Which images an attack can fool all at once: one perturbation moves all classes of a linear model alike."""
-    return y == y.mode().values if ATTACKS[name] is Universal else torch.ones_like(y, dtype=torch.bool)
-
-
-def radii(name: str, n: int) -> Tensor:
-    return torch.linspace(0, RADIUS[ATTACKS[name].NORM], n)
 
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[PixelModel, Tensor, Tensor]:
-    model, x, y = trained_model()
-    model.eval()
-    right = model(x).argmax(1) == y
-    return model, x[right][:12], y[right][:12]
-
-
-def size(name: str, delta: Tensor) -> Tensor:
-    return delta.flatten(1).abs().amax(1) if ATTACKS[name].NORM is Norm.LINF else l2_norm(delta)
+    return trained_on_right()
 
 
 def test_fools_a_trained_model(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
@@ -143,17 +88,6 @@ def test_holds_its_budget_on_16_bits(name: str, trained: tuple[PixelModel, Tenso
     assert (found.levels % 257 != 0).any()
 
 
-def test_fools_a_head_of_log_probabilities_as_often(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
-    model, x, y = trained
-    attack = attack_of(name)
-    other = copy.deepcopy(model)
-    other.network.head = nn.Sequential(other.network.head, nn.LogSoftmax(dim=1))
-    plain, log = (attack(each, x, y, seeds=range(len(x))).success for each in (model, other))
-    assert plain.any()
-    # All logits are negative there, and rounded elsewhere: one image may lie on the edge.
-    assert abs(int(plain.sum()) - int(log.sum())) <= 1
-
-
 @pytest.mark.parametrize("broken", [False, True])
 def test_leaves_model_and_global_random_state_alone(name: str, broken: bool) -> None:
     model, x, y = trained_model()
@@ -192,70 +126,6 @@ def test_changes_no_bit_outside_the_mask(name: str, shared: bool, trained: tuple
     assert not torch.equal(result.x_adv, x)
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 4])
-@pytest.mark.parametrize("targeted", [True, False])
-def test_reaches_its_goal_with_few_classes(name: str, n_classes: int, targeted: bool) -> None:
-    model = linear_model(n_classes, seed=n_classes)
-    x = 0.5 + 0.01 * patterns(10, n_classes)[0]
-    chosen = meant_for(name, model(x).argmax(1))
-    x, y = x[chosen], model(x).argmax(1)[chosen]
-    target = (y + 1) % n_classes
-    radius = torch.full(y.shape, {Norm.LINF: 0.4, Norm.L2: 4.0}[ATTACKS[name].NORM])
-    eps, goal = radius if ATTACKS[name].BOUNDED else None, target if targeted else None
-    result = attack_of(name, model, x, eps=0.4, target=goal)(model, x, y, target=goal, eps=eps, seeds=range(len(y)))
-    preds = model(result.x_adv).argmax(1)
-    assert result.success.all()
-    assert torch.equal(preds, target) if targeted else (preds != y).all()
-
-
-@pytest.mark.parametrize(("channels", "shape"), [(3, (8, 8)), (1, (20, 12)), (3, (11, 17))])
-def test_works_on_colour_and_on_any_size(name: str, channels: int, shape: tuple[int, int]) -> None:
-    model = linear_model(3, seed=5)
-    rng = np.random.default_rng(1)
-    levels = rng.integers(100, 150, (4, *shape, channels), dtype=np.uint8)
-    x = torch.from_numpy(levels / np.float32(255)).permute(0, 3, 1, 2)
-    y = model(x).argmax(1)
-    chosen = meant_for(name, y)
-    x, y, levels = x[chosen], y[chosen].numpy(), levels[chosen.numpy()]
-    params = attack_of(name, model, x, eps=0.3).params()
-    attack = create(name, params | {"eps": {Norm.LINF: 0.3, Norm.L2: 20.0}[ATTACKS[name].NORM]})
-    found = attack_levels(model, attack, levels, 8, y)
-    assert found.levels.shape == levels.shape
-    assert found.levels.dtype == np.uint8
-    assert found.success.all()
-
-
-def test_fools_one_logit_with_a_sigmoid(name: str) -> None:
-    model = linear_model(2, head="sigmoid")
-    x = 0.5 + 0.01 * patterns(6, 2)[0]
-    y = model(x).argmax(1)
-    eps = torch.full((6,), 2.0) if ATTACKS[name].NORM is Norm.L2 else torch.full((6,), 0.3)
-    assert attack_of(name, model, x, eps=0.3)(model, x, y, eps=eps, seeds=range(6)).success.all()
-
-
-@pytest.mark.parametrize("shift", [0.0, -100.0])
-def test_is_not_stopped_by_a_very_sure_model(name: str, shift: float) -> None:
-    x = 0.5 + 0.01 * patterns(6, 3)[0]
-    for scale in (1.0, 1e5):
-        model = linear_model(3, scale=scale, shift=shift)
-        y = model(x).argmax(1)
-        eps = torch.full((6,), 4.0 if ATTACKS[name].NORM is Norm.L2 else 0.4)
-        assert attack_of(name, model, x, eps=0.4)(model, x, y, eps=eps, seeds=range(6)).success.all()
-
-
-def test_says_when_there_is_no_gradient(name: str) -> None:
-    model = linear_model(3)
-    with torch.no_grad():
-        model.network.head.weight.zero_()
-        model.network.head.bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
-    x, _ = patterns(4, 3)
-    result = attack_of(name)(model, x, torch.zeros(4, dtype=torch.int64), seeds=range(4))
-    assert not result.success.any()
-    # Who asks for no gradient meets no mask, and has simply failed.
-    assert set(result.reason) == {NOT_FOOLED if ATTACKS[name].GRADIENT_FREE else MASKED}
-    assert result.x_adv.isfinite().all()
-
-
 def test_reports_a_failure_with_its_last_iterate(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
     model, x, y = trained
     eps = torch.full((len(x),), 1e-3)
@@ -264,18 +134,6 @@ def test_reports_a_failure_with_its_last_iterate(name: str, trained: tuple[Pixel
     assert all(why.startswith("not fooled") for why in result.reason)
     assert (size(name, result.x_adv - x) > 0).all()
     assert (result.x_adv - x).abs().max() <= 1e-3 + 1e-7
-
-
-def test_never_takes_nan_for_a_success(name: str) -> None:
-    model = linear_model(3)
-    with torch.no_grad():
-        model.network.head.bias.fill_(torch.nan)
-    x, y = patterns(4, 3)
-    result = attack_of(name)(model, x, y, seeds=range(4))
-    assert not result.success.any()
-    assert result.x_adv.isfinite().all()
-    found = attack_levels(model, attack_of(name), to_levels(x), 8, y.numpy())
-    assert found.status.tolist() == ["clean_wrong"] * 4
 
 
 def test_tells_each_step_and_can_be_stopped(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
@@ -299,10 +157,6 @@ def test_has_parameters_that_survive_json(name: str) -> None:
     assert create(name, attack.params()) == attack
     assert ATTACKS[name] is type(attack)
     assert dataclasses.is_dataclass(attack)
-
-
-def to_levels(x: Tensor) -> np.ndarray:
-    return (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def _raise(*_: object) -> None:

@@ -1,5 +1,6 @@
 """Results on the lattice: won back where rounding lost them, and as near as whole levels allow."""
 
+import copy
 import itertools
 
 import pytest
@@ -13,7 +14,7 @@ from pipeline.attacks.lattice_moves import Ground, cheapest
 from pipeline.attacks.pgd import PGDL2
 from pipeline.attacks.problem import Problem, pose
 from pipeline.attacks.projections import l2_norm
-from pipeline.attacks.repair import N_ROUNDS, SURE_MARGIN, on_lattice
+from pipeline.attacks.repair import N_ROUNDS, SURE_SHARE, on_lattice
 from pipeline.models.adapter import PixelModel
 from tests.pipeline.attacks.models import linear_model, trained_model
 
@@ -49,6 +50,22 @@ def test_every_float_success_survives_8_bits(attack: CarliniWagner, trained: tup
     assert (model(levels / 255).argmax(1) != y).all()
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e4])
+def test_neither_small_nor_large_logits_cost_a_success(
+    scale: float, trained: tuple[PixelModel, Tensor, Tensor]
+) -> None:
+    model, x, y = trained
+    scaled = copy.deepcopy(model)
+    with torch.no_grad():
+        scaled.network.head.weight *= scale
+        scaled.network.head.bias *= scale
+    near = to_boundary(model, x, y)
+    won = torch.ones(len(x), dtype=torch.bool)
+    plain, other = (on_lattice(posed(each, x, y), DeepFool(), near, won, 255) for each in (model, scaled))
+    assert (scaled(other / 255).argmax(1) != y).all()
+    torch.testing.assert_close(l2_norm(other / 255 - x), l2_norm(plain / 255 - x), rtol=0.02, atol=0)
+
+
 @pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
 def test_a_success_keeps_its_margin_on_the_file(kappa: float, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
     model, x, y = trained
@@ -70,7 +87,8 @@ def test_wins_back_what_rounding_lost(trained: tuple[PixelModel, Tensor, Tensor]
     assert lost.sum() >= 5
     problem = posed(model, x, y)
     levels = on_lattice(problem, DeepFool(), x_adv, torch.ones_like(lost), 255)
-    assert (problem.won_by(model(levels / 255)) > SURE_MARGIN).all()
+    logits = model(levels / 255)
+    assert (problem.won_by(logits) > 0.99 * SURE_SHARE * logits.abs().amax(1)).all()
     assert l2_norm(levels / 255 - x).mean() <= 1.1 * l2_norm(x_adv - x).mean()
 
 
@@ -90,7 +108,11 @@ def test_is_no_further_than_the_shortest_whole_change_of_a_linear_model() -> Non
     y = model(x).argmax(1)
     logits = model(x).detach()[0]
     gap = logits[y] - logits[1 - y]
-    won = gains * (1 if y == 0 else -1) - gap > SURE_MARGIN
+    # The logits of every change, for what a success must have.
+    moved = x.repeat(len(steps), 1, 1, 1)
+    moved[..., free] += steps[:, None] / 255
+    found = model(moved)
+    won = gains * (1 if y == 0 else -1) - gap > SURE_SHARE * found.detach().abs().amax(1)
     assert 0 < won.sum() < len(won)
     shortest = steps[won].square().sum(1).min()
     problem = posed(model, x, y, mask=free)

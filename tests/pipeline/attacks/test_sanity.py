@@ -24,6 +24,7 @@ from pipeline.attacks.sanity import (
 )
 from pipeline.attacks.sanity_compared import (
     alarms,
+    noise,
     release,
     repeatability,
     transfer,
@@ -69,6 +70,13 @@ def test_3_unbounded_attacks_fool_everything(on: Subject) -> None:
 
 def test_4_twice_the_steps_change_next_to_nothing(on: Subject) -> None:
     assert not unmet(convergence(on))
+
+
+def test_5_an_image_counts_when_any_draw_of_noise_fools(on: Subject) -> None:
+    once, often = (noise(on, eps=96 / 255, n_draws=n) for n in (1, 20))
+    counts = [int(row.measured.split()[0]) for row in (once, often)]
+    assert 0 < counts[0] < counts[1] <= on.n
+    assert often.what == "20 draws of +-eps noise at 96/255"
 
 
 def test_5_noise_black_box_and_transfer_are_weaker(on: Subject) -> None:

@@ -101,6 +101,42 @@ def test_a_query_moves_length_from_one_window_to_another(channels: int) -> None:
             torch.testing.assert_close(after[image, channel, :5, :5], wanted, atol=1e-6, rtol=1e-4)
 
 
+def test_windows_have_a_middle() -> None:
+    """An even side becomes the next odd one."""
+    problem = grey_problem()
+    x_adv, box, source = started(problem)
+    drawn = torch.rand(4, 6, generator=source)
+    drawn[:, :4] = torch.tensor([0.0, 0.0, 0.99, 0.99])
+    tried = Peaks().move(problem, x_adv, box, drawn, covered=16 / 400)
+    changed = (tried != x_adv).any(0)[0]
+    assert torch.equal(changed.nonzero().amin(0), torch.tensor([0, 0]))
+    assert (changed[:5, :5] & changed[15:, 15:]).all()
+    assert changed.sum() == 50
+
+
+def test_stays_within_black_and_white() -> None:
+    problem = grey_problem(eps=8.0)
+    problem.x[:, :, :10], problem.x[:, :, 10:] = 0.02, 0.98
+    x_adv, box, source = started(problem)
+    for covered in (0.04, 0.2, 0.8):
+        x_adv = Peaks().move(problem, x_adv, box, torch.rand(4, 6, generator=source), covered=covered)
+        assert x_adv.min() >= 0
+        assert x_adv.max() <= 1
+        assert (l2_norm(x_adv - problem.x) <= problem.eps * (1 + 1e-6)).all()
+
+
+def test_a_peak_against_what_is_there_takes_its_place() -> None:
+    """In a window of one pixel the two cancel, and the sign would be lost."""
+    problem = grey_problem(n=2, eps=0.25)
+    box = torch.tensor([[7, 7, 1, 1]] * 2)
+    at = torch.zeros_like(problem.x)
+    at[:, :, 7, 7] = 0.25
+    drawn = torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0, sign] for sign in (0.0, 0.9)])
+    tried = Peaks().move(problem, problem.x + at, box, drawn, covered=0.5)[:, 0, 7, 7] - 0.5
+    torch.testing.assert_close(tried.abs(), torch.full((2,), 0.25))
+    assert tried[0] == -tried[1]
+
+
 def test_spends_again_what_the_box_cut_off() -> None:
     problem = grey_problem(eps=4.0)
     problem.x[:, :, :10] = 0.0

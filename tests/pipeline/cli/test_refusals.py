@@ -109,7 +109,8 @@ def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, ref
         (["import-dataset", "a.zip", "--shares=train=0"], "share of train: 0, expected more than 0"),
         (["train-classifier", "abc", "--seed=1.5"], "'1.5' is no seed; give a whole number"),
         (["run", "a.zip", "--seed=4294967296"], "'4294967296' is no seed; give a whole number"),
-        (["attack", "a.png", "--params=[1]"], "--params: '[1]' is neither JSON nor a file with it"),
+        (["attack", "a.png", "--params=[1]"], "--params: '[1]' holds no JSON object; give one such as"),
+        (["attack", "a.png", "--params=none.json"], "--params: 'none.json' is neither JSON nor a file with it"),
         (["attack", "a.png", "--params={1}"], "--params: '{1}' is neither JSON nor a file with it"),
         (["attack", "a.png", "--region=neck"], "--region: invalid choice: 'neck'"),
         (
