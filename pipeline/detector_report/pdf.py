@@ -191,9 +191,14 @@ def _marked(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text in the letters that the printed font has; accents it lacks are taken off, others become "?"."""
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        text = unicodedata.normalize("NFKD", text).encode("cp1252", "ignore").decode("cp1252") or "?"
-    return text
+    """The text in the letters that the printed font has: others lose their accent, or become "?"."""
+    return "".join(_letter(letter) for letter in text)
+
+
+def _letter(letter: str) -> str:
+    if unicodedata.category(letter) in ("Cc", "Cf"):
+        return ""  # Marks of direction and the like: nothing to be seen.
+    for form in (letter, unicodedata.normalize("NFKD", letter)[0]):
+        if form.encode("cp1252", "ignore"):
+            return form
+    return "?"
