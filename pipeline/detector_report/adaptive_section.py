@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from pipeline.attacks.names import type_name
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import Interval, rate, share_of
-from pipeline.detector_report.axes import radius_axis, share_axis
+from pipeline.detector_report.axes import dodged, radius_axis, share_axis
 from pipeline.detector_report.blocks import Block, Chart, Section, Series, Table, Words
 from pipeline.detector_report.figures import NOTHING, Adaptive, Static
 
 _HEAD = (
-    "eps", "static: attacked", "static: succeeded", "static: accepted and wrong",
-    "adaptive: attacked", "adaptive: wrong without a gate", "adaptive: accepted and wrong",
+    "eps", "static: accepted and wrong", "adaptive: accepted and wrong", "static: attacked", "static: succeeded",
+    "adaptive: attacked", "adaptive: wrong without a gate",
 )  # fmt: skip
 
 
@@ -42,9 +42,9 @@ def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
     for level in levels:
         n, undefended, handed = found.get(level, (0, NOTHING, NOTHING))
         row = known.get(level)
-        adaptive = (str(row.n), share_of(row.undefended), share_of(row.best)) if row else ("-", "-", "not measured")
-        static_cells = (str(n), share_of(undefended), share_of(handed)) if level in found else ("-", "-", "-")
-        rows.append((f"{level:g}/255", *static_cells, *adaptive))
+        adaptive = (share_of(row.best), str(row.n), share_of(row.undefended)) if row else ("not measured", "-", "-")
+        static_cells = (share_of(handed), str(n), share_of(undefended)) if level in found else ("-", "-", "-")
+        rows.append((f"{level:g}/255", static_cells[0], adaptive[0], *static_cells[1:], *adaptive[1:]))
     blocks: list[Block] = [_first_words(static, run)]
     table = Table("Static and adaptive, side by side", _HEAD, tuple(rows))
     lines = _lines(found, run)
@@ -141,7 +141,7 @@ def _lines(found: dict[float, tuple[int, Interval, Interval]], run: Adaptive | N
     adaptive = [(row.level, row.best) for row in run.rows] if run else []
     alone = [(row.level, row.undefended) for row in run.rows] if run else []
     named = (("static", static), ("adaptive", adaptive), ("without a gate", alone))
-    return tuple(
+    return dodged(
         Series(
             name,
             tuple((level, one.value or 0.0) for level, one in line),

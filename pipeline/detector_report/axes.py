@@ -1,16 +1,19 @@
 """Axes that several charts share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from pipeline.detector_report.blocks import Axis
+from pipeline.detector_report.blocks import Axis, Series
 
+_APART = 1.025
 _DECADES = (0.0001, 0.001, 0.01, 0.1, 1.0)
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def share_axis(label: str, high: float = 1.0) -> Axis:
-    """A share from 0 to `high`, written in per cent."""
+def share_axis(label: str, tallest: float = 1.0) -> Axis:
+    """A share from 0 up to `tallest` or a little more, written in per cent."""
+    high = min(1.0, 4 * _round_step(tallest / 4))
     return Axis(label, 0.0, high, tuple((high * part, percent(high * part)) for part in _QUARTERS))
 
 
@@ -32,6 +35,15 @@ def score_axis(label: str, low: float, high: float) -> Axis:
     first = math.ceil(low / step)
     ticks = tuple((k * step, f"{k * step:.6g}") for k in range(first, math.floor(high / step) + 1))
     return Axis(label, low, high, ticks)
+
+
+def dodged(series: Iterable[Series]) -> tuple[Series, ...]:
+    """The same lines a little apart on an axis of radii, so that none hides another or its intervals."""
+    lines = tuple(series)
+    return tuple(
+        replace(one, points=tuple((x * _APART ** (k - (len(lines) - 1) / 2), y) for x, y in one.points))
+        for k, one in enumerate(lines)
+    )
 
 
 def percent(value: float) -> str:

@@ -7,8 +7,7 @@ from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.attacks.names import type_name
 from pipeline.detection.drawn_rows import Drawn, RocCurve
 from pipeline.detection.report import Cell
-from pipeline.detection.statistics import ranged, share_of
-from pipeline.detector_report.axes import percent, radius_axis, rate_axis, score_axis, share_axis
+from pipeline.detector_report.axes import dodged, percent, radius_axis, rate_axis, score_axis, share_axis
 from pipeline.detector_report.blocks import Chart, Series, Table
 from pipeline.detector_report.drawing import N_TONES
 
@@ -64,46 +63,33 @@ def histogram_chart(drawn: Drawn, *, alpha: float) -> Chart:
     )  # fmt: skip
 
 
-def radius_chart(cells: Sequence[Cell]) -> Chart | None:
-    """Share found, attack by attack, against the radius; None where no attack was seen at two radii."""
+def radius_chart(cells: Sequence[Cell], table: Table) -> Chart | None:
+    """Share found, attack by attack, against the radius, with a table of all cells; None without two radii to join."""
     inside = sorted(_with_radius(cells), key=lambda cell: (cell.attack, cell.eps))
-    series, rows = [], []
-    levels: set[float] = set()
-    for attack, group in groupby(inside, key=lambda cell: cell.attack):
-        same = list(group)
-        if len(same) > 1:
-            places = [round(255 * cell.eps, 3) for cell in same]
-            levels.update(places)
-            found = [cell.found for cell in same]
-            series.append(Series(
-                type_name(attack),
-                tuple((x, one.value or 0.0) for x, one in zip(places, found, strict=True)),
-                tuple((one.low or 0.0, one.high or 0.0) for one in found),
-                dots=True,
-            ))  # fmt: skip
-            rows += [(type_name(attack), f"{x:g}/255", str(cell.n), share_of(cell.found), ranged(cell.auroc))
-                     for x, cell in zip(places, same, strict=True)]  # fmt: skip
+    series = [
+        Series(
+            type_name(attack),
+            tuple((round(255 * cell.eps, 3), cell.found.value or 0.0) for cell in same),
+            tuple((cell.found.low or 0.0, cell.found.high or 0.0) for cell in same),
+            dots=True,
+        )
+        for attack, group in groupby(inside, key=lambda cell: cell.attack)
+        if len(same := list(group)) > 1
+    ]
     if not series:
         return None
     return Chart(
         title="Found, at every radius",
         what="Share of successful attacks that is found at the threshold, attack by attack, with 95 % intervals.",
-        x=radius_axis("radius of the attack", sorted(levels)),
+        x=radius_axis("radius of the attack", sorted({x for one in series for x, _ in one.points})),
         y=share_axis("attacks found"),
-        series=tuple(_dodged(series[:N_TONES])),
-        table=Table("Found, at every radius", ("attack", "eps", "n", "found", "AUROC"), tuple(rows), n_text=2),
+        series=dodged(series[:N_TONES]),
+        table=table,
     )
 
 
 def _with_radius(cells: Sequence[Cell]) -> Iterator[Cell]:
     return (cell for cell in cells if cell.eps > 0 and cell.n and cell.region == WHOLE_IMAGE)
-
-
-def _dodged(series: Sequence[Series]) -> Iterator[Series]:
-    """The same lines a little apart, so that intervals do not hide each other; the axis is logarithmic."""
-    for k, one in enumerate(series):
-        by = 1.025 ** (k - (len(series) - 1) / 2)
-        yield Series(one.name, tuple((x * by, y) for x, y in one.points), one.spans, dots=one.dots)
 
 
 def _steps(edges: Sequence[float], bins: Sequence[int]) -> tuple[tuple[float, float], ...]:

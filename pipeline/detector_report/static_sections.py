@@ -30,9 +30,8 @@ def attacks_section(static: Static) -> Section:
     if static.drawn is not None:
         chart = roc_chart(static.drawn, alpha=static.facts["alpha"], n_clean=static.facts["n_clean"])
         blocks += [chart] if chart else []
-    by_radius = radius_chart(static.cells)
-    blocks += [by_radius] if by_radius else []
-    blocks.append(Table("How it does on each attack", _FOUND, tuple(_found(cell) for cell in static.cells), 2))
+    found = Table("How it does on each attack", _FOUND, tuple(_found(cell) for cell in static.cells), 2)
+    blocks.append(radius_chart(static.cells, found) or found)
     blocks.append(Table("Counted apart, and named", _APART, tuple(_apart(cell) for cell in static.cells), 2))
     return Section("Attacks that do not know the detector", "attacks", tuple(blocks))
 

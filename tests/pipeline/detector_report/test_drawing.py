@@ -60,3 +60,10 @@ def test_scores_have_round_ticks_inside_their_range(low, high):
 
 def test_rates_begin_where_the_scans_end():
     assert [words for _, words in rate_axis("r", 1 / 630).ticks] == ["0.159%", "1%", "10%", "100%"]
+
+
+@pytest.mark.parametrize(("tallest", "high"), [(0.206, 0.4), (0.19, 0.2), (0.5, 0.8), (0.9, 1.0), (1.0, 1.0)])
+def test_shares_have_round_ticks_that_reach_the_tallest(tallest, high):
+    axis = share_axis("share", tallest)
+    assert axis.high == pytest.approx(high)
+    assert axis.high >= tallest
