@@ -7,14 +7,13 @@ from typing import Any
 from pipeline.detector_report.adaptive_section import adaptive_limit, adaptive_section, chosen, standing_section
 from pipeline.detector_report.blocks import Block, Document, Pairs, Section, Table, Words
 from pipeline.detector_report.figures import Adaptive, Static, read_adaptive, read_static
+from pipeline.detector_report.limits import limits_of, limits_section
 from pipeline.detector_report.standards import Standard, standards
 from pipeline.detector_report.static_sections import (
     attacks_section,
     beside_section,
     clean_section,
     examples_section,
-    limits_of,
-    limits_section,
     naming_section,
 )
 from pipeline.errors import BadDetector

@@ -1,12 +1,12 @@
 """The sections on attacks that do not know the detector, and on what is no attack."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.attacks.names import type_name
 from pipeline.detection.protocol_tables import coverage_words, strict_words, tables_beside
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import ranged, share_of
-from pipeline.detector_report.blocks import Block, Picture, Pictures, Points, Section, Table, Words
+from pipeline.detector_report.blocks import Block, Picture, Pictures, Section, Table, Words
 from pipeline.detector_report.curves import histogram_chart, radius_chart, roc_chart
 from pipeline.detector_report.figures import Static, attack_at, eps_words
 from pipeline.pictures import amplified
@@ -125,43 +125,6 @@ def examples_section(static: Static) -> Section | None:
     return Section("Examples", "examples", (Words(words), Pictures(pictures)))
 
 
-def limits_section(limits: Sequence[str]) -> Section:
-    """What the figures do not say."""
-    return Section("Limits, in plain words", "limits", (Points(tuple(limits)),))
-
-
-def limits_of(static: Static) -> Iterator[str]:
-    """What the figures of attacks that do not know the detector leave open."""
-    facts = static.facts
-    yield (
-        "The false-alarm rate is promised for clean scans like those of the calibration. Another scanner, sequence or "
-        "site breaks that promise; recalibrate on clean scans from there."
-    )
-    worst = max(static.by_class.items(), key=lambda item: item[1].value or 0.0, default=None)
-    if worst is not None and (worst[1].value or 0.0) > 0:
-        yield f"False alarms do not fall on all alike: most on {worst[0]}, {share_of(worst[1])}."
-    few = [cell for cell in static.cells if 0 < cell.n < 30]
-    if few:
-        named = ", ".join(f"{attack_at(cell.attack, cell.eps, cell.region)} (n = {cell.n})" for cell in few)
-        yield f"Few attacks succeeded in these cells, which say little by themselves: {named}."
-    yield (
-        "The interval of an AUROC is a bootstrap, which sees no further than its sample: where every attack stands "
-        "above every clean scan, it says no more than that."
-    )
-    alpha, found = float(facts["alpha"]), _found_overall(static.cells)
-    if found is not None:
-        flagged = 0.001 * found + 0.999 * alpha
-        yield (
-            f"Most alarms are about clean scans. If one scan in 1,000 were attacked, of all flagged scans "
-            f"{0.001 * found / flagged:.1%} would be attacked ones; so a flag asks for a person, and proves nothing."
-        )
-    yield (
-        "The attacks are those of the table, with the steps that built the adversarial set. A stronger one, of another "
-        "kind or of another radius, can do better."
-    )
-    yield "A scan that is no brain MRI, or is damaged, gets a score that means nothing; no check of content is made."
-
-
 def _found(cell: Cell) -> tuple[str, ...]:
     shares = (share_of(one) for one in (cell.found, cell.found_strict, cell.handed_out))
     return (*_named(cell), str(cell.n), ranged(cell.auroc), *shares)
@@ -184,11 +147,6 @@ def _called(attack: str, row: Mapping[str, int], names: Sequence[str]) -> tuple[
         str(n),
         *(f"{row.get(name, 0)} ({row.get(name, 0) / n:.0%})" if n else "-" for name in names),
     )
-
-
-def _found_overall(cells: Sequence[Cell]) -> float | None:
-    n = sum(cell.n for cell in cells)
-    return sum((cell.found.value or 0.0) * cell.n for cell in cells) / n if n else None
 
 
 def _share(value: float | None) -> str:

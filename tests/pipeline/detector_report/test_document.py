@@ -131,6 +131,13 @@ def test_limits_count_what_an_alarm_is_worth():
     assert any("most on meningioma, 3.1%" in item for item in items)
 
 
+def test_the_best_shortcut_is_among_the_limits():
+    items = of_kind(Points, section(made(), "limits"))[0].items
+    assert any("the off-grid share, separates" in item and "0.6100" in item and "at 4/255" in item for item in items)
+    items = of_kind(Points, section(made(older()), "limits"))[0].items
+    assert not any("single feature" in item for item in items)
+
+
 def test_an_older_report_opens_and_says_what_it_lacks():
     found = made(older(), [adaptive()])
     assert len(found.missing) == 4
