@@ -51,8 +51,8 @@ def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
     if lines:
         blocks.append(Chart(
             title="Accepted and wrong, at every radius",
-            what="Share of attacked scans that the gate accepts and the classifier gets wrong, with 95 % intervals: "
-            "under attacks that do not know the detector, and under the best of all attacks that do.",
+            what="Share of attacked scans that the gate accepts and the classifier gets wrong, with 95 % intervals, "
+            f"under attacks that do not know the detector{', and under the best of all that do' if run else ''}.",
             x=radius_axis("radius of the attack", levels),
             y=share_axis("accepted and wrong"),
             series=lines,
