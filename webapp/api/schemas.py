@@ -125,9 +125,7 @@ class DetectorReportTold(Schema):
     detector_id = String()
     name = String()
     statement = String()
-    static = Dict(
-        metadata={"description": "Under attacks that do not know it, as evaluate-detector wrote it."}
-    )
+    static = Dict(metadata={"description": "Under attacks that do not know it, as evaluate-detector wrote it."})
     adaptive = Dict(
         allow_none=True,
         metadata={"description": "Under attacks that know it, as attack-gate wrote it; null: never measured."},

@@ -29,7 +29,7 @@ def judged(work: Work, detector_id: str) -> dict[str, Any]:
         open_adversarial(root.find("adversarial", origin.adversarial_id)),
         dataset_named(work, origin.dataset_id),
         open_classifier(root.find("models", detector.classifier_id)),
-        alpha=checked_alpha(len(detector.calibration), work.params.get("alpha")),
+        alpha=work.params.get("alpha"),
         progress=work.progress,
     ).to_json()
     keep_static(root, report)
