@@ -227,6 +227,18 @@ def open_dataset(folder: Path) -> Dataset:
         raise DamagedStore(f"{folder}: not a whole data set ({e}); import the source again.") from e
 
 
+def levels_sha256(folder: Path) -> str:
+    """The hash of a data set's levels, as its manifest has it; `open_dataset` has compared the two.
+
+    Raises:
+        DamagedStore: the manifest is missing, no JSON, or says none.
+    """
+    found = _read_object(folder / MANIFEST).get("levels_sha256")
+    if not isinstance(found, str):
+        raise DamagedStore(f"{folder}: the manifest has no hash of the levels; import the source again.")
+    return found
+
+
 @lru_cache(maxsize=64)
 def _checked_sha256(path: Path, mtime_ns: int, size: int) -> str:
     """The hash of a file that has not changed since it was last asked for."""

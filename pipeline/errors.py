@@ -11,6 +11,7 @@ PipelineError (a ValueError)
 ├── BadDevice              torch knows no such device, or this machine has none
 ├── BadTraining            a training cannot begin or go on: its settings, its images or its loss
 ├── BadDetector            a detector cannot be trained, opened or judged
+│   ├── NoReport           a detector was never judged
 │   ├── BadCalibration     scans that a detector cannot be calibrated on
 │   └── NotEnoughClean     too few clean calibration scans for the false-alarm rate asked for
 └── BadGate                a gate is damaged, or could not be compiled
@@ -60,6 +61,10 @@ class BadTraining(PipelineError):
 
 class BadDetector(PipelineError):
     """A detector cannot be trained, opened or judged: its settings, its images or its files."""
+
+
+class NoReport(BadDetector):
+    """A detector has no report, since it was never judged."""
 
 
 class BadCalibration(BadDetector):

@@ -3,10 +3,10 @@
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pipeline.pictures import shown_png
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.datasets import DatasetForm
-from webapp.pictures import shown_png
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import dataset_view, open_stored_dataset, thumbnails
 from webapp.queries.paging import page_number

@@ -18,28 +18,6 @@ _MODELS = (
     "graph_sha256",
     "preprocessing",
 )
-_TYPE_NAMES = {
-    "fgsm": "FGSM",
-    "fgm_l2": "FGM (L2)",
-    "bim": "BIM",
-    "pgd": "PGD",
-    "pgd_l2": "PGD (L2)",
-    "mim": "MIM",
-    "cw": "Carlini-Wagner",
-    "deepfool": "DeepFool",
-    "ddn": "DDN",
-    "apgd": "Auto-PGD",
-    "apgd_l2": "Auto-PGD (L2)",
-    "apgd_t": "Auto-PGD (targets)",
-    "square": "Square",
-    "square_l2": "Square (L2)",
-    "universal": "Universal",
-}
-
-
-def type_name(word: str) -> str:
-    """An attack type as people write it."""
-    return _TYPE_NAMES.get(word, word)
 
 
 def reason_of(row: Screening) -> str:

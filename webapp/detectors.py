@@ -1,8 +1,10 @@
-"""Detectors: list, train, one in detail, and one recalibrated."""
+"""Detectors: list, train, one in detail with its report, one judged again, and one recalibrated."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pipeline.detector_report.document import document
+from pipeline.detector_report.drawing import HEIGHT, WIDTH, drawing
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.detectors import DetectorForm
@@ -10,6 +12,7 @@ from webapp.forms.parts import offer
 from webapp.forms.recalibration import LocalScansForm, RecalibrationForm
 from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, named
 from webapp.queries.contents import detector_cells
+from webapp.queries.detector_report import detector_pdf, detector_report
 from webapp.queries.paging import page_number
 from webapp.queries.recalibration import local_offer
 from webapp.records.artefacts import ArtefactKind
@@ -48,6 +51,42 @@ def show(detector_id: str) -> str:
     )
 
 
+@bp.get("/<detector_id>/report")
+def report(detector_id: str) -> str:
+    """Everything that was measured of one detector."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    found = detector_report(row)
+    return render_template(
+        "detectors/report.html",
+        row=row,
+        report=document(found),
+        sets={one.id for one in named([str(found.static.facts["adversarial_id"])])},
+        drawing=drawing,
+        plane=(WIDTH, HEIGHT),
+    )
+
+
+@bp.get("/<detector_id>/report.pdf")
+def report_pdf(detector_id: str) -> Response:
+    """The same as a PDF."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    return _file(Response(detector_pdf(detector_report(row)), mimetype="application/pdf"), f"detector-{row.id}.pdf")
+
+
+@bp.get("/<detector_id>/report.json")
+def report_json(detector_id: str) -> Response:
+    """The same for programs, as the API gives it."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    return _file(jsonify(detector_report(row).to_json()), f"detector-{row.id}.json")
+
+
+@bp.post("/<detector_id>/evaluate")
+def evaluate(detector_id: str) -> ResponseReturnValue:
+    """Judge a detector again."""
+    job = orders.evaluate_detector(detector_id=detector_id, alpha=None, owner_id=user_id())
+    return redirect(url_for("jobs.show", job_id=job.id))
+
+
 @bp.route("/<detector_id>/recalibrate", methods=["GET", "POST"])
 def recalibrate(detector_id: str) -> ResponseReturnValue:
     """What the clean scans in the address support, and the form of a recalibration; a sent one becomes a job."""
@@ -69,6 +108,11 @@ def recalibrate(detector_id: str) -> ResponseReturnValue:
             return redirect(url_for("jobs.show", job_id=job.id))
     status = 422 if form.errors or (found and found.refusal) else 200
     return render_template("detectors/recalibrate.html", row=row, choice=choice, found=found, form=form), status
+
+
+def _file(response: Response, name: str) -> Response:
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _choice() -> LocalScansForm:

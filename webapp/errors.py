@@ -76,6 +76,7 @@ ANSWERS: dict[str, Answer] = {
     "pipeline.errors.BadRecipe": Answer(422, "bad_recipe", "Recipe not accepted"),
     "pipeline.errors.BadAttack": Answer(422, "bad_attack", "Attack not accepted"),
     "pipeline.errors.BadDetector": Answer(422, "bad_detector", "Detector not accepted"),
+    "pipeline.errors.NoReport": Answer(404, "no_report", "No report yet"),
     "pipeline.errors.NotEnoughClean": Answer(422, "not_enough_clean", "Too few clean images"),
     "pipeline.errors.BadCalibration": Answer(422, "bad_calibration", "Scans not accepted for calibration"),
     "pipeline.errors.BadGate": Answer(500, "bad_gate", "Gate not usable"),

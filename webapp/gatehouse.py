@@ -11,10 +11,10 @@ from datasets.limits import Limits
 from datasets.raster import raster_type
 from pipeline.gate.decision import Decision
 from pipeline.gate.screening import OpenGate, open_gate
+from pipeline.pictures import shown_png
 from webapp.context import context
 from webapp.decisions import reason_of
 from webapp.file_names import shown_name
-from webapp.pictures import shown_png
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate
 from webapp.records.screenings import Screening

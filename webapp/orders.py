@@ -47,6 +47,13 @@ def train_detector(*, adversarial_id: str, name: str, training: dict[str, Any], 
     return jobs().enqueue("train_detector", params, owner_id)
 
 
+def evaluate_detector(*, detector_id: str, alpha: float | None, owner_id: int) -> Job:
+    """Judge a detector anew on the attacks that it was trained beside."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    params = {"detector_id": row.id, "name": row.name, "parents": list(row.parents), "alpha": alpha}
+    return jobs().enqueue("evaluate_detector", params, owner_id)
+
+
 def recalibrate_detector(
     *, detector_id: str, dataset_id: str, splits: list[str], name: str, alpha: float | None, owner_id: int
 ) -> Job:

@@ -5,8 +5,8 @@ from typing import Any
 from flask import Flask, request, url_for
 from flask_security import current_user
 
+from pipeline.attacks.names import type_name
 from webapp.context import is_admin
-from webapp.decisions import type_name
 from webapp.queries.adversarial import eps_words
 from webapp.queries.jobs import artefact_url
 

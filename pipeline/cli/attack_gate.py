@@ -52,6 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=seed, default=0, help="seed of random starts (default: %(default)s)")
     parser.add_argument("--report", type=Path, help="write REPORT.md and REPORT.json")
+    parser.description = f"{HELP}. Every report is also kept under the data root, for the detector's page and its PDF."
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -59,6 +60,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.detection.adaptive import Known, evaluate_adaptive
     from pipeline.detection.files import open_detector
     from pipeline.detection.lineage import trained_from
+    from pipeline.detector_report.kept import keep_adaptive
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
@@ -88,6 +90,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         alpha=args.alpha,
         progress=progress,
     )
+    keep_adaptive(root, report.to_json())
     return reported(report, args.report)
 
 

@@ -11,6 +11,7 @@ from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer, reported
 
 NAME = "evaluate-detector"
+JUDGED = "test"
 HELP = "judge a detector on attacked, clean and harmlessly changed scans, beside every control and shortcut"
 
 
@@ -22,10 +23,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="id of an adversarial set of the same data set, also of attacks or against a classifier that the detector "
         "never met (default: the one that it was trained with)",
     )
-    parser.add_argument("--split", default="test", help="which split (default: %(default)s)")
+    parser.add_argument("--split", default=JUDGED, help="which split (default: %(default)s)")
     parser.add_argument("--alpha", type=float, help="false-alarm rate (default: 1 %%, or the smallest that n supports)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of every draw (default: %(default)s)")
     parser.add_argument("--report", type=Path, help="write REPORT.md and REPORT.json")
+    parser.description = (
+        f"{HELP}. Of the split `test` of the adversarial set that the detector was trained with, the report is kept "
+        "under the data root, where `report-detector` and the detector's page find it."
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -33,11 +38,13 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
     from pipeline.detection.lineage import trained_from
+    from pipeline.detector_report.kept import keep_static
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
     detector = open_detector(root.find("detectors", args.detector))
-    set_id = args.adversarial or trained_from(detector.parents, detector.notes)[0]
+    own_id = trained_from(detector.parents, detector.notes)[0]
+    set_id = args.adversarial or own_id
     adversarial_set = open_adversarial(root.find("adversarial", set_id))
     report = evaluate_detector(
         detector,
@@ -49,4 +56,6 @@ def run(args: Namespace, progress: Progress) -> Answer:
         seed=args.seed,
         progress=progress,
     )
+    if adversarial_set.id == own_id and args.split == JUDGED:
+        keep_static(root, report.to_json())
     return reported(report, args.report)

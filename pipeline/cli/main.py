@@ -21,6 +21,7 @@ from pipeline.cli import (
     import_dataset,
     recalibrate,
     release,
+    report_detector,
     run,
     screen,
     train_classifier,
@@ -44,6 +45,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     evaluate_detector,
     compare_detectors,
     attack_gate,
+    report_detector,
     run,
 )
 REFUSED = 1

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datasets.progress import Progress, ignore
-from datasets.store import Dataset
+from datasets.store import Dataset, levels_sha256
 from detector.conformal import false_alarm_band, flagged_range, threshold
 from detector.types import TYPES
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.attacked import cell_row, handed_out, look_at_attacks
 from pipeline.detection.background import zeroed_background
+from pipeline.detection.drawn import drawn
+from pipeline.detection.drawn_rows import Sources
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.examined import AttackedCell, Examined, strict_rate
 from pipeline.detection.files import Detector, load_detector
@@ -109,7 +111,12 @@ def examine_detector(
     controlled = look_at_controls(examined) if beside else {}
     report = _report(examined, cells, controlled, (detector, adversarial_set, split, alpha))
     if beside:
-        report = replace(report, beside=_beside(examined, cells, controlled))
+        report = replace(
+            report,
+            beside=_beside(examined, cells, controlled),
+            drawn=drawn(examined, cells, controlled),
+            sources=_sources(detector, adversarial_set, dataset, classifier),
+        )
     return Examination(report, examined, cells, controlled)
 
 
@@ -154,6 +161,21 @@ def _beside(examined: Examined, cells: list[AttackedCell], controlled: Controlle
         reencoded=reencoded_rows(examined),
         survivors=survivor_rows(examined, cells),
         shortcuts=shortcut_rows(examined, cells),
+    )
+
+
+def _sources(detector: Detector, adversarial_set: AdversarialSet, dataset: Dataset, classifier: Classifier) -> Sources:
+    return Sources(
+        classifier_id=classifier.id,
+        classifier_sha256=classifier.weights_sha256,
+        detector_id=detector.id,
+        detector_sha256=detector.weights_sha256,
+        dataset_id=dataset.id,
+        dataset_name=dataset.name,
+        dataset_sha256=levels_sha256(dataset.folder),
+        adversarial_id=adversarial_set.id,
+        adversarial_sha256=adversarial_set.rows_sha256,
+        attacked_classifier_id=adversarial_set.classifier_id,
     )
 
 

@@ -1,6 +1,7 @@
 """What stands beside a detector's headline, as words and tables."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.detection.protocol_rows import (
@@ -38,47 +39,85 @@ def coverage_words(coverage: Coverage, handed_out: HandedOut) -> str:
 
 def beside_tables(beside: Beside) -> Iterator[str]:
     """The lines of all tables; nothing of what was not looked at."""
-    if beside.equal_norm:
-        yield from _table(
-            ["noise of equal norm", "eps", "attacks", "noisy", "AUROC", "worst attack", "noise flagged"],
-            (
-                [row.noise, f"{row.level}/255", str(row.n_attacked), str(row.n_noise), ranged(row.auroc),
-                 _worst(row.by_attack), share_of(row.flagged)]
-                for row in beside.equal_norm
-            ),
-        )  # fmt: skip
-    if beside.paired:
-        yield from ("", "Scattered: an attack's own changes at random places. Shuffled: those of another scan.")
-        yield from _table(
-            ["an attack's changes without its aim", "attack", "eps", "n", "AUROC of the attack", "flagged", "fooled"],
-            ([row.what, *_cell(row), str(row.n), ranged(row.auroc), share_of(row.flagged), share_of(row.fooled)]
-             for row in beside.paired),
-        )  # fmt: skip
-    if beside.background:
-        yield from ("", f"Clean scans with a zeroed background: {share_of(beside.background_clean)} flagged.")
-        yield from _table(
-            ["background zeroed", "eps", "n", "clean", "AUROC", "AUROC before", "found"],
-            ([*_cell(row), str(row.n), str(row.n_clean), ranged(row.auroc), ranged(row.auroc_before),
-              share_of(row.found)] for row in beside.background if row.n),
-        )  # fmt: skip
-    if beside.reencoded:
-        yield from _table(
-            ["clean scans written as", "n", "AUROC against themselves", "flagged"],
-            ([row.file_format, str(row.n), ranged(row.auroc), share_of(row.flagged)] for row in beside.reencoded),
-        )
-    if beside.survivors:
-        yield from _table(
-            ["attacked, then", "attack", "eps", "n", "still fooling", "flagged of these", "flagged of all"],
-            ([row.change, *_cell(row), str(row.n), share_of(row.fooling), share_of(row.flagged_fooling),
-              share_of(row.flagged)] for row in beside.survivors if row.n),
-        )  # fmt: skip
-    if beside.shortcuts:
-        yield from ("", "One feature of the file alone, whichever way it goes, in the detector's place:")
-        yield from _table(
-            ["feature", "eps", "against", "n", "AUROC"],
-            ([row.feature, "-" if row.level is None else f"{row.level:g}/255", row.against, f"{row.n}, {row.n_other}",
-              ranged(row.auroc)] for row in beside.shortcuts),
-        )  # fmt: skip
+    for table in tables_beside(beside):
+        if table.words:
+            yield from ("", table.words)
+        yield from _lines(table.head, table.rows)
+
+
+@dataclass(frozen=True)
+class BesideTable:
+    """One table of what stands beside the headline; `words` is what must be known to read it."""
+
+    title: str
+    words: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_text: int = 1
+
+
+def tables_beside(beside: Beside) -> Iterator[BesideTable]:
+    """Every table that there are rows for."""
+    made = (_equal_norm, _paired, _background, _reencoded, _survivors, _shortcuts)
+    return (table for table in (make(beside) for make in made) if table.rows)
+
+
+def _equal_norm(beside: Beside) -> BesideTable:
+    head = ("noise of equal norm", "eps", "attacks", "noisy", "AUROC", "worst attack", "noise flagged")
+    rows = tuple(
+        (row.noise, f"{row.level}/255", str(row.n_attacked), str(row.n_noise), ranged(row.auroc),
+         _worst(row.by_attack), share_of(row.flagged))
+        for row in beside.equal_norm
+    )  # fmt: skip
+    return BesideTable("Attacks against noise of equal norm", "", head, rows)
+
+
+def _paired(beside: Beside) -> BesideTable:
+    head = ("an attack's changes without its aim", "attack", "eps", "n", "AUROC of the attack", "flagged", "fooled")
+    rows = tuple(
+        (row.what, *_cell(row), str(row.n), ranged(row.auroc), share_of(row.flagged), share_of(row.fooled))
+        for row in beside.paired
+    )
+    words = "Scattered: an attack's own changes at random places. Shuffled: those of another scan."
+    return BesideTable("An attack's changes without its aim", words, head, rows, n_text=2)
+
+
+def _background(beside: Beside) -> BesideTable:
+    head = ("background zeroed", "eps", "n", "clean", "AUROC", "AUROC before", "found")
+    rows = tuple(
+        (*_cell(row), str(row.n), str(row.n_clean), ranged(row.auroc), ranged(row.auroc_before), share_of(row.found))
+        for row in beside.background
+        if row.n
+    )
+    words = f"Clean scans with a zeroed background: {share_of(beside.background_clean)} flagged."
+    return BesideTable("With the background zeroed", words, head, rows)
+
+
+def _reencoded(beside: Beside) -> BesideTable:
+    head = ("clean scans written as", "n", "AUROC against themselves", "flagged")
+    rows = tuple((row.file_format, str(row.n), ranged(row.auroc), share_of(row.flagged)) for row in beside.reencoded)
+    return BesideTable("Clean scans written as another file", "", head, rows)
+
+
+def _survivors(beside: Beside) -> BesideTable:
+    head = ("attacked, then", "attack", "eps", "n", "still fooling", "flagged of these", "flagged of all")
+    rows = tuple(
+        (row.change, *_cell(row), str(row.n), share_of(row.fooling), share_of(row.flagged_fooling),
+         share_of(row.flagged))
+        for row in beside.survivors
+        if row.n
+    )  # fmt: skip
+    return BesideTable("Attacked, then re-encoded or resized", "", head, rows, n_text=2)
+
+
+def _shortcuts(beside: Beside) -> BesideTable:
+    rows = tuple(
+        (row.feature, "-" if row.level is None else f"{row.level:g}/255", row.against, f"{row.n}, {row.n_other}",
+         ranged(row.auroc))
+        for row in beside.shortcuts
+    )  # fmt: skip
+    words = "One feature of the file alone, whichever way it goes, in the detector's place:"
+    return BesideTable("Shortcuts", words, ("feature", "eps", "against", "n", "AUROC"), rows, n_text=3)
 
 
 def _cell(row: PairedRow | BackgroundRow | SurvivorRow) -> list[str]:
@@ -94,6 +133,6 @@ def _worst(by_attack: Mapping[str, float]) -> str:
     return f"{name} {by_attack[name]:.4f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield from ("", f"| {' | '.join(head)} |", "|---" * len(head) + "|")
     yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from datasets.adversarial_store import WHOLE_IMAGE
 from detector.types import TYPES
+from pipeline.detection.drawn_rows import Drawn, Sources
 from pipeline.detection.protocol_rows import Beside, Coverage, HandedOut, StrictRate
 from pipeline.detection.protocol_tables import beside_tables, coverage_words, strict_words
 from pipeline.detection.statistics import Interval, ranged, share_of
@@ -64,7 +65,8 @@ class DetectorReport:
     `null_attack` is the AUROC of clean scans that went the way of attacked ones without an attack: 0.5
     where no trace of the way itself is learned. `band` is where the rate lies that the calibration leads
     to, `flagged_range` where the share of just `n_clean` scans lies. `confusion` counts, by attack, what
-    successful attacks were called. `beside` is what the figures must be read beside.
+    successful attacks were called. `beside` is what the figures must be read beside, `drawn` what pictures are drawn
+    from, `sources` what was judged; a report that was made in haste has none of the three.
     """
 
     detector_id: str
@@ -85,6 +87,8 @@ class DetectorReport:
     coverage: Coverage
     handed_out: HandedOut
     beside: Beside = field(default_factory=Beside)
+    drawn: Drawn | None = None
+    sources: Sources | None = None
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values; a figure that nothing was seen of is None."""

@@ -3,13 +3,13 @@
 import pytest
 
 from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
+from pipeline.attacks.names import type_name
 from pipeline.attacks.pgd import PGDL2
 from pipeline.attacks.registry import ATTACKS
 from pipeline.training.settings import TrainingSettings
 from webapp.api.order_schemas import NewAdversarialSet, NewClassifier
 from webapp.app import create_app
 from webapp.context import context
-from webapp.decisions import type_name
 from webapp.forms.adversarial import AdversarialForm, recipe_of
 from webapp.forms.classifiers import ImportClassifierForm, TrainClassifierForm
 

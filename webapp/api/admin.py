@@ -14,6 +14,7 @@ from webapp.api.orders import accepted, classifier_order, recipe_order
 from webapp.file_names import shown_name
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate, artefact, artefacts_page
+from webapp.queries.detector_report import detector_report
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
 from webapp.standing_gate import activate
@@ -115,6 +116,23 @@ def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> Respons
     """Make a detector anew with thresholds from clean scans; the old one stays."""
     owner_id = calling_key().owner_id
     return accepted(orders.recalibrate_detector(detector_id=detector_id, **json_data, owner_id=owner_id))
+
+
+@bp.post("/detectors/<detector_id>/evaluate")
+@bp.input(order_schemas.NewEvaluation)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 415, 422)
+def evaluate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Judge a detector anew on the attacks that it was trained beside; its report is replaced."""
+    return accepted(orders.evaluate_detector(detector_id=detector_id, **json_data, owner_id=calling_key().owner_id))
+
+
+@bp.get("/detectors/<detector_id>/report")
+@bp.output(schemas.DetectorReportTold)
+@documented(bp, 404, 422)
+def read_report(detector_id: str) -> ResponseReturnValue:
+    """Read everything that was measured of a detector: static, adaptive, limits and standards."""
+    return detector_report(artefact(ArtefactKind.DETECTOR, detector_id)).to_json()
 
 
 @bp.post("/gates")

@@ -100,6 +100,17 @@ class NewDetector(Schema):
     seed = Integer(load_default=0, validate=SEED)
 
 
+class NewEvaluation(Schema):
+    """A detector to be judged anew."""
+
+    alpha = Float(
+        load_default=None,
+        allow_none=True,
+        validate=Range(0.0001, 0.5),
+        metadata={"description": "The false-alarm rate; null: 1 %, or the smallest that the calibration supports."},
+    )
+
+
 class NewCalibration(Schema):
     """A detector to be made anew with thresholds from clean scans."""
 

@@ -109,6 +109,33 @@ class ArtefactPage(Schema):
     n_total = Integer()
 
 
+class StandardTold(Schema):
+    """An entry of a catalogue of attacks that a report belongs to."""
+
+    catalogue = String()
+    id = String()
+    name = String()
+    what = String()
+
+
+class DetectorReportTold(Schema):
+    """What was measured of a detector."""
+
+    format = Integer()
+    detector_id = String()
+    name = String()
+    statement = String()
+    static = Dict(metadata={"description": "Under attacks that do not know it, as evaluate-detector wrote it."})
+    adaptive = Dict(
+        allow_none=True,
+        metadata={"description": "Under attacks that know it, as attack-gate wrote it; null: never measured."},
+    )
+    other_adaptive = List(Dict(), metadata={"description": "Further runs of attack-gate that were kept."})
+    missing = List(String(), metadata={"description": "What a report of an older form lacks."})
+    limits = List(String())
+    standards = List(Nested(StandardTold))
+
+
 class JobTold(Schema):
     """A job and how far it is."""
 

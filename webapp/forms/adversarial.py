@@ -9,8 +9,8 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange
 from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from pipeline.adversarial.recipe import DEFAULT_RECIPE
 from pipeline.attacks.budget import BF16, FP32, Norm
+from pipeline.attacks.names import type_name
 from pipeline.attacks.registry import ATTACKS
-from webapp.decisions import type_name
 from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
 
 # Attacks that find the least change by themselves; and a Euclidean length of n/255 would change nothing to speak of.

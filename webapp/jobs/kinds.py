@@ -20,6 +20,7 @@ from pipeline.models.spec import check_side
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.asked import check_rates, spec_asked
+from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
     dataset_named,
@@ -163,20 +164,18 @@ def _build_adversarial(work: Work) -> Made | None:
 def _train_detector(work: Work) -> Made:
     """Parameters: adversarial_id, name, settings (of the training, by their own names)."""
     from pipeline.adversarial.files import open_adversarial
-    from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
     from pipeline.detection.settings import DetectorSettings
     from pipeline.detection.train import train_detector
     from pipeline.models.files import open_classifier
 
     root, params = data_root(work), work.params
+    if work.stage == 1:
+        detector = open_detector(root.find("detectors", made_before(work)))
+        return made_detector(work, detector, judged(work, detector.id))
     adversarial = open_adversarial(root.find("adversarial", params["adversarial_id"]))
     dataset = dataset_named(work, adversarial.dataset_id)
     classifier = open_classifier(root.find("models", adversarial.classifier_id))
-    if work.stage == 1:
-        detector = open_detector(root.find("detectors", made_before(work)))
-        report = evaluate_detector(detector, adversarial, dataset, classifier, progress=work.progress)
-        return made_detector(work, detector, report.to_json())
     settings = DetectorSettings(**params.get("settings", {}))
     detector = train_detector(
         adversarial,

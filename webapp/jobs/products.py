@@ -115,10 +115,14 @@ def made_adversarial(work: Work, built: "AdversarialSet") -> Made:
     )
 
 
-def made_detector(work: Work, detector: "Detector", report: dict[str, Any] | None = None) -> Made:
-    """The row of a detector, with its report once it has been judged."""
-    facts: dict[str, Any] = {} if report is None else {"report": report, "cells": report["cells"]}
-    return _detector(work, detector, (work.params["adversarial_id"], detector.classifier_id), facts)
+def made_detector(work: Work, detector: "Detector", facts: dict[str, Any] | None = None) -> Made:
+    """The row of a detector, with what is known of it once it has been judged."""
+    return _detector(work, detector, (work.params["adversarial_id"], detector.classifier_id), facts or {})
+
+
+def made_judged(work: Work, detector: "Detector", facts: dict[str, Any]) -> Made:
+    """The row of a detector that was there before, under the parents that the job was given."""
+    return _detector(work, detector, tuple(work.params["parents"]), facts)
 
 
 def made_recalibrated(work: Work, detector: "Detector", facts: dict[str, Any]) -> Made:

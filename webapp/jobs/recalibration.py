@@ -1,13 +1,12 @@
 """The kind of job that recalibrates a detector; what needs torch is imported where only workers call."""
 
-from typing import Any
-
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import lineage
 from pipeline.detection.local_scans import local_scans
 from pipeline.detection.rates import checked_alpha
 from webapp.config import Settings
+from webapp.jobs.judging import judged
 from webapp.jobs.products import data_root, dataset_named, made_before, made_recalibrated
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 
@@ -44,23 +43,10 @@ def _recalibrate(work: Work) -> Made:
 
 def _judge(work: Work) -> Made:
     """What the thresholds of now find of the attacks that the detector was trained beside."""
-    from pipeline.adversarial.files import open_adversarial
-    from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
-    from pipeline.models.files import open_classifier
 
-    root = data_root(work)
-    detector = open_detector(root.find("detectors", made_before(work)))
-    origin = lineage(root, detector.id)
-    report: dict[str, Any] = evaluate_detector(
-        detector,
-        open_adversarial(root.find("adversarial", origin.adversarial_id)),
-        dataset_named(work, origin.dataset_id),
-        open_classifier(root.find("models", detector.classifier_id)),
-        alpha=checked_alpha(len(detector.calibration), work.params.get("alpha")),
-        progress=work.progress,
-    ).to_json()
-    return made_recalibrated(work, detector, {"report": report, "cells": report["cells"]})
+    detector = open_detector(data_root(work).find("detectors", made_before(work)))
+    return made_recalibrated(work, detector, judged(work, detector.id))
 
 
 register(Kind(name="recalibrate_detector", title="Recalibrate a detector", shards=_checked, run=_recalibrate))

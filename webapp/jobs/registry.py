@@ -88,7 +88,7 @@ def register(kind: Kind) -> Kind:
 
 def load_kinds(settings: Settings) -> None:
     """Import the modules that register kinds: our own, and those that the settings name."""
-    for module in ("webapp.jobs.kinds", "webapp.jobs.recalibration", *settings.kind_modules):
+    for module in ("webapp.jobs.kinds", "webapp.jobs.recalibration", "webapp.jobs.judging", *settings.kind_modules):
         importlib.import_module(module)
 
 

@@ -9,8 +9,8 @@ from datasets.adversarial_store import AdversarialRows, read_rows
 from datasets.atomic import read_json
 from datasets.store import Dataset
 from pipeline.attacks.budget import FP32
+from pipeline.pictures import amplification, difference_png, shown_png
 from webapp.context import context
-from webapp.pictures import amplification, difference_png, shown_png
 from webapp.queries.artefacts import artefact
 from webapp.queries.contents import open_stored_dataset
 from webapp.queries.paging import Page

@@ -9,8 +9,8 @@ from pipeline.cli.main import main
 from tests.fixtures.gate import TinyChain
 
 
-def test_the_protocol_is_printed_and_written(tiny_chain: TinyChain, tmp_path: Path, capsys) -> None:
-    words = ["evaluate-detector", tiny_chain.detector.id, "--alpha", "0.1", "--root", str(tiny_chain.root.path)]
+def test_the_protocol_is_printed_and_written(tiny_chain: TinyChain, root: Path, tmp_path: Path, capsys) -> None:
+    words = ["evaluate-detector", tiny_chain.detector.id, "--alpha", "0.1", "--root", str(root)]
     assert main([*words, "--report", str(tmp_path / "judged"), "--json", "--quiet"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == json.loads((tmp_path / "judged.json").read_text())

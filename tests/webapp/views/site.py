@@ -80,12 +80,12 @@ def _rows(chain: TinyChain, settings: Settings) -> list[Artefact]:
     root = DataRoot(settings.data_root)
     work = _work(settings, {"name": "Tiny", "dataset_id": chain.dataset.id, "adversarial_id": chain.adversarial_set.id})
     report = evaluate_classifier(chain.classifier, chain.dataset)
-    judged = evaluate_detector(chain.detector, chain.adversarial_set, chain.dataset, chain.classifier)
+    judged = evaluate_detector(chain.detector, chain.adversarial_set, chain.dataset, chain.classifier).to_json()
     made: list[Made] = [
         products.made_dataset(work, open_dataset(root.find("datasets", chain.dataset.id))),
         products.made_classifier(work, chain.classifier, report),
         products.made_adversarial(work, chain.adversarial_set),
-        products.made_detector(work, chain.detector, judged.to_json()),
+        products.made_detector(work, chain.detector, {"report": judged, "cells": judged["cells"]}),
         products.made_gate(work, chain.gate),
     ]
     home = chain.root.path

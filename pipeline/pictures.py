@@ -1,4 +1,4 @@
-"""Levels as PNG files that a browser shows: 8 bits, nothing of the original file but its pixels."""
+"""Levels as PNG files that a page or a print shows: 8 bits, nothing of the original file but its pixels."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,11 @@ def shown_png(levels: Levels, bits: int) -> bytes:
 
 def amplification(clean: Levels, adversarial: Levels) -> int:
     """By how much the difference of two images can be multiplied so that its largest value is just shown."""
-    largest = int(np.abs(_difference(clean, adversarial)).max())
+    return amplified(int(np.abs(_difference(clean, adversarial)).max()))
+
+
+def amplified(largest: int) -> int:
+    """By how much a difference of so many levels at most can be multiplied."""
     return max(1, _REACH // largest) if largest else 1
 
 

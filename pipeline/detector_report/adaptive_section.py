@@ -1,0 +1,167 @@
+"""The static figure and the adaptive one, next to each other, and how the adaptive one was reached."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.attacks.names import type_name
+from pipeline.detection.report import Cell
+from pipeline.detection.statistics import Interval, rate, share_of
+from pipeline.detector_report.axes import dodged, radius_axis, share_axis
+from pipeline.detector_report.blocks import Block, Chart, Section, Series, Table, Words
+from pipeline.detector_report.figures import NOTHING, Adaptive, Static
+
+_HEAD = (
+    "eps", "static: accepted and wrong", "adaptive: accepted and wrong", "static: attacked", "static: succeeded",
+    "adaptive: attacked", "adaptive: wrong without a gate",
+)  # fmt: skip
+
+
+def not_measured(detector_id: str) -> str:
+    """What must be said where nobody attacked the detector who knows it."""
+    return (
+        "No adaptive attack has been measured on this detector. The static figures are of attacks that do not know it; "
+        "they say nothing about an attacker who does. To measure one: python -m pipeline attack-gate "
+        f"{detector_id}"
+    )
+
+
+def chosen(runs: Sequence[Adaptive], alpha: float) -> Adaptive | None:
+    """The run that is told: at the rate of the static figures before others, then on most scans, then the worst.
+
+    All runs are kept and named, so that a small or a lenient one cannot take the place of a hard one.
+    """
+    return max(runs, key=lambda run: _hardness(run, alpha), default=None)
+
+
+def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
+    """What the gate hands out, radius by radius, to who does not know it and to who does."""
+    run = chosen(runs, float(static.facts["alpha"]))
+    found = {level: _static_at(static.cells, level) for level in _levels(static.cells)}
+    known = {row.level: row for row in run.rows} if run else {}
+    levels = sorted({*found, *known})
+    rows = []
+    for level in levels:
+        n, undefended, handed = found.get(level, (0, NOTHING, NOTHING))
+        row = known.get(level)
+        adaptive = (share_of(row.best), str(row.n), share_of(row.undefended)) if row else ("not measured", "-", "-")
+        static_cells = (share_of(handed), str(n), share_of(undefended)) if level in found else ("-", "-", "-")
+        rows.append((f"{level:g}/255", static_cells[0], adaptive[0], *static_cells[1:], *adaptive[1:]))
+    blocks: list[Block] = [_first_words(static, run)]
+    table = Table("Static and adaptive, side by side", _HEAD, tuple(rows))
+    lines = _lines(found, run)
+    if lines:
+        blocks.append(Chart(
+            title="Accepted and wrong, at every radius",
+            what="Share of attacked scans that the gate accepts and the classifier gets wrong, with 95 % intervals, "
+            f"under attacks that do not know the detector{', and under the best of all that do' if run else ''}.",
+            x=radius_axis("radius of the attack", levels),
+            y=share_axis("accepted and wrong"),
+            series=lines,
+            table=table,
+        ))  # fmt: skip
+    elif rows:
+        blocks.append(table)
+    return Section("Static and adaptive", "standing", tuple(blocks))
+
+
+def adaptive_section(runs: Sequence[Adaptive], alpha: float) -> Section | None:
+    """How the adaptive figure was reached; None where there is none."""
+    run = chosen(runs, alpha)
+    if run is None:
+        return None
+    facts = run.facts
+    blocks: list[Block] = [
+        Words(
+            f"{facts['n_scans']} scans of the split {facts['split']}; the classifier has {facts['n_right']} right, of "
+            f"which the gate accepts {facts['n_right_accepted']} as they are. It accepts scores up to "
+            f"{facts['tau']:.3g}, set on clean scans at a rate of {facts['alpha']:.1%}. What passing the gate costs, "
+            f"as medians of the smallest radius that passes and fools: {run.price.said}."
+        ),
+        Table(
+            "Every attack that knows the gate",
+            ("attack", "eps", "n", "tried", "accepted and wrong", "wrong"),
+            tuple((_named(cell.attack), f"{cell.level:g}/255", str(cell.n), str(cell.n_tried), share_of(cell.passed),
+                   share_of(cell.wrong)) for cell in run.cells),
+            n_text=2,
+        ),
+    ]  # fmt: skip
+    left_out = "; ".join(f"{type_name(name)}, {why}" for name, why in facts.get("left_out", {}).items())
+    if left_out:
+        blocks.append(Words(f"Not tried: {left_out}."))
+    others = [other for other in runs if other is not run]
+    if others:
+        blocks.append(_others(others))
+    return Section("An attacker who knows the detector", "adaptive", tuple(blocks))
+
+
+def adaptive_limit(static: Static, runs: Sequence[Adaptive]) -> str:
+    """What to remember of the two figures."""
+    run = chosen(runs, float(static.facts["alpha"]))
+    if run is None:
+        return not_measured(str(static.facts["detector_id"]))
+    return (
+        f"The adaptive figure is of {run.facts['n_right']} scans and of the attacks that were tried. It is a lower "
+        "bound: an attacker with more steps, or another idea, can only do better."
+    )
+
+
+def _hardness(run: Adaptive, alpha: float) -> tuple[bool, int, int, float]:
+    attacks = {cell.attack for cell in run.cells}
+    worst = max((row.best.value or 0.0 for row in run.rows), default=0.0)
+    return abs(float(run.facts["alpha"]) - alpha) < 1e-9, int(run.facts["n_right"]), len(attacks), worst
+
+
+def _first_words(static: Static, run: Adaptive | None) -> Words:
+    if run is None:
+        return Words(not_measured(str(static.facts["detector_id"])), "warning")
+    told = (
+        "Static: the attacks of the adversarial set, which know the classifier alone. Adaptive: the best of all "
+        "attacks that know classifier, detector and threshold, scan by scan."
+    )
+    if abs(float(run.facts["alpha"]) - float(static.facts["alpha"])) < 1e-9:
+        return Words(told)
+    rates = f"{static.facts['alpha']:.1%} and {run.facts['alpha']:.1%}"
+    return Words(f"{told} The two are at different false-alarm rates, {rates}: read them apart.", "warning")
+
+
+def _levels(cells: Sequence[Cell]) -> Iterator[float]:
+    return (round(255 * cell.eps, 3) for cell in cells if cell.eps > 0 and cell.handed_out.value is not None)
+
+
+def _static_at(cells: Sequence[Cell], level: float) -> tuple[int, Interval, Interval]:
+    """Scans attacked at one radius, the share that is wrong without a gate, and the share that is handed out wrong."""
+    same = [cell for cell in cells if cell.eps > 0 and abs(255 * cell.eps - level) < 0.01]
+    counts = [cell.n + cell.n_failed + cell.n_unchanged for cell in same]
+    n = sum(counts)
+    handed = sum(round((cell.handed_out.value or 0.0) * k) for cell, k in zip(same, counts, strict=True))
+    return n, rate(sum(cell.n for cell in same), n), rate(handed, n)
+
+
+def _lines(found: dict[float, tuple[int, Interval, Interval]], run: Adaptive | None) -> tuple[Series, ...]:
+    static = [(level, handed) for level, (_, _, handed) in sorted(found.items())]
+    adaptive = [(row.level, row.best) for row in run.rows] if run else []
+    alone = [(row.level, row.undefended) for row in run.rows] if run else []
+    named = (("static", static), ("adaptive", adaptive), ("without a gate", alone))
+    return dodged(
+        Series(
+            name,
+            tuple((level, one.value or 0.0) for level, one in line),
+            tuple((one.low or 0.0, one.high or 0.0) for _, one in line),
+            dots=True,
+        )
+        for name, line in named
+        if line
+    )
+
+
+def _others(runs: Sequence[Adaptive]) -> Table:
+    rows = tuple(
+        (f"alpha {run.facts['alpha']:g}, split {run.facts['split']}", str(run.facts["n_right"]),
+         "; ".join(f"{row.level:g}/255 {share_of(row.best)}" for row in run.rows))
+        for run in runs
+    )  # fmt: skip
+    return Table("Other runs that were kept", ("run", "n", "accepted and wrong"), rows)
+
+
+def _named(attack: str) -> str:
+    name, comma, more = attack.partition(", ")
+    return f"{type_name(name)}{comma}{more}"

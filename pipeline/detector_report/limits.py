@@ -1,0 +1,63 @@
+"""What the figures do not say, in plain words."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.detection.report import Cell
+from pipeline.detection.statistics import ranged, share_of
+from pipeline.detector_report.blocks import Points, Section
+from pipeline.detector_report.figures import Static, attack_at
+
+
+def limits_section(limits: Sequence[str]) -> Section:
+    """What the figures do not say."""
+    return Section("Limits, in plain words", "limits", (Points(tuple(limits)),))
+
+
+def limits_of(static: Static) -> Iterator[str]:
+    """What the figures of attacks that do not know the detector leave open."""
+    facts = static.facts
+    yield (
+        "The false-alarm rate is promised for clean scans like those of the calibration. Another scanner, sequence or "
+        "site breaks that promise; recalibrate on clean scans from there."
+    )
+    worst = max(static.by_class.items(), key=lambda item: item[1].value or 0.0, default=None)
+    if worst is not None and (worst[1].value or 0.0) > 0:
+        yield f"False alarms do not fall on all alike: most on {worst[0]}, {share_of(worst[1])}."
+    yield from _shortcut(static)
+    few = [cell for cell in static.cells if 0 < cell.n < 30]
+    if few:
+        named = ", ".join(f"{attack_at(cell.attack, cell.eps, cell.region)} (n = {cell.n})" for cell in few)
+        yield f"Few attacks succeeded in these cells, which say little by themselves: {named}."
+    yield (
+        "The interval of an AUROC is a bootstrap, which sees no further than its sample: where every attack stands "
+        "above every clean scan, it says no more than that."
+    )
+    alpha, found = float(facts["alpha"]), _found_overall(static.cells)
+    if found is not None:
+        flagged = 0.001 * found + 0.999 * alpha
+        yield (
+            f"Most alarms are about clean scans. If one scan in 1,000 were attacked, of all flagged scans "
+            f"{0.001 * found / flagged:.1%} would be attacked ones; so a flag asks for a person, and proves nothing."
+        )
+    yield (
+        "The attacks are those of the table, with the steps that built the adversarial set. A stronger one, of another "
+        "kind or of another radius, can do better."
+    )
+    yield "A scan that is no brain MRI, or is damaged, gets a score that means nothing; no check of content is made."
+
+
+def _shortcut(static: Static) -> Iterator[str]:
+    shortcuts = [row for row in static.beside.shortcuts if row.against == "clean" and row.auroc.value is not None]
+    if shortcuts:
+        best = max(shortcuts, key=lambda row: row.auroc.value or 0.0)
+        at = "" if best.level is None else f" at {best.level:g}/255"
+        yield (
+            f"A single feature of the file, the {best.feature}, separates attacked from clean scans with an AUROC of "
+            f"{ranged(best.auroc)}{at}. Where that is as much as the detector's, its headline shows no skill of "
+            "its own; the rows beside the headline are what is left."
+        )
+
+
+def _found_overall(cells: Sequence[Cell]) -> float | None:
+    n = sum(cell.n for cell in cells)
+    return sum((cell.found.value or 0.0) * cell.n for cell in cells) / n if n else None

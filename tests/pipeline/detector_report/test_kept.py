@@ -1,0 +1,60 @@
+"""Where reports are kept, and that none vanishes."""
+
+import pytest
+
+from pipeline.artefacts import DataRoot
+from pipeline.detector_report.kept import (
+    keep_adaptive,
+    keep_static,
+    kept_adaptive,
+    kept_static,
+    static_or_refuse,
+)
+from pipeline.errors import BadDetector, NoReport
+from tests.pipeline.detector_report.reports import adaptive, static
+
+
+@pytest.fixture
+def root(tmp_path):
+    return DataRoot(tmp_path)
+
+
+def test_a_later_static_report_replaces_and_a_later_adaptive_one_does_not(root):
+    keep_static(root, static())
+    keep_static(root, static(alpha=0.05))
+    keep_adaptive(root, adaptive(best=0.9))
+    keep_adaptive(root, adaptive(best=0.1))
+    keep_adaptive(root, adaptive(best=0.1))
+    assert kept_static(root, "d1") == static(alpha=0.05)
+    assert sorted(run["rows"][0]["best"]["value"] for run in kept_adaptive(root, "d1")) == [0.1, 0.9]
+
+
+def test_a_detector_without_a_report_has_none(root):
+    assert kept_static(root, "d1") is None
+    assert kept_adaptive(root, "d1") == []
+    with pytest.raises(NoReport, match="d1 has no report yet; make it with: python -m pipeline evaluate-detector d1"):
+        static_or_refuse(root, "d1")
+    assert not (root.path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "no report on detector d1"),
+        ('{"detector_id": "d2"}', "no report on detector d1"),
+    ],
+)
+def test_a_broken_report_is_refused_with_the_way_out(root, text, says):
+    keep_static(root, static()).write_text(text)
+    with pytest.raises(BadDetector, match=f"{says}.*evaluate-detector"):
+        kept_static(root, "d1")
+    keep_adaptive(root, adaptive()).write_text(text)
+    with pytest.raises(BadDetector, match=f"{says}.*attack-gate"):
+        kept_adaptive(root, "d1")
+
+
+@pytest.mark.parametrize("id_", ["../d1", "", ".."])
+def test_an_id_that_leads_elsewhere_is_refused(root, id_):
+    with pytest.raises(BadDetector, match="is no id of a detector"):
+        kept_static(root, id_)
