@@ -12,6 +12,7 @@ from detector.training import NO_NAME, Batch
 from detector.types import TYPES, type_index
 from pipeline.detection.controls import draw_harmless
 from pipeline.detection.division import Part
+from pipeline.detection.histories import draw_history
 from pipeline.detection.network import stacked
 from pipeline.detection.settings import DetectorSettings
 from pipeline.models.resize import fit_levels
@@ -27,8 +28,8 @@ class Samples:
 
     Every attack type is drawn equally often, and of a type every eps. An attacked scan comes with a
     clean one (mostly its own parent: what differs in the pair is the perturbation alone) and a harmlessly
-    changed one, cropped at the same place and turned the same way. Quarter turns and reflections
-    move levels without changing them, so that they add no trace.
+    changed one, all three of one `History`, cropped at the same place and turned the same way. Quarter turns
+    and reflections move levels without changing them, so that they add no trace.
 
     A batch depends on the settings, its epoch and its number, and on nothing that was drawn before it.
     """
@@ -53,11 +54,18 @@ class Samples:
             view = _View.draw(self.spec, self.settings.crop, rng)
             parent = int(self.rows.parent[row])
             beside = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
-            attacked.append(view.of(self.rows.levels(row), int(self.rows.bits[row]), self.spec))
-            clean.append(view.of(*self._scan(beside), self.spec))
-            levels, bits = self._scan(parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean)))
-            changed = draw_harmless(levels, bits, self._perturbation(row), float(self.rows.linf[row]), rng)
-            harmless.append(view.of(changed, bits, self.spec))
+            other = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
+            perturbation = self._perturbation(row)
+            levels, bits = self._scan(parent)
+            history = draw_history(perturbation, bits, rng)
+            attacked.append(view.of(history.attacked(levels, bits, perturbation, rng), bits, self.spec))
+            levels, bits = self._scan(beside)
+            levels = history.seen(levels, bits, rng)
+            clean.append(view.of(history.passed_on(levels, bits, rng), bits, self.spec))
+            levels, bits = self._scan(other)
+            levels = history.seen(levels, bits, rng)
+            changed = draw_harmless(levels, bits, perturbation, float(self.rows.linf[row]), rng)
+            harmless.append(view.of(history.passed_on(changed, bits, rng), bits, self.spec))
         types = [type_index(str(self.rows.attack[row])) for row in chosen]
         n = len(chosen)
         return Batch(

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from detector.types import TYPES
+from pipeline.detection import samples as samples_module
 from pipeline.detection.controls import STANDARD_CONTROLS, draw_harmless, scattered
 from pipeline.detection.division import divide, shown_rows
+from pipeline.detection.histories import History
 from pipeline.detection.samples import Samples, attack_cells, draw_row
 from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadDetector
@@ -50,6 +52,18 @@ def test_a_batch_holds_attacked_clean_and_harmless_in_equal_parts(tiny_chain, ro
     assert batch.is_adv.tolist() == [True] * 4 + [False] * 8
     assert set(batch.types[:4].tolist()) <= {TYPES.index("fgsm"), TYPES.index("pgd")}
     assert set(batch.types[4:].tolist()) == {0}
+
+
+def test_what_is_compared_went_through_the_same(tiny_chain, rows, parts, monkeypatch):
+    halved = History(before=lambda levels, bits, rng: levels // 2, after=lambda levels, bits, rng: levels // 2 * 2)
+    monkeypatch.setattr(samples_module, "draw_history", lambda *_: halved)
+    monkeypatch.setattr(samples_module, "draw_harmless", lambda levels, *_: levels)
+    batch = next(samples(tiny_chain, rows, parts[0]).batches(0))
+    levels = (batch.pixels * 255).round()
+    assert (levels % 2 == 0).all()
+    assert levels[4:].max() <= 127
+    attacked = next(samples(tiny_chain, rows, parts[0]).batches(0)).pixels[:4]
+    assert not torch.equal(attacked, batch.pixels[4:8])
 
 
 def test_batches_depend_on_settings_and_number_alone(tiny_chain, rows, parts):
