@@ -77,7 +77,5 @@ def test_they_come_back_from_their_file(tmp_path):
 
 def test_a_damaged_file_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "kept.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(
-        BadDetector, match=r"kept\.npz cannot be read .*; delete the checkpoint beside it to train"
-    ):
+    with pytest.raises(BadDetector, match=r"kept\.npz cannot be read .*; delete the checkpoint beside it to train"):
         read_evasions(tmp_path / "kept.npz")
