@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.detector_figures import Cell, Found, against, cells, flagged
 from benchmarks.detector_goal import Goal, told
 from benchmarks.detector_plan import SIGN_ATTACKS
-from benchmarks.detector_stages import LEAVE_OUT, NEVER, OTHER, STAGES, STATIC, UNSEEN_EPS, VARIANTS
+from benchmarks.detector_stages import LEAVE_OUT, NEVER, OTHER, PAST, STAGES, STATIC, UNSEEN_EPS, VARIANTS
 from benchmarks.detector_work import Json
 from datasets.atomic import replacing, write_json
 from pipeline.detection.controls import EQUAL_NORM, REPORTED_CONTROLS, noise_name
@@ -97,6 +97,11 @@ def _lines(page: Told) -> Iterator[str]:
         yield from _cell_table(f"Never trained on by any seed: {what}", cells(found.of(NEVER, what)))
     for what in found.whats(OTHER):
         yield from _cell_table(f"Attacks on another classifier, {what}", cells(found.of(OTHER, what)))
+    for what in found.whats(PAST):
+        notes = found.of(PAST, what)
+        yield from _cell_table(f"Attacks on test scans {what}", cells(notes))
+        alarms = (_share(note["report"]["clean_alarms"]) for note in notes)
+        yield from ("", f"Of these scans as they are, before any attack, are flagged: {', '.join(alarms)}.")
     yield from _adaptive(page.adaptive)
     yield from ("", "The JSON beside this page has the whole report of every seed and stage.")
 

@@ -48,6 +48,10 @@ def _never_trained() -> dict[str, Recipe]:
     }
 
 
+def _past() -> Recipe:
+    return _test_only(*(AttackSpec(name, _EPS[1:]) for name in ("fgsm", "pgd")), AttackSpec("cw"), n=150)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that decides a figure.
@@ -58,6 +62,7 @@ class Plan:
     Attributes:
         variants: sets of the test split that the static figures need beside the one that is trained on.
         never_trained: by the name of the attack.
+        past: the attacks on test scans with another past.
         left_out: attacks that one detector each is not shown.
         only_eps: the radii that the detector of the stage `unseen-eps` is shown.
     """
@@ -71,6 +76,7 @@ class Plan:
     alpha: float = 0.01
     variants: Mapping[str, Recipe] = field(default_factory=_variants)
     never_trained: Mapping[str, Recipe] = field(default_factory=_never_trained)
+    past: Recipe = field(default_factory=_past)
     left_out: tuple[tuple[str, ...], ...] = LEFT_OUT
     only_eps: tuple[float, ...] = (2 / 255,)
 

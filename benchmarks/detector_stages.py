@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from benchmarks.detector_past import PASTS, with_past
 from benchmarks.detector_work import Json, On, Work
 from pipeline.adversarial.recipe import Recipe
 from pipeline.errors import BadAttack
 from pipeline.run import Made
 
-STATIC, VARIANTS, LEAVE_OUT, UNSEEN_EPS, NEVER, OTHER = (
+STATIC, VARIANTS, LEAVE_OUT, UNSEEN_EPS, NEVER, OTHER, PAST = (
     "static",
     "variants",
     "leave-one-out",
     "unseen-eps",
     "never-trained",
     "other-classifier",
+    "other-past",
 )
 
 
@@ -76,6 +78,17 @@ def other_classifier(work: Work, seed: int) -> list[Json]:
     ]
 
 
+def other_past(work: Work, seed: int) -> list[Json]:
+    """The same detector on the same attacks, made on test scans that have lost what their archive left in them."""
+    made, found = work.chain(seed), []
+    for what, control in PASTS.items():
+        dataset = with_past(work, made.dataset, control)
+        rows = work.set_of(dataset, made.classifier, work.plan.past, seed, what)
+        on = On(made.detector, rows, dataset, made.classifier)
+        found.append(work.figures(PAST, seed, what, on.ids, lambda on=on, what=what: work.examined(what, on)))
+    return found
+
+
 STAGES: dict[str, Callable[[Work, int], list[Json]]] = {
     STATIC: static,
     VARIANTS: variants,
@@ -83,6 +96,7 @@ STAGES: dict[str, Callable[[Work, int], list[Json]]] = {
     UNSEEN_EPS: unseen_eps,
     NEVER: never_trained,
     OTHER: other_classifier,
+    PAST: other_past,
 }
 """Every stage by name, called for one seed."""
 

@@ -99,7 +99,7 @@ class Work:
                 )
             return {"id": made.id}
 
-        return open_detector(self._once("detector", [rows.id, settings.to_json()], "detectors", make))
+        return open_detector(self.once("detector", [rows.id, settings.to_json()], "detectors", make))
 
     def classifier(self, on: Made, settings: TrainingSettings) -> Classifier:
         """A classifier of these settings: trained now, or found trained."""
@@ -111,9 +111,10 @@ class Work:
                 )
             return {"id": made.id}
 
-        return open_classifier(self._once("classifier", [on.dataset.id, settings.to_json()], "models", make))
+        return open_classifier(self.once("classifier", [on.dataset.id, settings.to_json()], "models", make))
 
-    def _once(self, step: str, inputs: Sequence[object], kind: str, make: Callable[[], Json]) -> Path:
+    def once(self, step: str, inputs: Sequence[object], kind: str, make: Callable[[], Json]) -> Path:
+        """An artefact made now, or found made: its folder; `make` gives its id."""
         note = self.notes / f"made-{step}-{content_id(list(inputs))}.json"
         if note.exists():
             try:

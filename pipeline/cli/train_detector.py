@@ -11,7 +11,7 @@ from pipeline.cli.command import Answer
 
 NAME = "train-detector"
 HELP = "train a detector on an adversarial set; run again, it goes on where it stopped"
-_SETTINGS = ("epochs", "draws", "seed", "leave_out", "only_eps")
+_SETTINGS = ("epochs", "draws", "evasions", "seed", "leave_out", "only_eps")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,6 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--name", default="detector", help="what to call it (default: %(default)s)")
     parser.add_argument("--epochs", type=int, help="how many epochs")
     parser.add_argument("--draws", type=int, help="attacked images drawn an epoch")
+    parser.add_argument(
+        "--evasions", type=int, help="scans on which the detector itself is attacked after each epoch; 0 for none"
+    )
     parser.add_argument("--seed", type=seed, help="seed of weights and draws (default: 0)")
     parser.add_argument(
         "--leave-out", action="append", metavar="ATTACK", help="an attack that it shall not learn from; may be repeated"

@@ -47,7 +47,7 @@ def draw_harmless(
     """One harmlessly changed scan; half of the draws have an attack's own norm.
 
     Ranges after detection.md's list of what scans go through: JPEG 75 to 100, noise of 0.5 to 4 levels of
-    8 bit, gamma within 15 %, resizing within 10 %. Noise is drawn evenly in its logarithm: noise of about one
+    8 bit, gamma within 25 %, resizing within 10 %. Noise is drawn evenly in its logarithm: noise of about one
     level is what a detector takes for an attack longest.
 
     Args:
@@ -70,7 +70,7 @@ def draw_harmless(
     if kind == 7:
         return benign.rician_noise(levels, bits, scale * 2 ** rng.uniform(-1, 2), rng)
     if kind == 8:
-        return benign.gamma(levels, bits, rng.uniform(0.85, 1.15), rng)
+        return benign.gamma(levels, bits, 2 ** rng.uniform(-0.32, 0.32), rng)
     return benign.small_resize(levels, bits, rng.uniform(0.9, 1.1), rng)
 
 

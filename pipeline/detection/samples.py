@@ -1,6 +1,6 @@
 """What the residual network learns from: attacked scans, clean scans, and harmlessly changed ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from detector.training import NO_NAME, Batch
 from detector.types import TYPES, type_index
 from pipeline.detection.controls import draw_harmless
 from pipeline.detection.division import Part
+from pipeline.detection.evasions import Perturbed
+from pipeline.detection.histories import draw_history
 from pipeline.detection.network import stacked
 from pipeline.detection.settings import DetectorSettings
 from pipeline.models.resize import fit_levels
@@ -19,6 +21,8 @@ from pipeline.models.spec import ClassifierSpec
 
 _PARENT_SHARE = 0.7
 _N_ORIENTATIONS = 8
+# Radii are kept in single precision.
+_ROUNDED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Samples:
 
     Every attack type is drawn equally often, and of a type every eps. An attacked scan comes with a
     clean one (mostly its own parent: what differs in the pair is the perturbation alone) and a harmlessly
-    changed one, cropped at the same place and turned the same way. Quarter turns and reflections
-    move levels without changing them, so that they add no trace.
+    changed one, all three of one `History`, cropped at the same place and turned the same way. Quarter turns
+    and reflections move levels without changing them, so that they add no trace.
 
     A batch depends on the settings, its epoch and its number, and on nothing that was drawn before it.
     """
@@ -39,26 +43,51 @@ class Samples:
     spec: ClassifierSpec
     settings: DetectorSettings
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """All batches of one epoch."""
+    def batches(self, epoch: int, evasions: Sequence[Perturbed] = ()) -> Iterator[Batch]:
+        """All batches of one epoch; where there are evasions, a share of the attacked scans is drawn from them."""
         cells = attack_cells(self.rows, self.part.attacked)
+        share = self.settings.evasive if evasions else 0.0
         for step in range(self.settings.steps_an_epoch):
             rng = np.random.default_rng([self.settings.seed, epoch, step])
-            chosen = [draw_row(cells, rng) for _ in range(self.settings.batch)]
-            yield self._batch(chosen, rng)
+            evasive = rng.random(self.settings.batch) < share
+            yield self._batch(
+                [
+                    evasions[int(rng.integers(len(evasions)))] if known else self._attack(draw_row(cells, rng))
+                    for known in evasive
+                ],
+                rng,
+            )
 
-    def _batch(self, chosen: list[int], rng: np.random.Generator) -> Batch:
+    def radii(self) -> list[float]:
+        """The Linf radii of the attacked scans, smallest first."""
+        eps, linf = self.rows.eps[self.part.attacked], self.rows.linf[self.part.attacked]
+        found = [float(one) for one in np.unique(eps) if one > 0]
+        return [one for one in found if linf[eps == np.float32(one)].max() <= one * (1 + _ROUNDED)]
+
+    def _attack(self, row: int) -> Perturbed:
+        """A row of the adversarial set, as what it added to its parent."""
+        parent = int(self.rows.parent[row])
+        change = self.rows.levels(row).astype(np.int32) - self.dataset.levels(parent).astype(np.int32)
+        return Perturbed(parent, change, float(self.rows.linf[row]), str(self.rows.attack[row]))
+
+    def _batch(self, chosen: list[Perturbed], rng: np.random.Generator) -> Batch:
         attacked, clean, harmless = [], [], []
-        for row in chosen:
+        for attack in chosen:
             view = _View.draw(self.spec, self.settings.crop, rng)
-            parent = int(self.rows.parent[row])
+            parent, perturbation = attack.parent, attack.perturbation
             beside = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
-            attacked.append(view.of(self.rows.levels(row), int(self.rows.bits[row]), self.spec))
-            clean.append(view.of(*self._scan(beside), self.spec))
-            levels, bits = self._scan(parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean)))
-            changed = draw_harmless(levels, bits, self._perturbation(row), float(self.rows.linf[row]), rng)
-            harmless.append(view.of(changed, bits, self.spec))
-        types = [type_index(str(self.rows.attack[row])) for row in chosen]
+            other = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
+            levels, bits = self._scan(parent)
+            history = draw_history(perturbation, bits, rng)
+            attacked.append(view.of(history.attacked(levels, bits, perturbation, rng), bits, self.spec))
+            levels, bits = self._scan(beside)
+            levels = history.seen(levels, bits, rng)
+            clean.append(view.of(history.passed_on(levels, bits, rng), bits, self.spec))
+            levels, bits = self._scan(other)
+            levels = history.seen(levels, bits, rng)
+            changed = draw_harmless(levels, bits, perturbation, attack.linf, rng)
+            harmless.append(view.of(history.passed_on(changed, bits, rng), bits, self.spec))
+        types = [type_index(attack.name) for attack in chosen]
         n = len(chosen)
         return Batch(
             pixels=stacked(attacked + clean + harmless),
@@ -68,10 +97,6 @@ class Samples:
 
     def _scan(self, item: int) -> tuple[np.ndarray, int]:
         return self.dataset.levels(item), self.dataset.items[item].bits
-
-    def _perturbation(self, row: int) -> np.ndarray:
-        parent = self.dataset.levels(int(self.rows.parent[row]))
-        return self.rows.levels(row).astype(np.int32) - parent.astype(np.int32)
 
 
 def attack_cells(rows: AdversarialRows, chosen: np.ndarray) -> dict[str, list[np.ndarray]]:

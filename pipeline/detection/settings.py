@@ -24,6 +24,9 @@ class DetectorSettings:
         ema_decay: how much of the running average one step keeps.
         held_out: share of the detector split, by groups of look-alikes, that chooses the epoch and weighs the
             evidence.
+        evasive: share of the attacked draws, from the second epoch on, that were made against the detector as it stood
+            after an earlier one, see `evasions`; 0 for none.
+        evasions: scans that it is attacked on after each epoch, with so many `evasion_steps`.
         seed: of the first weights, the division and every draw.
         leave_out: attacks whose rows it never learns from, by their registered names, as of an attack that nobody
             knew; what it was not shown it is judged on.
@@ -33,13 +36,16 @@ class DetectorSettings:
         BadDetector: a value out of its range.
     """
 
-    epochs: int = 4
-    draws: int = 6000
+    epochs: int = 6
+    draws: int = 4000
     batch: int = 16
     crop: int | None = 160
     lr: float = 3e-3
     ema_decay: float = 0.995
     held_out: float = 0.2
+    evasive: float = 0.25
+    evasions: int = 160
+    evasion_steps: int = 12
     seed: int = 0
     leave_out: tuple[str, ...] = ()
     only_eps: tuple[float, ...] = ()
@@ -54,6 +60,9 @@ class DetectorSettings:
             ("lr", 1e-6, 1.0),
             ("ema_decay", 0.0, 0.99999),
             ("held_out", 0.05, 0.5),
+            ("evasive", 0.0, 1.0),
+            ("evasions", 0, 1_000_000),
+            ("evasion_steps", 1, 10_000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -65,6 +74,11 @@ class DetectorSettings:
     def steps_an_epoch(self) -> int:
         """How many batches an epoch has."""
         return -(-self.draws // self.batch)
+
+    @property
+    def is_hardened(self) -> bool:
+        """Whether it learns from attacks on itself; never where an attack is left out, which they would be kin to."""
+        return self.evasive > 0 and self.evasions > 0 and not self.leave_out
 
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values."""

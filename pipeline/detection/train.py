@@ -1,6 +1,5 @@
 """Training of a detector: learn, choose the epoch, weigh the evidence, calibrate, save."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,12 @@ from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
 from detector.residual import ResidualNetwork
-from detector.training import ResidualTrainer
 from pipeline.adversarial.files import AdversarialSet
-from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.detection.checkpoint import Checkpoint
 from pipeline.detection.division import Part, divide, shown_rows
 from pipeline.detection.evidence import HeldOut, clean_scans, features_and_logits, hold_out
 from pipeline.detection.files import Detector, save_detector
+from pipeline.detection.learning import Learning
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.detection.samples import Samples
@@ -70,13 +69,14 @@ def train_detector(
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
         samples = Samples(dataset, rows, fit, classifier.spec, settings)
-        learned = _learn(samples, held_out, model, path, key, progress)
+        learning = Learning(samples, held_out, mahalanobis, model, path, key, progress)
+        learned = learning.run()
         fused = _fuse(learned, mahalanobis, held_out, model, progress)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
     parents = (adversarial_set.id, dataset.id, classifier.id)
     notes = _notes(settings, learned, fused, held_out, fit, len(calibration))
     detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
-    path.unlink(missing_ok=True)
+    learning.forget()
     return detector
 
 
@@ -115,44 +115,6 @@ def _fuse(
     residual.eval()
     evidence = held_out.evidence(residual, model, what="weighing the evidence", progress=progress)
     return FusedDetector(residual, mahalanobis, *held_out.fit(evidence))
-
-
-def _learn(
-    samples: Samples, held_out: HeldOut, model: PixelModel, path: Path, key: str, progress: Progress
-) -> Checkpoint:
-    """Train for all epochs that the checkpoint has not, and give the last checkpoint."""
-    settings = samples.settings
-    per_epoch = settings.steps_an_epoch
-    total = settings.epochs * per_epoch
-    trainer = ResidualTrainer(
-        model.spec.channels, total_steps=total, lr=settings.lr, ema_decay=settings.ema_decay, seed=settings.seed
-    )
-    checkpoint = read_checkpoint(path, key)
-    if checkpoint is not None:
-        trainer.restore(checkpoint.trainer)
-    while checkpoint is None or len(checkpoint.history) < settings.epochs:
-        epoch = len(checkpoint.history) if checkpoint else 0
-        named = f"epoch {epoch + 1} of {settings.epochs}"
-        losses = []
-        for step, batch in enumerate(samples.batches(epoch)):
-            progress(epoch * per_epoch + step, total, named)
-            losses.append(trainer.step(batch))
-        judging = _within(progress, trainer.n_steps, total)
-        evidence = held_out.evidence(trainer.average, model, what=f"{named}, judging", progress=judging)
-        judged = held_out.judge(evidence)
-        row = {"loss": float(np.mean(losses)), **asdict(judged), "trade_off": judged.trade_off}
-        checkpoint = Checkpoint.after(checkpoint, trainer, row)
-        write_checkpoint(path, key, checkpoint)
-    return checkpoint
-
-
-def _within(progress: Progress, n_steps: int, total: int) -> Progress:
-    """Progress of a part of the work, told without moving the whole."""
-
-    def told(done: int, of: int, message: str) -> None:
-        progress(n_steps, total, f"{message}: {done} of {of}")
-
-    return told
 
 
 def _fit_distance(model: PixelModel, dataset: Dataset, fit: Part, progress: Progress) -> Mahalanobis:

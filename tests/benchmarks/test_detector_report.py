@@ -35,6 +35,7 @@ PLAN = Plan(
     never_trained={
         "deepfool": Recipe(attacks=(AttackSpec("deepfool", None, {"steps": 5}),), **_ON_TEST),
     },
+    past=Recipe(attacks=(AttackSpec("fgsm", 16 / 255),), **_ON_TEST),
     left_out=(("pgd",),),
     only_eps=(16 / 255,),
 )
@@ -72,6 +73,8 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
         "Attacks on another classifier, with refit",
         "deepfool",
         "The same detector: head",
+        "Attacks on test scans resized before",
+        "Of these scans as they are, before any attack, are flagged: ",
     ):
         assert title in page
     assert "**Not the whole protocol.**" in page

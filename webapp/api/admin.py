@@ -104,7 +104,7 @@ def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
 @documented(bp, 404, 415, 422)
 def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train a detector on an adversarial set."""
-    training = {name: json_data.pop(name) for name in ("epochs", "draws", "seed")}
+    training = {name: json_data.pop(name) for name in ("epochs", "draws", "evasions", "seed")}
     return accepted(orders.train_detector(**json_data, training=training, owner_id=calling_key().owner_id))
 
 

@@ -97,6 +97,11 @@ class NewDetector(Schema):
     name = String(required=True, validate=NAME)
     epochs = Integer(load_default=DetectorSettings().epochs, validate=Range(1, 500))
     draws = Integer(load_default=DetectorSettings().draws, validate=Range(1, 1_000_000))
+    evasions = Integer(
+        load_default=DetectorSettings().evasions,
+        validate=Range(0, 1_000_000),
+        metadata={"description": "Scans on which the detector itself is attacked after each epoch; 0 for none."},
+    )
     seed = Integer(load_default=0, validate=SEED)
 
 

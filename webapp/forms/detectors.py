@@ -24,10 +24,16 @@ class DetectorForm(NamedForm):
         default=DetectorSettings().draws,
         description="Each comes with a clean and a harmlessly changed scan; time grows with it.",
     )
+    evasions = IntegerField(
+        "Attacks on itself an epoch",
+        [InputRequired("Give a number, 0 for none."), NumberRange(0, 1_000_000, "Use 0 to 1,000,000.")],
+        default=DetectorSettings().evasions,
+        description="Scans that are made to pass the detector after each epoch, for it to learn from; 0 for none.",
+    )
     seed = IntegerField(
         "Seed", [InputRequired("Give a number."), NumberRange(0, 2**31 - 1, "Use 0 or more.")], default=0
     )
 
     def training(self) -> dict[str, int]:
         """What the trainer is told."""
-        return {"epochs": self.epochs.data, "draws": self.draws.data, "seed": self.seed.data}
+        return {name: self[name].data for name in ("epochs", "draws", "evasions", "seed")}

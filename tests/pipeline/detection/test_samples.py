@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from detector.training import NO_NAME
 from detector.types import TYPES
+from pipeline.detection import samples as samples_module
 from pipeline.detection.controls import STANDARD_CONTROLS, draw_harmless, scattered
 from pipeline.detection.division import divide, shown_rows
+from pipeline.detection.evasions import Perturbed
+from pipeline.detection.histories import History
 from pipeline.detection.samples import Samples, attack_cells, draw_row
 from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadDetector
@@ -23,7 +27,7 @@ def parts(tiny_chain, rows):
 
 
 def samples(tiny_chain, rows, part, **settings):
-    settings = DetectorSettings(draws=8, batch=4, **{"crop": None, **settings})
+    settings = DetectorSettings(**{"draws": 8, "batch": 4, "crop": None, **settings})
     return Samples(tiny_chain.dataset, rows, part, tiny_chain.classifier.spec, settings)
 
 
@@ -52,11 +56,37 @@ def test_a_batch_holds_attacked_clean_and_harmless_in_equal_parts(tiny_chain, ro
     assert set(batch.types[4:].tolist()) == {0}
 
 
+def test_what_is_compared_went_through_the_same(tiny_chain, rows, parts, monkeypatch):
+    halved = History(before=lambda levels, bits, rng: levels // 2, after=lambda levels, bits, rng: levels // 2 * 2)
+    monkeypatch.setattr(samples_module, "draw_history", lambda *_: halved)
+    monkeypatch.setattr(samples_module, "draw_harmless", lambda levels, *_: levels)
+    batch = next(samples(tiny_chain, rows, parts[0]).batches(0))
+    levels = (batch.pixels * 255).round()
+    assert (levels % 2 == 0).all()
+    assert levels[4:].max() <= 127
+    attacked = next(samples(tiny_chain, rows, parts[0]).batches(0)).pixels[:4]
+    assert not torch.equal(attacked, batch.pixels[4:8])
+
+
 def test_batches_depend_on_settings_and_number_alone(tiny_chain, rows, parts):
     whole = list(samples(tiny_chain, rows, parts[0]).batches(1))
     again = list(samples(tiny_chain, rows, parts[0]).batches(1))
     assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(whole, again, strict=True))
     assert not torch.equal(whole[0].pixels, whole[1].pixels)
+
+
+def test_a_share_of_the_attacked_is_drawn_from_evasions(tiny_chain, rows, parts):
+    parent = int(parts[0].clean[0])
+    change = np.full(tiny_chain.dataset.levels(parent).shape, 40, np.int32)
+    made = [Perturbed(parent, change, 40 / 255, "joint_pgd")]
+    drawn = samples(tiny_chain, rows, parts[0], evasive=0.5, draws=400)
+    names = torch.cat([batch.types[:4] for batch in drawn.batches(1, made)])
+    assert 140 < int((names == NO_NAME).sum()) < 260
+    assert all((batch.types[:4] != NO_NAME).all() for batch in drawn.batches(1))
+
+
+def test_radii_are_those_of_the_largest_change(tiny_chain, rows, parts):
+    assert samples(tiny_chain, rows, parts[0]).radii() == pytest.approx([16 / 255])
 
 
 def test_turning_and_cropping_invent_no_levels(tiny_chain, rows, parts):

@@ -8,7 +8,7 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.detection.train import train_detector
 from pipeline.errors import BadDetector
 
-SETTINGS = DetectorSettings(epochs=2, draws=16, batch=8, crop=24)
+SETTINGS = DetectorSettings(epochs=2, draws=16, batch=8, crop=24, evasions=8, evasion_steps=4)
 
 
 class Killed(Exception):
@@ -30,13 +30,39 @@ def test_killed_and_taken_up_again_it_ends_as_if_undisturbed(tiny_chain, tmp_pat
     (tmp_path / "a").mkdir()
     with pytest.raises(Killed):
         train(tiny_chain, tmp_path / "a", progress=kill)
-    assert len(list((tmp_path / "a" / "work").iterdir())) == 1
+    assert [path.suffix for path in sorted((tmp_path / "a" / "work").iterdir())] == [".ckpt", ".npz"]
     assert not (tmp_path / "a" / "out").exists()
     steps = []
     resumed = train(tiny_chain, tmp_path / "a", progress=lambda done, total, what: steps.append(what))
     assert not any(what.startswith("epoch 1 of 2") for what in steps)
     assert resumed.id == train(tiny_chain, tmp_path / "b").id
     assert not list((tmp_path / "a" / "work").iterdir())
+
+
+def test_a_detector_learns_from_what_was_made_to_pass_it(tiny_chain, tmp_path):
+    hardened, plain = (
+        train(tiny_chain, tmp_path / name, settings=replace(SETTINGS, evasive=share))
+        for name, share in (("a", 0.5), ("b", 0.0))
+    )
+    first, second = hardened.notes["history"]
+    assert 0 < first["evasions"] <= SETTINGS.evasions
+    assert "evasions" not in second
+    assert "evasions" not in plain.notes["history"][0]
+    assert first["loss"] == plain.notes["history"][0]["loss"]
+    assert second["loss"] != plain.notes["history"][1]["loss"]
+    assert hardened.id != plain.id
+
+
+def test_evasions_that_are_gone_end_the_training_with_what_to_do(tiny_chain, tmp_path):
+    def kill(done, total, what):
+        if what.startswith("epoch 2"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tiny_chain, tmp_path, progress=kill)
+    next((tmp_path / "work").glob("*.npz")).unlink()
+    with pytest.raises(BadDetector, match=r"evasions-0\.npz cannot be read .*; delete the checkpoint beside it"):
+        train(tiny_chain, tmp_path)
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken_up(tiny_chain, tmp_path):
@@ -65,6 +91,11 @@ def test_what_is_left_out_is_not_learned_from(tiny_chain, tmp_path):
     shown = np.isin(rows.parent, items) & (rows.status == "success") & (rows.attack == "fgsm")
     assert notes["n_attacked"] + notes["n_held_out_attacked"] == int(shown.sum())
     assert notes["settings"]["leave_out"] == ["pgd"]
+
+
+def test_who_leaves_an_attack_out_is_shown_nothing_kin_to_it(tiny_chain, tmp_path):
+    notes = train(tiny_chain, tmp_path, settings=replace(SETTINGS, leave_out=["pgd"])).notes
+    assert all("evasions" not in row for row in notes["history"])
 
 
 @pytest.mark.parametrize(
