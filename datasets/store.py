@@ -54,10 +54,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Dataset:
-    """An imported data set: its items in memory, its levels read on demand.
-
-    It may be handed to another process; each opens the levels for itself.
-    """
+    """An imported data set: its items in memory, its levels read on demand by each process for itself."""
 
     id: str
     name: str
@@ -65,6 +62,7 @@ class Dataset:
     classes: tuple[str, ...]
     items: tuple[Item, ...]
     source: dict[str, object]
+    levels_sha256: str  # Of the file that holds the levels.
     _reader: RaggedReader = field(repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -221,22 +219,11 @@ def open_dataset(folder: Path) -> Dataset:
             classes=tuple(manifest["classes"]),
             items=tuple(Item(**{**row, "shape": tuple(row["shape"])}) for row in manifest["items"]),
             source=manifest["source"],
+            levels_sha256=found,
             _reader=RaggedReader(path),
         )
     except (OSError, KeyError, TypeError) as e:
         raise DamagedStore(f"{folder}: not a whole data set ({e}); import the source again.") from e
-
-
-def levels_sha256(folder: Path) -> str:
-    """The hash of a data set's levels, as its manifest has it; `open_dataset` has compared the two.
-
-    Raises:
-        DamagedStore: the manifest is missing, no JSON, or says none.
-    """
-    found = _read_object(folder / MANIFEST).get("levels_sha256")
-    if not isinstance(found, str):
-        raise DamagedStore(f"{folder}: the manifest has no hash of the levels; import the source again.")
-    return found
 
 
 @lru_cache(maxsize=64)

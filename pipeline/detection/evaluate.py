@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datasets.progress import Progress, ignore
-from datasets.store import Dataset, levels_sha256
+from datasets.store import Dataset
 from detector.conformal import false_alarm_band, flagged_range, threshold
 from detector.types import TYPES
 from pipeline.adversarial.files import AdversarialSet
@@ -172,7 +172,7 @@ def _sources(detector: Detector, adversarial_set: AdversarialSet, dataset: Datas
         detector_sha256=detector.weights_sha256,
         dataset_id=dataset.id,
         dataset_name=dataset.name,
-        dataset_sha256=levels_sha256(dataset.folder),
+        dataset_sha256=dataset.levels_sha256,
         adversarial_id=adversarial_set.id,
         adversarial_sha256=adversarial_set.rows_sha256,
         attacked_classifier_id=adversarial_set.classifier_id,
