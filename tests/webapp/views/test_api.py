@@ -158,7 +158,7 @@ def test_an_empty_upload_is_refused(api, admin_key):
 
 def test_artefacts_are_listed_and_read(site, api, admin_key):
     found = api.get("/api/v1/gates", headers=admin_key).get_json()
-    assert [(row["id"], row["active"]) for row in found["items"]] == [(site.chain.gate.id, True)]
+    assert [row["id"] for row in found["items"] if row["active"]] == [site.chain.gate.id]
     one = api.get(f"/api/v1/classifiers/{site.chain.classifier.id}", headers=admin_key).get_json()
     assert one["facts"]["classes"] == ["left", "right"]
     again = api.post(f"/api/v1/gates/{site.chain.gate.id}/activate", headers=admin_key)
