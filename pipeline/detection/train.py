@@ -11,6 +11,7 @@ from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
+from detector.naming import Naming
 from detector.residual import ResidualNetwork
 from detector.training import ResidualTrainer
 from pipeline.adversarial.files import AdversarialSet
@@ -18,6 +19,7 @@ from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_che
 from pipeline.detection.division import Part, divide, shown_rows
 from pipeline.detection.evidence import HeldOut, clean_scans, features_and_logits, hold_out
 from pipeline.detection.files import Detector, save_detector
+from pipeline.detection.naming import learn_names
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.detection.samples import Samples
@@ -43,7 +45,8 @@ def train_detector(
     """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
 
     A checkpoint is written after every epoch; called again with the same arguments after a kill, training goes on
-    from there and ends with the same detector, bit for bit on the same machine and number of threads.
+    from there and ends with the same detector, bit for bit on the same machine and number of threads. The naming of
+    attacks, learned after the last epoch, takes a minute and starts anew.
 
     Args:
         adversarial_set: made on `dataset` against `classifier`.
@@ -71,7 +74,10 @@ def train_detector(
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
         samples = Samples(dataset, rows, fit, classifier.spec, settings)
         learned = _learn(samples, held_out, model, path, key, progress)
-        fused = _fuse(learned, mahalanobis, held_out, model, progress)
+        parts = fit.clean, held.clean
+        spec, seed = classifier.spec, settings.seed
+        naming = learn_names(dataset, rows, shown, parts, spec, seed=seed, progress=progress)
+        fused = _fuse(learned, mahalanobis, naming, held_out, model, progress)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
     parents = (adversarial_set.id, dataset.id, classifier.id)
     notes = _notes(settings, learned, fused, held_out, fit, len(calibration))
@@ -97,6 +103,7 @@ def _notes(
         "settings": settings.to_json(),
         "history": learned.history,
         "best_epoch": learned.epoch,
+        "naming": {"temperature": float(fused.naming.temperature), "doubt": float(fused.naming.doubt)},
         "class_levels": fused.class_level.levels.tolist(),
         "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
         "n_clean": len(fit.clean),
@@ -108,13 +115,18 @@ def _notes(
 
 
 def _fuse(
-    learned: Checkpoint, mahalanobis: Mahalanobis, held_out: HeldOut, model: PixelModel, progress: Progress
+    learned: Checkpoint,
+    mahalanobis: Mahalanobis,
+    naming: Naming,
+    held_out: HeldOut,
+    model: PixelModel,
+    progress: Progress,
 ) -> FusedDetector:
     residual = ResidualNetwork(model.spec.channels)
     residual.load_state_dict(learned.average)
     residual.eval()
     evidence = held_out.evidence(residual, model, what="weighing the evidence", progress=progress)
-    return FusedDetector(residual, mahalanobis, *held_out.fit(evidence))
+    return FusedDetector(residual, mahalanobis, *held_out.fit(evidence), naming)
 
 
 def _learn(

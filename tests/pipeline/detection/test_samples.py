@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from detector.types import TYPES
 from pipeline.detection.controls import STANDARD_CONTROLS, draw_harmless, scattered
 from pipeline.detection.division import divide, shown_rows
 from pipeline.detection.samples import Samples, attack_cells, draw_row
@@ -48,8 +47,6 @@ def test_a_batch_holds_attacked_clean_and_harmless_in_equal_parts(tiny_chain, ro
     batch = next(samples(tiny_chain, rows, parts[0]).batches(0))
     assert batch.pixels.shape == (12, 1, 32, 32)
     assert batch.is_adv.tolist() == [True] * 4 + [False] * 8
-    assert set(batch.types[:4].tolist()) <= {TYPES.index("fgsm"), TYPES.index("pgd")}
-    assert set(batch.types[4:].tolist()) == {0}
 
 
 def test_batches_depend_on_settings_and_number_alone(tiny_chain, rows, parts):
