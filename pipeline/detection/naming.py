@@ -68,7 +68,6 @@ def learn_names(
     shown: np.ndarray,
     parts: tuple[np.ndarray, np.ndarray],
     spec: ClassifierSpec,
-    *,
     seed: int,
     progress: Progress,
 ) -> Naming:

@@ -72,11 +72,8 @@ def train_detector(
         fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed, shown=shown)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
-        samples = Samples(dataset, rows, fit, classifier.spec, settings)
-        learned = _learn(samples, held_out, model, path, key, progress)
-        parts = fit.clean, held.clean
-        spec, seed = classifier.spec, settings.seed
-        naming = learn_names(dataset, rows, shown, parts, spec, seed=seed, progress=progress)
+        learned = _learn(Samples(dataset, rows, fit, classifier.spec, settings), held_out, model, path, key, progress)
+        naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
         fused = _fuse(learned, mahalanobis, naming, held_out, model, progress)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
     parents = (adversarial_set.id, dataset.id, classifier.id)

@@ -137,7 +137,7 @@ def test_the_fused_method_scores_as_the_detector_that_is_released():
     detector = fused_detector()
     batch = seen(random_pixels())
     with torch.no_grad():
-        expected = detector(batch.pixels, batch.layers[-1], batch.logits).score
+        expected = detector(batch.pixels, batch.layers[-1], batch.logits)
     torch.testing.assert_close(Fused.of(detector).score(batch), expected, rtol=0, atol=0)
 
 

@@ -21,7 +21,7 @@ def parts(tiny_chain, rows):
 
 def learned(chain, rows, parts, *, shown=None, seed=0, progress=ignore):
     shown = np.ones(len(rows), dtype=bool) if shown is None else shown
-    return learn_names(chain.dataset, rows, shown, parts, chain.classifier.spec, seed=seed, progress=progress)
+    return learn_names(chain.dataset, rows, shown, parts, chain.classifier.spec, seed, progress)
 
 
 def test_attacks_on_scans_that_nothing_was_learned_from_are_named(tiny_chain, rows, parts):
