@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.detector_stages import STATIC
 from benchmarks.detector_work import Json
+from pipeline.detection import naming_figures
 from pipeline.detection.pooled import NOTHING, Pooled, Sample, pooled_auroc, pooled_rate
 
 N_RESAMPLES = 500
@@ -99,21 +100,16 @@ def macro_f1(
         classes: by name, the types that count as one.
         least_level: in 1/255; attacks without a radius count.
     """
-    of_type = {name: place for place, members in enumerate(classes.values()) for name in members}
-    table = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    counts: dict[str, dict[str, int]] = {name: {} for members in classes.values() for name in members}
     for note in notes:
         for cell in note["report"]["cells"]:
             level = 255 * cell["eps"]
-            if cell["attack"] not in of_type or 0 < level < least_level - 0.01 or cell["region"] != IMAGE:
+            if cell["attack"] not in counts or 0 < level < least_level - 0.01 or cell["region"] != IMAGE:
                 continue
+            row = counts[cell["attack"]]
             for name, count in cell["named"].items():
-                if name in of_type:
-                    table[of_type[cell["attack"]], of_type[name]] += count
-    n = int(table.sum())
-    if n == 0 or (table.sum(axis=1) == 0).any():
-        return None, n
-    right = table.diagonal()
-    return float((2 * right / np.maximum(table.sum(axis=0) + table.sum(axis=1), 1)).mean()), n
+                row[name] = row.get(name, 0) + count
+    return naming_figures.macro_f1(counts, classes), sum(sum(row.values()) for row in counts.values())
 
 
 def share(hits: int, n: int) -> float | None:

@@ -1,6 +1,6 @@
 """The detector that is released: what the pixels say and what the classifier's features say, in one score."""
 
-from typing import NamedTuple, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +11,11 @@ from detector.fusion import Fusion, fit_fusion
 from detector.high_pass import N_FILTERS
 from detector.interface import Examples, Judge, Measured, Method, Seen
 from detector.mahalanobis import Mahalanobis
+from detector.naming import Naming
 from detector.residual import ResidualNetwork
 
 EVIDENCE = ("residual logit", "log Mahalanobis distance", "logit margin")
 """What is fused, in order."""
-
-
-class FusedOutput(NamedTuple):
-    """What the detector says of a batch."""
-
-    score: Tensor  # (N,), higher is more suspicious
-    type_logits: Tensor  # (N, len(TYPES))
 
 
 def logit_margin(logits: Tensor) -> Tensor:
@@ -33,30 +27,36 @@ def logit_margin(logits: Tensor) -> Tensor:
 class FusedDetector(nn.Module):
     """Residual network, Mahalanobis distance and logit margin in one score, level across the classes.
 
-    Exports to ONNX as it stands.
+    Beside the score, and with no part in it, stands `naming`: the type logits of pixels. Exports to ONNX as it stands.
     """
 
     def __init__(
-        self, residual: ResidualNetwork, mahalanobis: Mahalanobis, fusion: Fusion, class_level: ClassLevel
+        self,
+        residual: ResidualNetwork,
+        mahalanobis: Mahalanobis,
+        fusion: Fusion,
+        class_level: ClassLevel,
+        naming: Naming,
     ) -> None:
         super().__init__()
         self.residual = residual
         self.mahalanobis = mahalanobis
         self.fusion = fusion
         self.class_level = class_level
+        self.naming = naming
         self.eval()
 
-    def forward(self, pixels: Tensor, features: Tensor, logits: Tensor) -> FusedOutput:
-        """Judge a batch.
+    def forward(self, pixels: Tensor, features: Tensor, logits: Tensor) -> Tensor:
+        """The score (N,) of a batch, higher is more suspicious.
 
         Args:
             pixels: (N, C, H, W) in [0, 1], as the classifier was shown them.
             features: (N, D), the classifier's penultimate features of these pixels.
             logits: (N, K), its answers.
         """
-        seen = self.residual(pixels)
-        evidence = torch.stack([seen.logit, self.mahalanobis(features), logit_margin(logits)], 1)
-        return FusedOutput(self.fusion(evidence) - self.class_level(logits), seen.type_logits)
+        evidence = torch.stack([self.residual(pixels).logit, self.mahalanobis(features), logit_margin(logits)], 1)
+        score: Tensor = self.fusion(evidence) - self.class_level(logits)
+        return score
 
     def state(self) -> dict[str, Tensor]:
         """Plain tensors from which `from_state` makes the same detector."""
@@ -76,6 +76,7 @@ class FusedDetector(nn.Module):
                 Mahalanobis(state["mahalanobis.means"], state["mahalanobis.whitening"]),
                 Fusion.shaped_as(state, "fusion"),
                 ClassLevel(state["class_level.levels"]),
+                Naming(channels),
             )
             detector.load_state_dict(state)
         except (KeyError, RuntimeError, IndexError) as e:

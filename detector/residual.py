@@ -1,4 +1,4 @@
-"""A small network over noise residuals that tells attacked images from clean ones and names the attack."""
+"""A small network over noise residuals that tells attacked images from clean ones."""
 
 from typing import NamedTuple, Self
 
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from detector.fusion import Fusion, fit_fusion
 from detector.high_pass import N_FILTERS, HighPass
 from detector.interface import Examples, Measured, Method, Seen
-from detector.types import TYPES
 from detector.weighed import Weighed
 
 _WIDTHS = (8, 16, 16, 32, 48)
@@ -19,7 +18,6 @@ class ResidualOutput(NamedTuple):
     """What the network says of a batch."""
 
     logit: Tensor  # (N,), higher is more suspicious
-    type_logits: Tensor  # (N, len(TYPES))
     embedding: Tensor  # (N, D)
 
 
@@ -49,7 +47,6 @@ class ResidualNetwork(nn.Module):
         self.body = nn.Sequential(*layers)
         self.mix = nn.Sequential(nn.Linear(2 * n_in, 64), nn.ReLU(inplace=True))
         self.suspicion = nn.Linear(64, 1)
-        self.naming = nn.Linear(64, len(TYPES))
 
     def forward(self, pixels: Tensor) -> ResidualOutput:
         """Judge `pixels` (N, channels, H, W) in [0, 1], H and W at least 16."""
@@ -61,7 +58,7 @@ class ResidualNetwork(nn.Module):
         # Written out: the variance operators export to ONNX in ways that differ between versions.
         spread = ((maps - mean[:, :, None, None]) ** 2).mean((2, 3))
         embedding = self.mix(torch.cat([mean, (spread + _VARIANCE_FLOOR).sqrt()], 1))
-        return ResidualOutput(self.suspicion(embedding)[:, 0], self.naming(embedding), embedding)
+        return ResidualOutput(self.suspicion(embedding)[:, 0], embedding)
 
 
 class NoiseResidual(Method):

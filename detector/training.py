@@ -11,11 +11,7 @@ from torch import Tensor
 from detector.errors import NotEnoughSamples
 from detector.residual import ResidualNetwork
 
-NO_NAME = -1
-"""The type of an attack that the type head has no name for: it is learned as an attack and not named."""
-
 _WARMUP_SHARE = 0.1
-_TYPE_WEIGHT = 0.3
 _WEIGHT_DECAY = 1e-2
 _MAX_GRADIENT = 5.0
 
@@ -26,7 +22,6 @@ class Batch:
 
     pixels: Tensor  # (N, C, H, W) in [0, 1]
     is_adv: Tensor  # (N,) bool
-    types: Tensor  # (N,) int64, places in TYPES, or NO_NAME
 
 
 class ResidualTrainer:
@@ -115,11 +110,7 @@ class ResidualTrainer:
         with torch.autocast(pixels.device.type, torch.bfloat16):
             maps = self.network.body(residuals)
         out = self.network.judge(maps.float())
-        suspicion = F.binary_cross_entropy_with_logits(out.logit, batch.is_adv.float())
-        named = batch.types != NO_NAME
-        if not bool(named.any()):
-            return suspicion
-        return suspicion + _TYPE_WEIGHT * F.cross_entropy(out.type_logits[named], batch.types[named])
+        return F.binary_cross_entropy_with_logits(out.logit, batch.is_adv.float())
 
     def _average_in(self) -> None:
         # A short memory at first, so that the random start is soon forgotten.

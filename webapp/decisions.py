@@ -1,7 +1,10 @@
 """A stored decision as it is told: the class is withheld unless the verdict is clean."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from detector.named import UNKNOWN
+from pipeline.attacks.names import type_name
 from pipeline.gate.decision import Verdict
 from webapp.records.screenings import Screening
 
@@ -18,6 +21,25 @@ _MODELS = (
     "graph_sha256",
     "preprocessing",
 )
+
+
+def attack_words(attack: Mapping[str, Any]) -> str:
+    """What a suspected attack looks like, as the attack of a stored decision says it.
+
+    Decisions of before several types were said together name no `types`: of these the likelier half is said.
+    """
+    if "types" not in attack:
+        sure = attack["type_probability"] >= 0.5
+        return type_name(attack["type"]) if sure else _of_family(attack["family"])
+    if not attack["types"]:
+        return "an attack of no known kind"
+    if attack["type"] == UNKNOWN:
+        return _of_family(attack["family"])
+    return " or ".join(type_name(word) for word in attack["types"])
+
+
+def _of_family(family: str) -> str:
+    return f"an attack of the family “{family}”"
 
 
 def reason_of(row: Screening) -> str:

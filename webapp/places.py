@@ -7,6 +7,7 @@ from flask_security import current_user
 
 from pipeline.attacks.names import type_name
 from webapp.context import is_admin
+from webapp.decisions import attack_words
 from webapp.queries.adversarial import eps_words
 from webapp.queries.jobs import artefact_url
 
@@ -26,6 +27,7 @@ def install_places(app: Flask) -> None:
     """Tell every template where one can go, who one is, and how things are called."""
     app.context_processor(_places)
     app.add_template_filter(type_name, "attack_name")
+    app.add_template_filter(attack_words, "attack_words")
     app.add_template_filter(eps_words, "eps_words")
     app.add_template_global(artefact_url)
 

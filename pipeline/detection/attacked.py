@@ -5,6 +5,7 @@ import numpy as np
 from datasets.adversarial_store import WHOLE_IMAGE
 from detector.types import FAMILIES, TYPES, type_index
 from pipeline.detection.examined import AttackedCell, Examined
+from pipeline.detection.naming_figures import CALLED, called
 from pipeline.detection.protocol_rows import HandedOut
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import auroc_interval, rate
@@ -42,7 +43,7 @@ def cell_name(attack: str, eps: float, region: str = WHOLE_IMAGE) -> str:
 def cell_row(examined: Examined, cell: AttackedCell) -> Cell:
     """The figures of one cell."""
     status, score, hit = examined.rows.status[cell.rows], cell.scores.score, cell.hit
-    named = dict.fromkeys(TYPES[1:], 0)
+    named = dict.fromkeys(CALLED, 0)
     for name in called(cell):
         named[name] += 1
     right = _right(cell.attack, named)
@@ -75,12 +76,6 @@ def handed_out(examined: Examined, cells: list[AttackedCell]) -> HandedOut:
     wrong = [_wrong(examined, cell) for cell in cells]
     past = sum(int((w & (cell.scores.score <= examined.tau)).sum()) for w, cell in zip(wrong, cells, strict=True))
     return HandedOut(n, rate(sum(int(w.sum()) for w in wrong), n), rate(past, n))
-
-
-def called(cell: AttackedCell) -> list[str]:
-    """What the successful attacks of a cell are called, given that they are attacks."""
-    probs = cell.scores.type_probs[cell.success]
-    return [TYPES[1 + int(k)] for k in probs[:, 1:].argmax(1)] if len(probs) else []
 
 
 def _wrong(examined: Examined, cell: AttackedCell) -> np.ndarray:

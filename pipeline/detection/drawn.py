@@ -3,9 +3,9 @@
 import numpy as np
 
 from datasets.duplicates import pixels_sha256
-from pipeline.detection.attacked import called
 from pipeline.detection.drawn_rows import Drawn, Example, Histogram, RocCurve
 from pipeline.detection.examined import AttackedCell, Examined
+from pipeline.detection.naming_figures import called
 from pipeline.detection.noise import Controlled
 
 MAX_EXAMPLES = 8

@@ -7,7 +7,6 @@ import numpy as np
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.conformal import false_alarm_band, flagged_range, threshold
-from detector.types import TYPES
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.attacked import cell_row, handed_out, look_at_attacks
 from pipeline.detection.background import zeroed_background
@@ -16,6 +15,7 @@ from pipeline.detection.drawn_rows import Sources
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.examined import AttackedCell, Examined, strict_rate
 from pipeline.detection.files import Detector, load_detector
+from pipeline.detection.naming_figures import CALLED, naming_figures
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.noise import Controlled, control_rows, equal_norm_rows, look_at_controls, paired_rows
 from pipeline.detection.protocol_rows import Beside, Coverage
@@ -148,6 +148,7 @@ def _report(
         strict=examined.strict,
         coverage=_coverage(examined),
         handed_out=handed_out(examined, cells),
+        naming=naming_figures(cells),
     )
 
 
@@ -215,7 +216,7 @@ def _confusion(cells: list[Cell]) -> dict[str, dict[str, int]]:
     """What every attack was called, over all its cells."""
     found: dict[str, dict[str, int]] = {}
     for cell in cells:
-        row = found.setdefault(cell.attack, dict.fromkeys(TYPES[1:], 0))
+        row = found.setdefault(cell.attack, dict.fromkeys(CALLED, 0))
         for name, count in cell.named.items():
             row[name] += count
     return found

@@ -17,7 +17,7 @@ from pipeline.errors import BadDetector
 WEIGHTS_FILE = "weights.safetensors"
 JSON_FILE = "detector.json"
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

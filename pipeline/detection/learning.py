@@ -10,6 +10,7 @@ from torch import Tensor
 from datasets.progress import Progress
 from detector.fused import FusedDetector
 from detector.mahalanobis import Mahalanobis
+from detector.naming import Naming
 from detector.training import ResidualTrainer
 from pipeline.attacks.adaptive.run import GateAt
 from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -111,7 +112,9 @@ class Learning:
         with torch.no_grad():
             score = fusion(evidence) - class_level(self.held_out.logits)
         tau = float(score[self.held_out.is_clean].quantile(CLEAN_QUANTILE))
-        detector = FusedDetector(trainer.average, self.mahalanobis, fusion, class_level)
+        with torch.random.fork_rng():
+            naming = Naming(self.model.spec.channels)  # As it starts: it has no part in the score.
+        detector = FusedDetector(trainer.average, self.mahalanobis, fusion, class_level, naming)
         return GateAt(GateNetwork(self.model, detector), tau)
 
     def _beside(self, epoch: int) -> Path:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.progress import Progress, ignore
-from detector.fused import FusedDetector, FusedOutput
+from detector.fused import FusedDetector
 from pipeline.models.adapter import PixelModel
 from pipeline.models.resize import fit_levels
 from pipeline.models.spec import ClassifierSpec
@@ -40,11 +40,11 @@ class GateNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> GateOutput:
         """Judge `pixels` (N, channels, height, width) of the classifier's own size, in [0, 1]."""
-        _, logits, seen = self.looked_at(pixels)
-        return GateOutput(logits.softmax(1), seen.score, seen.type_logits.softmax(1))
+        _, logits, score = self.looked_at(pixels)
+        return GateOutput(logits.softmax(1), score, self.detector.naming(pixels).softmax(1))
 
-    def looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor, FusedOutput]:
-        """The classifier's penultimate features (N, D) and logits (N, K), and what the detector makes of them."""
+    def looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The classifier's penultimate features (N, D) and logits (N, K), and the detector's score (N,)."""
         features, logits = self.model.features_and_logits(pixels)
         return features, logits, self.detector(pixels, features, logits)
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import asdict, dataclass, field
 
 from datasets.adversarial_store import WHOLE_IMAGE
-from detector.types import TYPES
 from pipeline.detection.drawn_rows import Drawn, Sources
+from pipeline.detection.naming_figures import CALLED, NOT_NAMED, NamingFigures, naming_words
 from pipeline.detection.protocol_rows import Beside, Coverage, HandedOut, StrictRate
 from pipeline.detection.protocol_tables import beside_tables, coverage_words, strict_words
 from pipeline.detection.statistics import Interval, ranged, share_of
@@ -23,12 +23,12 @@ class Cell:
         auroc: against the clean scans of the split, over groups.
         found: share flagged at the threshold.
         failed_flagged: share of the failed ones that is flagged.
-        type_right: share called by the right type, given an attack; `family_right` by the right family.
+        type_right: share whose likeliest type is right and that is not called unknown; `family_right` the family.
             None where the head has no name for the attack.
         region: where the attack was free to change pixels.
         found_strict: share flagged at the strictest rate.
         handed_out: share of the attacked that is classified wrong and not flagged.
-        named: how many successful attacks are called by each type, given an attack.
+        named: how many successful attacks are called by each type, given an attack, and how many unknown.
     """
 
     attack: str
@@ -65,8 +65,9 @@ class DetectorReport:
     `null_attack` is the AUROC of clean scans that went the way of attacked ones without an attack: 0.5
     where no trace of the way itself is learned. `band` is where the rate lies that the calibration leads
     to, `flagged_range` where the share of just `n_clean` scans lies. `confusion` counts, by attack, what
-    successful attacks were called. `beside` is what the figures must be read beside, `drawn` what pictures are drawn
-    from, `sources` what was judged; a report that was made in haste has none of the three.
+    successful attacks were called, `naming` says how good that is. `beside` is what the figures must be read
+    beside, `drawn` what pictures are drawn from, `sources` what was judged; a report that was made in haste has
+    none of the three.
     """
 
     detector_id: str
@@ -86,6 +87,7 @@ class DetectorReport:
     strict: StrictRate
     coverage: Coverage
     handed_out: HandedOut
+    naming: NamingFigures = NOT_NAMED
     beside: Beside = field(default_factory=Beside)
     drawn: Drawn | None = None
     sources: Sources | None = None
@@ -125,10 +127,10 @@ class DetectorReport:
         lines += [
             f"| {row.name} | {row.n} | {share_of(row.flagged)} | {row.auroc_attacked:.4f} |" for row in self.controls
         ]
-        lines += ["", f"| attack | {' | '.join(f'called {name}' for name in TYPES[1:])} |", "|---" * len(TYPES) + "|"]
+        lines += ["", naming_words(self.naming), ""]
+        lines += [f"| attack | {' | '.join(f'called {name}' for name in CALLED)} |", "|---" * (1 + len(CALLED)) + "|"]
         lines += [
-            f"| {attack} | {' | '.join(str(row[name]) for name in TYPES[1:])} |"
-            for attack, row in self.confusion.items()
+            f"| {attack} | {' | '.join(str(row[name]) for name in CALLED)} |" for attack, row in self.confusion.items()
         ]
         return "\n".join([*lines, *beside_tables(self.beside)]) + "\n"
 

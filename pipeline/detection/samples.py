@@ -8,7 +8,7 @@ import torch
 
 from datasets.adversarial_store import AdversarialRows
 from datasets.store import Dataset
-from detector.training import NO_NAME, Batch
+from detector.training import Batch
 from detector.types import TYPES, type_index
 from pipeline.detection.controls import draw_harmless
 from pipeline.detection.division import Part
@@ -87,12 +87,10 @@ class Samples:
             levels = history.seen(levels, bits, rng)
             changed = draw_harmless(levels, bits, perturbation, attack.linf, rng)
             harmless.append(view.of(history.passed_on(changed, bits, rng), bits, self.spec))
-        types = [type_index(attack.name) for attack in chosen]
         n = len(chosen)
         return Batch(
             pixels=stacked(attacked + clean + harmless),
             is_adv=torch.arange(3 * n) < n,
-            types=torch.tensor([NO_NAME if k is None else k for k in types] + [0] * 2 * n),
         )
 
     def _scan(self, item: int) -> tuple[np.ndarray, int]:

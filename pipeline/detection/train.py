@@ -10,6 +10,7 @@ from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
+from detector.naming import Naming
 from detector.residual import ResidualNetwork
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.checkpoint import Checkpoint
@@ -17,6 +18,7 @@ from pipeline.detection.division import Part, divide, shown_rows
 from pipeline.detection.evidence import HeldOut, clean_scans, features_and_logits, hold_out
 from pipeline.detection.files import Detector, save_detector
 from pipeline.detection.learning import Learning
+from pipeline.detection.naming import learn_names
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.detection.samples import Samples
@@ -41,8 +43,8 @@ def train_detector(
 ) -> Detector:
     """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
 
-    A checkpoint is written after every epoch; called again with the same arguments after a kill, training goes on
-    from there and ends with the same detector, bit for bit on the same machine and number of threads.
+    Called again with the same arguments after a kill, training goes on from the last whole epoch and ends with the same
+    detector, bit for bit on the same machine and number of threads; the naming of attacks takes a minute and starts anew.
 
     Args:
         adversarial_set: made on `dataset` against `classifier`.
@@ -71,10 +73,11 @@ def train_detector(
         samples = Samples(dataset, rows, fit, classifier.spec, settings)
         learning = Learning(samples, held_out, mahalanobis, model, path, key, progress)
         learned = learning.run()
-        fused = _fuse(learned, mahalanobis, held_out, model, progress)
+        naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
+        fused = _fuse(learned, mahalanobis, naming, held_out, model, progress)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
-    parents = (adversarial_set.id, dataset.id, classifier.id)
     notes = _notes(settings, learned, fused, held_out, fit, len(calibration))
+    parents = (adversarial_set.id, dataset.id, classifier.id)
     detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
     learning.forget()
     return detector
@@ -97,6 +100,7 @@ def _notes(
         "settings": settings.to_json(),
         "history": learned.history,
         "best_epoch": learned.epoch,
+        "naming": {"temperature": float(fused.naming.temperature), "doubt": float(fused.naming.doubt)},
         "class_levels": fused.class_level.levels.tolist(),
         "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
         "n_clean": len(fit.clean),
@@ -108,13 +112,18 @@ def _notes(
 
 
 def _fuse(
-    learned: Checkpoint, mahalanobis: Mahalanobis, held_out: HeldOut, model: PixelModel, progress: Progress
+    learned: Checkpoint,
+    mahalanobis: Mahalanobis,
+    naming: Naming,
+    held_out: HeldOut,
+    model: PixelModel,
+    progress: Progress,
 ) -> FusedDetector:
     residual = ResidualNetwork(model.spec.channels)
     residual.load_state_dict(learned.average)
     residual.eval()
     evidence = held_out.evidence(residual, model, what="weighing the evidence", progress=progress)
-    return FusedDetector(residual, mahalanobis, *held_out.fit(evidence))
+    return FusedDetector(residual, mahalanobis, *held_out.fit(evidence), naming)
 
 
 def _fit_distance(model: PixelModel, dataset: Dataset, fit: Part, progress: Progress) -> Mahalanobis:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from detector.named import UNKNOWN
+
 
 class Verdict(StrEnum):
     """The four answers; none of them says that a scan is harmless."""
@@ -28,13 +30,30 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackGuess:
-    """Which attack it was, if it was one: the family, which is told apart more surely, then the type."""
+    """Which attack it was, if it was one.
+
+    Attributes:
+        family: one, or several that cannot be told apart joined by "or"; "unknown" where it looks like no known attack.
+        family_probability: that it is of `family`, given that it was a known attack; 0 for an unknown one.
+        type: one, or several of one family joined by "or"; "unknown" where no more than the family can be said.
+        type_probability: that it is of `types`, given that it was a known attack; 0 for an unknown one.
+        types: all that it may be, most likely first; none where it looks like no known attack.
+        probabilities: of every type, given that it was a known attack.
+    """
 
     family: str
     family_probability: float
     type: str
     type_probability: float
-    probabilities: Mapping[str, float]  # of every type, given that there was an attack
+    types: tuple[str, ...]
+    probabilities: Mapping[str, float]
+
+    def in_words(self) -> str:
+        """What is said, and how sure it is."""
+        if not self.types:
+            return "attack of no known kind"
+        known = f"attack family {self.family} ({self.family_probability:.2f})"
+        return f"{known}, type {self.type}" + (f" ({self.type_probability:.2f})" if self.type != UNKNOWN else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +136,7 @@ class Decision:
         if self.verdict is Verdict.CLEAN and self.prediction is not None:
             lines.append(f"  class {self.prediction.class_name}, probability {self.prediction.probability:.3f}")
         if self.attack is not None:
-            lines.append(
-                f"  attack family {self.attack.family} ({self.attack.family_probability:.2f}), "
-                f"type {self.attack.type} ({self.attack.type_probability:.2f}); class withheld"
-            )
+            lines.append(f"  {self.attack.in_words()}; class withheld")
         if self.p_value is not None:
             lines.append(
                 f"  p = {self.p_value:.4g}; flags at {point.alpha:g}, true rate on clean scans "

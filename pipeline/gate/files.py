@@ -16,7 +16,7 @@ JSON_FILE = "gate.json"
 PREPROCESSING = 1
 """The version of `fit_levels`: a gate compiled for another one is refused, since its scores would not hold."""
 
-_FORMAT = 1
+_FORMAT = 2
 # What a gate is; its name is for people and no part of that.
 _ESSENTIAL = (
     "format",

@@ -14,7 +14,8 @@ from datasets.errors import BadImage
 from datasets.jail import decode_jailed
 from datasets.limits import Limits
 from detector.conformal import alarms, p_values
-from detector.types import FAMILIES, attack_probabilities, family_probabilities
+from detector.named import name_attack
+from detector.types import attack_probabilities, family_probabilities
 from pipeline.errors import BadGate
 from pipeline.gate.decision import AttackGuess, Decision, Models, OperatingPoint, Prediction, Verdict
 from pipeline.gate.files import GRAPH_FILE, PREPROCESSING, Gate, read_gate
@@ -157,15 +158,14 @@ def screen_upload(gate: OpenGate, data: bytes, name: str = "", *, limits: Limits
 
 
 def _guess(type_probs: np.ndarray) -> AttackGuess:
-    types = attack_probabilities([float(p) for p in type_probs])
-    families = family_probabilities(types)
-    family = max(families, key=families.__getitem__)
-    # The type is looked for inside the family, so that the two never contradict each other.
-    name = max(FAMILIES[family], key=types.__getitem__)
+    probabilities = [float(p) for p in type_probs]
+    types = attack_probabilities(probabilities)
+    families, named = family_probabilities(types), name_attack(probabilities)
     return AttackGuess(
-        family=family,
-        family_probability=families[family],
-        type=name,
-        type_probability=types[name],
+        family=named.family,
+        family_probability=sum(families[family] for family in named.families),
+        type=named.type,
+        type_probability=named.probability,
+        types=named.types,
         probabilities=types,
     )

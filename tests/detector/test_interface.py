@@ -12,6 +12,7 @@ from detector.fusion import fit_fusion
 from detector.interface import Examples, joined
 from detector.layerwise import LayerMahalanobis
 from detector.mahalanobis import fit_mahalanobis
+from detector.naming import Naming
 from detector.neighbours import Neighbours
 from detector.residual import NoiseResidual, ResidualNetwork
 from detector.spectrum import Spectrum
@@ -24,7 +25,7 @@ def fused_detector():
     evidence[is_adv] += 1
     distance = fit_mahalanobis(torch.randn(40, 7, generator=generator()), torch.arange(40) % 3)
     levels = ClassLevel(torch.tensor([0.5, -1.0, 2.0]))
-    return FusedDetector(ResidualNetwork(1), distance, fit_fusion(evidence, is_adv), levels)
+    return FusedDetector(ResidualNetwork(1), distance, fit_fusion(evidence, is_adv), levels, Naming(1))
 
 
 def new_methods():
@@ -136,7 +137,7 @@ def test_the_fused_method_scores_as_the_detector_that_is_released():
     detector = fused_detector()
     batch = seen(random_pixels())
     with torch.no_grad():
-        expected = detector(batch.pixels, batch.layers[-1], batch.logits).score
+        expected = detector(batch.pixels, batch.layers[-1], batch.logits)
     torch.testing.assert_close(Fused.of(detector).score(batch), expected, rtol=0, atol=0)
 
 

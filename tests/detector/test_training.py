@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from detector.errors import NotEnoughSamples
-from detector.training import NO_NAME, Batch, ResidualTrainer
+from detector.training import Batch, ResidualTrainer
 
 
 def batch(seed=0, *, nan=False):
@@ -12,7 +12,7 @@ def batch(seed=0, *, nan=False):
     smooth[is_adv] += (torch.randint(0, 2, (3, 1, 24, 24), generator=g) * 2 - 1) * 4 / 255
     if nan:
         smooth[0] = float("nan")
-    return Batch(smooth, is_adv, torch.tensor([1, 2, NO_NAME, 0, 0, 0]))
+    return Batch(smooth, is_adv)
 
 
 def test_it_learns_to_tell_noise_from_flat_grey():

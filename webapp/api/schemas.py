@@ -39,7 +39,12 @@ class Screened(Schema):
     band = List(Float(), allow_none=True)
     n_calibration = Integer(allow_none=True)
     prediction = Dict(allow_none=True, metadata={"description": "Class and probability; null unless clean."})
-    attack = Dict(allow_none=True, metadata={"description": "Family, type and probabilities of a suspected attack."})
+    attack = Dict(
+        allow_none=True,
+        metadata={
+            "description": "Family, type and probabilities of a suspected attack, or unknown for one like no other."
+        },
+    )
     models = Dict(metadata={"description": "Ids and SHA-256 of gate, classifier and detector."})
     input_sha256 = String()
     file_type = String(allow_none=True)

@@ -85,7 +85,7 @@ def table(examples: list[Example]) -> str:
             f"{decision.prediction.class_name} {decision.prediction.probability:.0%}" if decision.prediction else "-"
         )
         if guess is not None:
-            looks = f"{guess.family} {guess.family_probability:.0%}, {guess.type} {guess.type_probability:.0%}"
+            looks = guess.in_words()
         p = "-" if decision.p_value is None else f"{decision.p_value:.4f}"
         mark = "" if example.right else "   WRONG"
         lines.append(f"{example.file.name:<12} {example.attack:<11} {decision.verdict:<12} {p:>8}  {looks}{mark}")

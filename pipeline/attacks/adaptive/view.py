@@ -40,8 +40,8 @@ class GateView(PixelModel):
     def looked_at(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The classifier's penultimate features (N, D), its logits (N, K), and the room (N,)."""
         with StraightThrough() if self.straight else nullcontext():
-            features, logits, seen = self.gate.looked_at(self.pixels(x))
-            return features, logits, self.tau - seen.score
+            features, logits, score = self.gate.looked_at(self.pixels(x))
+            return features, logits, self.tau - score
 
 
 class AugmentedView(PixelModel):

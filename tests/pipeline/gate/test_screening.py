@@ -94,11 +94,20 @@ def test_the_decision_carries_operating_point_and_hashes(gate, tiny_chain):
     assert told["band"][0] < told["alpha"] < told["band"][1]
 
 
-def test_the_family_holds_the_type_and_its_probability_is_the_sum(gate):
-    decision = decide(gate, score=1e9, type_probs=(0.1, 0.26, 0.2, 0.24, 0.1, 0.1))
-    assert decision.attack.family == "iterative sign"
-    assert decision.attack.type == "pgd"
-    assert decision.attack.family_probability == pytest.approx(0.6)
+def test_types_that_cannot_be_told_apart_are_said_together(gate):
+    decision = decide(gate, score=1e9, type_probs=(0.0, 0.05, 0.4, 0.5, 0.05, 0.0))
+    assert (decision.attack.family, decision.attack.type) == ("iterative sign", "pgd or bim")
+    assert decision.attack.types == ("pgd", "bim")
+    assert decision.attack.family_probability == pytest.approx(0.95)
+    assert decision.attack.type_probability == pytest.approx(0.9)
+    assert "type pgd or bim (0.90); class withheld" in " ".join(decision.sentences())
+
+
+def test_an_attack_like_no_known_one_is_unknown(gate):
+    decision = decide(gate, score=1e9, type_probs=(0.6, 0.1, 0.1, 0.1, 0.1, 0.0))
+    assert decision.verdict is Verdict.ADVERSARIAL
+    assert (decision.attack.family, decision.attack.type, decision.attack.types) == ("unknown", "unknown", ())
+    assert "attack of no known kind; class withheld" in " ".join(decision.sentences())
 
 
 def test_a_file_that_is_no_image_is_not_screened_with_the_reason(gate):

@@ -60,7 +60,7 @@ def test_a_held_scan_is_answered_without_its_class(site, api, key, verdict):
     told = api.post("/api/v1/screenings", headers={**key, "Content-Type": "image/png"}, data=scan).get_json()
     assert told["verdict"] == verdict
     assert told["prediction"] is None
-    assert {"family", "type", "probabilities"} <= set(told["attack"])
+    assert {"family", "type", "types", "probabilities"} <= set(told["attack"])
     assert "class_name" not in str(told)
     assert "score" not in told
 

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from detector.class_level import ClassLevel
-from detector.fused import FusedDetector, FusedOutput, fit_fusion
+from detector.fused import FusedDetector, fit_fusion
 from detector.mahalanobis import fit_mahalanobis
+from detector.naming import Naming
 from detector.residual import ResidualNetwork
 from detector.types import TYPES
 from pipeline.attacks.adaptive.guides import Guides, taken
@@ -24,10 +25,13 @@ class LeftHalf(nn.Module):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(10.0))
 
-    def forward(self, pixels: Tensor, features: Tensor, logits: Tensor) -> FusedOutput:
+    def forward(self, pixels: Tensor, features: Tensor, logits: Tensor) -> Tensor:
         left = pixels[..., : pixels.shape[3] // 2]
-        score = self.scale * (left - 0.5).abs().mean((1, 2, 3))
-        return FusedOutput(score, pixels.new_zeros(len(pixels), len(TYPES)))
+        return self.scale * (left - 0.5).abs().mean((1, 2, 3))
+
+    def naming(self, pixels: Tensor) -> Tensor:
+        """No type is likelier than another."""
+        return pixels.new_zeros(len(pixels), len(TYPES))
 
 
 def half_watched_gate(*, seed: int = 0) -> tuple[GateNetwork, Tensor, Tensor]:
@@ -59,6 +63,7 @@ def real_gate() -> tuple[GateNetwork, float, Tensor, Tensor]:
             fit_mahalanobis(model.features_and_logits(x)[0], y),
             fit_fusion(torch.randn(20, 3), torch.arange(20) < 10),
             ClassLevel(torch.zeros(3)),
+            Naming(1),
         )
         network = GateNetwork(model, detector)
         right = model(x).argmax(1) == y
