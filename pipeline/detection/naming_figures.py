@@ -107,19 +107,21 @@ def macro_f1(counts: Mapping[str, Mapping[str, int]], classes: Mapping[str, Sequ
 
 def naming_words(figures: NamingFigures) -> str:
     """The figures in sentences."""
-    if figures.n == 0:
-        return "No attack that has a name, of 2/255 or more, fools the classifier."
-    words = (
-        f"Names of {figures.n} successful attacks of 2/255 and more: macro-F1 {_f1(figures.type_f1)} of the likeliest "
-        f"type, {_f1(figures.family_f1)} of its family. A single type is said of {share_of(figures.one)}, and is right "
-        f"for {share_of(figures.one_right)} of these; {share_of(figures.unknown)} are called unknown; where anything "
-        f"is said, it is right for {share_of(figures.right)}."
-    )
+    words = _known_words(figures) if figures.n else "No attack that has a name, of 2/255 or more, fools the classifier."
     if figures.n_strange:
         words += (
             f" Of {figures.n_strange} attacks that have no name {share_of(figures.strange_unknown)} are called unknown."
         )
     return words
+
+
+def _known_words(figures: NamingFigures) -> str:
+    return (
+        f"Names of {figures.n} successful attacks of 2/255 and more: macro-F1 {_f1(figures.type_f1)} of the likeliest "
+        f"type, {_f1(figures.family_f1)} of its family. A single type is said of {share_of(figures.one)}, and is right "
+        f"for {share_of(figures.one_right)} of these; {share_of(figures.unknown)} are called unknown; where anything "
+        f"is said, it is right for {share_of(figures.right)}."
+    )
 
 
 def _called(probs: Sequence[float]) -> str:

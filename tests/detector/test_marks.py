@@ -57,6 +57,14 @@ def test_pairs_of_differences_are_counted_along_both_axes():
     assert pairs[0, REACH].item() == pytest.approx(n - 6, rel=1e-4)
 
 
+def test_a_pair_that_begins_downwards_counts_as_its_negative():
+    levels = torch.full((SIDE, SIDE), 100)
+    levels[9, 9] = 97
+    pairs = counts(levels)[:N_PAIRS].reshape(REACH + 1, 2 * REACH + 1)
+    for first, second in ((0, -3), (3, -3), (3, 0)):
+        assert pairs[first, second + REACH].item() == pytest.approx(2, rel=1e-3)
+
+
 def test_a_difference_beyond_reach_counts_as_the_furthest():
     levels = torch.full((SIDE, SIDE), 100)
     levels[9, 9] = 200

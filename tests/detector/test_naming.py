@@ -75,6 +75,15 @@ def test_doubt_leaves_few_attacks_of_any_type_unknown_and_never_helps_none():
     assert fit_doubt(logits - torch.tensor([99.0, 0, 0]), types) == 0
 
 
+def test_attacks_that_look_like_clean_scans_are_doubted_to_be_none():
+    pixels, types = scans(20, 0)
+    marks = Marks(1)(pixels)
+    # Every third attacked scan of the held-out ones has nothing done to it.
+    marks[20:60:3] = marks[:14]
+    naming = fit_naming(1, lessons(20, 0), NamingLessons(marks, types))
+    assert naming.doubt > 1
+
+
 def test_what_it_says_is_after_temperature_and_doubt():
     naming = fit_naming(1, lessons(6, 0), lessons(6, 1))
     pixels, _ = scans(2, 2)

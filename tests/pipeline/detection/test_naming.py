@@ -47,10 +47,12 @@ def test_what_is_not_shown_is_never_said(tiny_chain, rows, parts):
     assert TYPES.index("pgd") not in said.tolist()
 
 
-def test_progress_counts_every_scan_of_a_part(tiny_chain, rows, parts):
+def test_progress_counts_every_scan_of_a_part_and_failed_attacks_are_learned_from(tiny_chain, rows, parts):
     seen = []
     learned(tiny_chain, rows, parts, progress=lambda done, total, what: seen.append((done, total, what)))
-    for what in ("marks of attacks", "marks of attacks, held out"):
+    for what, items in zip(("marks of attacks", "marks of attacks, held out"), parts, strict=True):
+        status = rows.status[np.isin(rows.parent, items)]
+        n_attacked = int((status == "success").sum()) + int((status == "failed").sum())
         told = [(done, total) for done, total, named in seen if named == what]
         assert told == sorted(told)
-        assert told[-1][0] == told[-1][1]
+        assert told[-1] == (2 * len(items) + n_attacked,) * 2

@@ -69,3 +69,6 @@ def test_f1_is_the_textbook_one_and_none_without_an_attack_of_a_class():
 def test_words_say_when_there_was_nothing_to_name():
     assert naming_figures([]) == NOT_NAMED
     assert "No attack that has a name" in naming_words(NOT_NAMED)
+    strange = naming_words(naming_figures([cell("deepfool", SURE_OF["none"], eps=0.0)]))
+    assert "No attack that has a name" in strange
+    assert "Of 1 attacks that have no name 100.0%" in strange
