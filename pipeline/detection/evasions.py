@@ -48,13 +48,14 @@ def evade(
     steps: int,
     seed: int,
     progress: Progress,
-) -> list[Perturbed]:
+) -> tuple[list[Perturbed], float]:
     """Attack a gate on these scans, each at one of the radii in turn, and keep what fools the classifier.
 
-    An attack goes on after it has passed, so that the detector meets the best that so many steps can do.
+    An attack goes on after it has passed, so that the detector meets the best that so many steps can do. With them
+    comes the share of the attacked scans that also pass the gate.
     """
     found: list[Perturbed] = []
-    n_done = 0
+    n_done = n_attacked = n_passed = 0
     for radius, some in _alike(dataset, items, radii):
         attack = JointPGD(eps=radius, steps=steps, restarts=1, stop_on_success=False)
         levels = np.stack([dataset.levels(item) for item in some])
@@ -67,7 +68,9 @@ def evade(
         change = made.levels.astype(np.int32) - levels
         found += [Perturbed(some[i], change[i], float(made.linf[i]), attack.NAME) for i in np.flatnonzero(made.wrong)]
         n_done += len(some)
-    return found
+        n_attacked += int(made.attacked.sum())
+        n_passed += int(made.success.sum())
+    return found, n_passed / max(n_attacked, 1)
 
 
 def write_evasions(path: Path, evasions: Sequence[Perturbed]) -> None:

@@ -11,6 +11,7 @@ from datasets.progress import Progress
 from detector.fused import FusedDetector
 from detector.mahalanobis import Mahalanobis
 from detector.naming import Naming
+from detector.residual import ResidualNetwork
 from detector.training import ResidualTrainer
 from pipeline.attacks.adaptive.run import GateAt
 from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -18,6 +19,7 @@ from pipeline.detection.evasions import Perturbed, evade, read_evasions, write_e
 from pipeline.detection.evidence import CLEAN_QUANTILE, HeldOut
 from pipeline.detection.network import GateNetwork
 from pipeline.detection.samples import Samples
+from pipeline.errors import BadDetector
 from pipeline.models.adapter import PixelModel
 
 
@@ -57,6 +59,15 @@ class Learning:
             write_checkpoint(self.path, self.key, checkpoint)
         return checkpoint
 
+    def fused(self, learned: Checkpoint, naming: Naming) -> FusedDetector:
+        """The detector of the best epoch, its evidence weighed on what is held out."""
+        residual = ResidualNetwork(self.model.spec.channels)
+        residual.load_state_dict(learned.average)
+        residual.eval()
+        evidence = self.held_out.evidence(residual, self.model, what="weighing the evidence", progress=self.progress)
+        fusion, class_level = self.held_out.fit(evidence)
+        return FusedDetector(residual, self.mahalanobis, fusion, class_level, naming)
+
     def forget(self) -> None:
         """Remove the checkpoint and what lies beside it."""
         for epoch in range(self.samples.settings.epochs):
@@ -76,8 +87,9 @@ class Learning:
         evidence = self.held_out.evidence(trainer.average, self.model, what=f"{named}, judging", progress=judging)
         judged = self.held_out.judge(evidence)
         row = {"loss": float(np.mean(losses)), **asdict(judged), "trade_off": judged.trade_off}
-        if settings.is_hardened and epoch + 1 < settings.epochs:
-            row["evasions"] = float(self._evade(self._gate(trainer, evidence), epoch, judging))
+        if settings.is_hardened:
+            row["passed"] = self._evade(self._gate(trainer, evidence), epoch, judging)
+            row["trade_off"] -= row["passed"]
         return row
 
     def _evasions_before(self, epoch: int) -> list[Perturbed]:
@@ -86,15 +98,14 @@ class Learning:
             return []
         return [one for k in range(epoch) for one in read_evasions(self._beside(k))]
 
-    def _evade(self, gate: GateAt, epoch: int, progress: Progress) -> int:
-        """Attack the detector as it stands, and keep what fools the classifier: how many those are."""
+    def _evade(self, gate: GateAt, epoch: int, progress: Progress) -> float:
+        """Attack the detector as it stands, and keep what fools the classifier: the share that passes the gate too."""
         settings, part = self.samples.settings, self.samples.part
         radii = self.samples.radii()
         if not radii:
-            write_evasions(self._beside(epoch), [])
-            return 0
+            raise BadDetector("no attack with a largest change to learn evasions of; set evasions to 0")
         items = np.random.default_rng([settings.seed, epoch, 7]).permutation(part.clean)[: settings.evasions]
-        found = evade(
+        found, passed = evade(
             gate,
             self.samples.dataset,
             items,
@@ -104,7 +115,7 @@ class Learning:
             progress=progress,
         )
         write_evasions(self._beside(epoch), found)
-        return len(found)
+        return passed
 
     def _gate(self, trainer: ResidualTrainer, evidence: Tensor) -> GateAt:
         """The gate that this epoch would make, at the held-out threshold."""

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from datasets.adversarial_store import WHOLE_IMAGE
 from detector.named import UNKNOWN, name_attack
 from detector.types import FAMILIES, TYPES, type_index
-from pipeline.detection.examined import AttackedCell
 from pipeline.detection.statistics import Interval, rate, share_of
+
+if TYPE_CHECKING:
+    from pipeline.detection.examined import AttackedCell
 
 LEAST_EPS = 2 / 255
 """At 1/255 every sign attack moves a pixel by one level or not at all, and there is little to tell them apart by."""
@@ -50,12 +53,12 @@ NOT_NAMED = NamingFigures(0, None, None, _NO_SHARE, _NO_SHARE, _NO_SHARE, _NO_SH
 """Of no attack at all."""
 
 
-def called(cell: AttackedCell) -> list[str]:
+def called(cell: "AttackedCell") -> list[str]:
     """What each successful attack of a cell is called: its likeliest type, or unknown."""
     return [_called(probs) for probs in cell.scores.type_probs[cell.success].tolist()]
 
 
-def naming_figures(cells: Sequence[AttackedCell]) -> NamingFigures:
+def naming_figures(cells: Sequence["AttackedCell"]) -> NamingFigures:
     """The figures over all cells of attacks on the whole image that are strong enough."""
     counts = {name: dict.fromkeys(CALLED, 0) for name in TYPES[1:]}
     unknown, one, right, strange = [], [], [], []

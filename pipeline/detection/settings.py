@@ -26,7 +26,7 @@ class DetectorSettings:
             evidence.
         evasive: share of the attacked draws, from the second epoch on, that were made against the detector as it stood
             after an earlier one, see `evasions`; 0 for none.
-        evasions: scans that it is attacked on after each epoch, with so many `evasion_steps`.
+        evasions: scans that it is attacked on after each epoch, with so many `evasion_steps`; 0 for none.
         seed: of the first weights, the division and every draw.
         leave_out: attacks whose rows it never learns from, by their registered names, as of an attack that nobody
             knew; what it was not shown it is judged on.
@@ -44,7 +44,7 @@ class DetectorSettings:
     ema_decay: float = 0.995
     held_out: float = 0.2
     evasive: float = 0.25
-    evasions: int = 160
+    evasions: int = 0
     evasion_steps: int = 12
     seed: int = 0
     leave_out: tuple[str, ...] = ()

@@ -10,12 +10,10 @@ from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
-from detector.naming import Naming
-from detector.residual import ResidualNetwork
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.checkpoint import Checkpoint
 from pipeline.detection.division import Part, divide, shown_rows
-from pipeline.detection.evidence import HeldOut, clean_scans, features_and_logits, hold_out
+from pipeline.detection.evidence import clean_scans, features_and_logits, hold_out
 from pipeline.detection.files import Detector, save_detector
 from pipeline.detection.learning import Learning
 from pipeline.detection.naming import learn_names
@@ -43,18 +41,18 @@ def train_detector(
 ) -> Detector:
     """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
 
-    Called again with the same arguments after a kill, training goes on from the last whole epoch and ends with the same
-    detector, bit for bit on the same machine and number of threads; the naming of attacks takes a minute and starts anew.
+    Called again with the same arguments after a kill, training goes on from the last whole epoch and ends with the
+    same detector, bit for bit on the same machine and number of threads; only the naming, of a minute, starts anew.
 
     Args:
         adversarial_set: made on `dataset` against `classifier`.
         dataset: with the splits `detector` and `calibration`.
-        classifier: whose features and logits the detector reads.
+        classifier: whose features and logits it reads.
         settings: how.
         root: the folder of all detectors.
         work: the folder for the checkpoint, named by what is trained and removed at the end.
         name: for people.
-        progress: may raise to cancel; the checkpoint stays.
+        progress: may raise to cancel.
 
     Raises:
         BadDetector: the three do not belong together, the settings leave no attack, or there are too few images.
@@ -74,10 +72,9 @@ def train_detector(
         learning = Learning(samples, held_out, mahalanobis, model, path, key, progress)
         learned = learning.run()
         naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
-        fused = _fuse(learned, mahalanobis, naming, held_out, model, progress)
+        fused = learning.fused(learned, naming)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
-    notes = _notes(settings, learned, fused, held_out, fit, len(calibration))
-    parents = (adversarial_set.id, dataset.id, classifier.id)
+    notes, parents = _notes(learning, learned, fused, len(calibration)), (adversarial_set.id, dataset.id, classifier.id)
     detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
     learning.forget()
     return detector
@@ -88,19 +85,12 @@ def _calibrate(network: GateNetwork, dataset: Dataset, items: np.ndarray, progre
     return score_scans(network, scans, n=len(items), what="calibrating on clean scans", progress=progress).score
 
 
-def _notes(
-    settings: DetectorSettings,
-    learned: Checkpoint,
-    fused: FusedDetector,
-    held_out: HeldOut,
-    fit: Part,
-    n_calibration: int,
-) -> dict[str, object]:
+def _notes(learning: Learning, learned: Checkpoint, fused: FusedDetector, n_calibration: int) -> dict[str, object]:
+    fit, held_out = learning.samples.part, learning.held_out
     return {
-        "settings": settings.to_json(),
+        "settings": learning.samples.settings.to_json(),
         "history": learned.history,
         "best_epoch": learned.epoch,
-        "naming": {"temperature": float(fused.naming.temperature), "doubt": float(fused.naming.doubt)},
         "class_levels": fused.class_level.levels.tolist(),
         "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
         "n_clean": len(fit.clean),
@@ -109,21 +99,6 @@ def _notes(
         "n_held_out_attacked": int(held_out.is_adv.sum()),
         "n_calibration": n_calibration,
     }
-
-
-def _fuse(
-    learned: Checkpoint,
-    mahalanobis: Mahalanobis,
-    naming: Naming,
-    held_out: HeldOut,
-    model: PixelModel,
-    progress: Progress,
-) -> FusedDetector:
-    residual = ResidualNetwork(model.spec.channels)
-    residual.load_state_dict(learned.average)
-    residual.eval()
-    evidence = held_out.evidence(residual, model, what="weighing the evidence", progress=progress)
-    return FusedDetector(residual, mahalanobis, *held_out.fit(evidence), naming)
 
 
 def _fit_distance(model: PixelModel, dataset: Dataset, fit: Part, progress: Progress) -> Mahalanobis:

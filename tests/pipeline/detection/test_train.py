@@ -45,9 +45,9 @@ def test_a_detector_learns_from_what_was_made_to_pass_it(tiny_chain, tmp_path):
         for name, share in (("a", 0.5), ("b", 0.0))
     )
     first, second = hardened.notes["history"]
-    assert 0 < first["evasions"] <= SETTINGS.evasions
-    assert "evasions" not in second
-    assert "evasions" not in plain.notes["history"][0]
+    for row in (first, second):
+        assert row["trade_off"] == pytest.approx(row["found"] - row["flagged_harmless"] - row["passed"])
+    assert "passed" not in plain.notes["history"][0]
     assert first["loss"] == plain.notes["history"][0]["loss"]
     assert second["loss"] != plain.notes["history"][1]["loss"]
 
@@ -94,7 +94,7 @@ def test_what_is_left_out_is_not_learned_from(tiny_chain, tmp_path):
 
 def test_who_leaves_an_attack_out_is_shown_nothing_kin_to_it(tiny_chain, tmp_path):
     notes = train(tiny_chain, tmp_path, settings=replace(SETTINGS, leave_out=["pgd"])).notes
-    assert all("evasions" not in row for row in notes["history"])
+    assert all("passed" not in row for row in notes["history"])
 
 
 @pytest.mark.parametrize(
