@@ -10,6 +10,8 @@ from pipeline.errors import UnknownArtefact
 
 KINDS = ("uploads", "datasets", "models", "adversarial", "detectors", "gates", "reports", "work")
 
+# So many ids are named where one is not found.
+_SHOWN = 5
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
 
 
@@ -76,9 +78,10 @@ class DataRoot:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(path.name for path in found[:5])
+            names = ", ".join(path.name for path in found[:_SHOWN])
             raise UnknownArtefact(f"{id_or_prefix!r} begins {len(found)} ids in {kind}: {names}; give more of the id")
-        raise UnknownArtefact(f"no {id_or_prefix!r} in {kind}; there are {len(_folders(home))} artefacts there")
+        there = ", ".join(sorted(path.name for path in _folders(home))[:_SHOWN]) or "none"
+        raise UnknownArtefact(f"no {id_or_prefix!r} in {kind} of {self.path}; there are {there}")
 
     def newest(self, kind: str) -> Path:
         """The folder of the artefact of this kind that was written last.

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pipeline.errors import BadRecipe
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.adversarial import AdversarialForm
@@ -29,13 +30,18 @@ def new() -> ResponseReturnValue:
     offer(form.classifier_id, artefacts_of(ArtefactKind.CLASSIFIER), chosen=request.args.get("classifier"))
     if not form.validate_on_submit():
         return render_template("adversarial/new.html", form=form), 422 if form.errors else 200
-    job = orders.build_adversarial(
-        dataset_id=form.dataset_id.data,
-        classifier_id=form.classifier_id.data,
-        name=form.name.data,
-        recipe=form.recipe(),
-        owner_id=user_id(),
-    )
+    try:
+        job = orders.build_adversarial(
+            dataset_id=form.dataset_id.data,
+            classifier_id=form.classifier_id.data,
+            name=form.name.data,
+            recipe=form.recipe(),
+            owner_id=user_id(),
+        )
+    except BadRecipe as e:
+        # What only the whole recipe shows; the form keeps what was typed.
+        form.attacks.errors = [*form.attacks.errors, str(e)]
+        return render_template("adversarial/new.html", form=form), 422
     return redirect(url_for("jobs.show", job_id=job.id))
 
 

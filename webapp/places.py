@@ -6,9 +6,9 @@ from flask import Flask, request, url_for
 from flask_security import current_user
 
 from pipeline.attacks.names import type_name
+from pipeline.attacks.radii import radius_words
 from webapp.context import is_admin
 from webapp.decisions import attack_words
-from webapp.queries.adversarial import eps_words
 from webapp.queries.jobs import artefact_url
 
 _EVERYBODY = (("Start", "home.show"), ("Screen", "screening.new"), ("Screenings", "screening.index"))
@@ -28,7 +28,7 @@ def install_places(app: Flask) -> None:
     app.context_processor(_places)
     app.add_template_filter(type_name, "attack_name")
     app.add_template_filter(attack_words, "attack_words")
-    app.add_template_filter(eps_words, "eps_words")
+    app.add_template_filter(radius_words, "radius_words")
     app.add_template_global(artefact_url)
 
 

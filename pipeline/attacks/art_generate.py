@@ -22,7 +22,7 @@ from pipeline.errors import BadAttack
 _NUMPY_SEEDS = 2**32
 # How the toolbox says that it cannot: parameters, shapes, or a package that it would need. What a model raises for
 # itself is a RuntimeError.
-_REFUSALS = (ValueError, TypeError, IndexError, AttributeError, AssertionError, ImportError)
+_REFUSALS = (ValueError, TypeError, IndexError, AttributeError, AssertionError, ImportError, RuntimeError)
 
 
 class _Counted(nn.Module):

@@ -65,8 +65,8 @@ def _nearest(problem: Problem, here: Tensor, candidates: int) -> tuple[Tensor, T
             dead &= (slope == 0).flatten(1).all(1)
             slope = torch.where(_inside(here.detach(), slope), slope, torch.zeros_like(slope))
             length = l2_norm(slope)
-            # NaN logits and classes without a slope are infinitely far.
-            distance = torch.where(length > 0, gap.detach() / length.clamp_min(TINY), torch.inf).nan_to_num(torch.inf)
+            # Classes without a slope are infinitely far; the distance of NaN logits is nearer than none.
+            distance = torch.where(length > 0, gap.detach() / length.clamp_min(TINY), torch.inf)
             closer = distance < nearest
             nearest = torch.where(closer, distance, nearest)
             downhill = -slope / per_image(length.clamp_min(TINY))

@@ -3,7 +3,6 @@
 import math
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
-from fractions import Fraction
 
 from datasets.errors import BadDataset
 from datasets.splits import Shares
@@ -38,8 +37,9 @@ def radius(text: str) -> float:
         ArgumentTypeError: neither a number nor a fraction.
     """
     try:
-        return float(Fraction(text)) if "/" in text else float(text)
-    except (ValueError, ZeroDivisionError) as e:
+        whole, *parts = text.split("/")
+        return float(whole) / float(*parts) if parts else float(whole)
+    except (ValueError, TypeError, ZeroDivisionError) as e:
         raise ArgumentTypeError(f"{text!r} is no number; give one such as 4/255 or 0.0157") from e
 
 

@@ -78,6 +78,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import load_model, open_classifier
     from pipeline.models.prediction import predict
 
+    if args.out.exists() and args.out.samefile(args.file):
+        raise BadAttack(f"--out {args.out} is the image itself, which would be lost; give another name")
     file_format = format_of(args.out)
     image = _fitting(decode_jailed(args.file.read_bytes(), name=args.file.name), file_format, args.jpeg_quality)
     model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)), args.device)

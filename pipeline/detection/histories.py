@@ -18,7 +18,8 @@ Change = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 _BEFORE_SHARE = 0.5
 _AFTER_SHARE = 0.25
-# In levels of 8 bit: a change of a smaller root mean square is gone after JPEG, and a scan without it is not attacked.
+# In levels of 8 bit: a change of a smaller root mean square is gone after JPEG and drowns in noise, and a scan without
+# it is not attacked.
 _LEAST_LEFT = 1.0
 _EIGHT_BIT = 255.0
 
@@ -53,19 +54,20 @@ class History:
 
 
 def draw_history(perturbation: np.ndarray, bits: int, rng: np.random.Generator) -> History:
-    """A history by chance; after an attack of this perturbation nothing happens that would leave nothing of it.
+    """A history by chance, in which nothing happens that would leave nothing of this perturbation.
 
     Gamma within 25 %, JPEG from 75 (after an attack from 80), resizing within 10 %, Gaussian noise of 0.5 to 1.5
     levels of 8 bit.
     """
-    before = _draw_before(bits, rng) if rng.random() < _BEFORE_SHARE else None
     size = np.sqrt(np.mean(np.square(perturbation, dtype=np.float64))) * _EIGHT_BIT / (2**bits - 1)
-    after = _draw_after(rng) if rng.random() < _AFTER_SHARE and size >= _LEAST_LEFT else None
+    strong = bool(size >= _LEAST_LEFT)
+    before = _draw_before(bits, rng, noise=strong) if rng.random() < _BEFORE_SHARE else None
+    after = _draw_after(rng) if rng.random() < _AFTER_SHARE and strong else None
     return History(before, after)
 
 
-def _draw_before(bits: int, rng: np.random.Generator) -> Change:
-    kind = int(rng.integers(5))
+def _draw_before(bits: int, rng: np.random.Generator, *, noise: bool) -> Change:
+    kind = int(rng.integers(4 + noise))
     if kind < 2:
         return _fixed(benign.gamma, 2 ** rng.uniform(-0.32, 0.32))
     if kind == 2:

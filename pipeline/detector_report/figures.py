@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.attacks.names import type_name
+from pipeline.attacks.radii import radius_words
 from pipeline.detection.adaptive_report import AttackCell, BestRow, Price
 from pipeline.detection.drawn_rows import Drawn, Example, Histogram, RocCurve, Sources
 from pipeline.detection.protocol_rows import (
@@ -95,12 +96,7 @@ def read_adaptive(facts: Facts) -> Adaptive:
 def attack_at(attack: str, eps: float, region: str = WHOLE_IMAGE) -> str:
     """An attack at its radius, for people."""
     name = type_name(attack) if region == WHOLE_IMAGE else f"{type_name(attack)}, {region}"
-    return f"{name}, {eps_words(eps)}" if eps > 0 else name
-
-
-def eps_words(eps: float) -> str:
-    """A radius in n/255; a dash for an attack without one."""
-    return f"{255 * eps:.3g}/255" if eps > 0 else "-"
+    return f"{name}, {radius_words(eps, attack)}" if eps > 0 else name
 
 
 def _interval(values: object) -> Interval:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.attacks.names import type_name
+from pipeline.attacks.radii import radius_words
 from pipeline.detection.protocol_tables import coverage_words, strict_words, tables_beside
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import ranged, share_of
 from pipeline.detector_report.blocks import Block, Picture, Pictures, Section, Table, Words
 from pipeline.detector_report.curves import histogram_chart, radius_chart, roc_chart
-from pipeline.detector_report.figures import Static, attack_at, eps_words
+from pipeline.detector_report.figures import Static, attack_at
 from pipeline.pictures import amplified
 
 _FOUND = ("attack", "eps", "n", "AUROC", "found", "at the strictest rate", "handed out")
@@ -137,7 +138,7 @@ def _apart(cell: Cell) -> tuple[str, ...]:
 
 
 def _named(cell: Cell) -> tuple[str, str]:
-    return attack_at(cell.attack, 0, cell.region), eps_words(cell.eps)
+    return attack_at(cell.attack, 0, cell.region), radius_words(cell.eps, cell.attack)
 
 
 def _called(attack: str, row: Mapping[str, int], names: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pipeline.training.settings import TrainingSettings
 from webapp.api.order_schemas import NewAdversarialSet, NewClassifier
 from webapp.app import create_app
 from webapp.context import context
-from webapp.forms.adversarial import AdversarialForm, recipe_of
+from webapp.forms.adversarial import AdversarialForm, parse_levels, recipe_of
 from webapp.forms.classifiers import ImportClassifierForm, TrainClassifierForm
 
 
@@ -26,6 +26,19 @@ def test_an_attack_in_the_euclidean_norm_has_its_own_radius():
     cells = [(attack.NAME, attack.radius) for attack in made.cells()]
     assert [name for name, _ in cells] == ["fgsm", "fgsm", "pgd_l2", "cw"]
     assert cells[2] == ("pgd_l2", PGDL2().eps) == ("pgd_l2", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"), [("1, 2", [1, 2]), ("8/255", [8]), ("0.5; 1,1, 1.0", [0.5, 1]), ("8/255, 8, 4/255", [8, 4])]
+)
+def test_radii_are_read_in_levels_each_once(text, levels):
+    assert parse_levels(text) == [level / 255 for level in levels]
+
+
+@pytest.mark.parametrize(("text", "says"), [("1/2", "1/2 is no number"), ("0", "0 is not above 0 and at most 255")])
+def test_radii_that_are_none_are_told(text, says):
+    with pytest.raises(ValueError, match=says):
+        parse_levels(text)
 
 
 def test_a_usual_recipe_is_the_one_that_names_nothing_unusual():

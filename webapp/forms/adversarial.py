@@ -1,6 +1,5 @@
 """The form of an adversarial set to be built."""
 
-from fractions import Fraction
 from typing import Any
 
 from wtforms import Field, IntegerField, RadioField, StringField, ValidationError
@@ -31,12 +30,14 @@ def parse_levels(text: str) -> list[float]:
         if not part.strip():
             continue
         try:
-            level = float(Fraction(part.strip()))
-        except (ValueError, ZeroDivisionError) as e:
+            # Who writes 8/255 means 8.
+            level = float(part.strip().removesuffix("/255"))
+        except ValueError as e:
             raise ValueError(f"{part.strip()} is no number; write for example 1, 2, 4, 8.") from e
         if not 0 < level <= 255:
-            raise ValueError(f"{part.strip()} lies outside 0 to 255; eps is given in n/255.")
-        found.append(level / 255)
+            raise ValueError(f"{part.strip()} is not above 0 and at most 255; eps is given in n/255.")
+        if level / 255 not in found:
+            found.append(level / 255)
     if not found:
         raise ValueError("Give at least one radius, for example 1, 2, 4, 8.")
     return found

@@ -9,6 +9,7 @@ from datasets.adversarial_store import AdversarialRows, read_rows
 from datasets.atomic import read_json
 from datasets.store import Dataset
 from pipeline.attacks.budget import FP32
+from pipeline.attacks.radii import radius_words
 from pipeline.pictures import amplification, difference_png, shown_png
 from webapp.context import context
 from webapp.queries.artefacts import artefact
@@ -69,15 +70,6 @@ def picture(row: Artefact, index: int, side: str) -> bytes:
     return shown_png(clean, int(rows.bits[index])) if side == "clean" else difference_png(clean, attacked)
 
 
-def eps_words(eps: float | None) -> str:
-    """A radius as it is written in lists: in n/255, or that the attack finds its own."""
-    if eps is None or not np.isfinite(eps) or eps <= 0:
-        return "its own"
-    return (
-        f"{eps * _LEVELS:g}/255" if abs(eps * _LEVELS - round(eps * _LEVELS)) > 1e-4 else f"{round(eps * _LEVELS)}/255"
-    )
-
-
 def _precisions(manifest: dict[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for cell in manifest["attacks"]:
@@ -92,7 +84,7 @@ def _shown(rows: AdversarialRows, dataset: Dataset, index: int) -> Shown:
     return Shown(
         index,
         str(rows.attack[index]),
-        eps_words(float(rows.eps[index])),
+        radius_words(float(rows.eps[index]), str(rows.attack[index])),
         dataset.classes[int(rows.pred_before[index])],
         dataset.classes[int(rows.pred_after[index])],
         amplification(clean, rows.levels(index)),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attacks.apgd import APGD, APGDL2, APGDT
-from pipeline.attacks.apgd_climb import checkpoints
+from pipeline.attacks.apgd_climb import _check, _Point, checkpoints
 from pipeline.attacks.losses import cross_entropy, margin
 from pipeline.attacks.pgd import PGD, PGDL2
 from pipeline.attacks.problem import pose
@@ -193,3 +193,26 @@ def test_turns_to_the_next_class_where_the_likeliest_cannot_be_reached() -> None
 def test_refuses_with_the_allowed_value(name: str, params: dict[str, object], message: str) -> None:
     with pytest.raises(BadAttack, match=message):
         create(name, params)
+
+
+def test_halves_a_step_that_climbed_often_and_reached_nothing_new() -> None:
+    """Condition 2 of algorithm 1: the step was not halved at the last look, and the best loss is the same."""
+    n = 3
+    zeros, score = torch.zeros(n, 1, 2, 2), torch.zeros(n, 2, dtype=torch.float64)
+    point = _Point(
+        rows=torch.arange(n),
+        here=zeros + 1,
+        before=zeros,
+        score=score,
+        best=zeros + 2,
+        best_gradient=zeros,
+        best_score=torch.tensor([[1.0, 0], [1.0, 0], [2.0, 0]], dtype=torch.float64),
+        checked_score=torch.tensor([[1.0, 0]] * n, dtype=torch.float64),
+        eta=torch.ones(n),
+        halved=torch.tensor([False, True, False]),
+        climbed=torch.full((n,), 9),
+    )
+    _check(point, zeros.clone(), needed=5)
+    assert point.eta.tolist() == [0.5, 1.0, 1.0]
+    assert point.here[:, 0, 0, 0].tolist() == [2.0, 1.0, 1.0]
+    assert point.halved.tolist() == [True, False, False]

@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from datasets.decoding import decode
 from datasets.duplicates import pixels_sha256
@@ -192,3 +195,26 @@ def test_equal_logits_do_not_end_a_run_towards_the_least_likely_class() -> None:
     found = attack_levels(model, FGSM(), levels, 8, np.zeros(2, dtype=np.int64), target="least_likely")
     assert not found.success.any()
     assert found.target.tolist() == [1, 1]
+
+
+class NanWhereBright(nn.Module):
+    """Two logits that are numbers only below a brightness, as of a network that overflows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = self.head(x.flatten(1))
+        logits = torch.stack([logits[:, 0], logits[:, 0] + 1], 1)
+        return torch.where((x.amax((1, 2, 3)) > 0.6)[:, None], torch.nan, logits)
+
+
+def test_an_answer_that_is_no_number_after_the_attack_is_no_success() -> None:
+    spec = dataclasses.replace(linear_model(2).spec, mean=(0.0,), std=(1.0,))
+    model = PixelModel(spec, NanWhereBright())
+    levels = np.full((3, 8, 8, 1), 128, np.uint8)
+    found = attack_levels(model, FGSM(eps=64 / 255), levels, 8, np.ones(3, dtype=np.int64))
+    assert not np.array_equal(found.levels, levels)
+    assert not found.success.any()
+    assert set(found.status) == {"failed"}

@@ -11,7 +11,8 @@ from datasets.image import with_bits
 from pipeline.attacks.deepfool import DeepFool
 from pipeline.attacks.pgd import PGD
 from pipeline.attacks.run import attack_levels
-from pipeline.attacks.survival import Cell, pooled, survival
+from pipeline.attacks.survival import Cell, _cell, pooled, survival
+from pipeline.attacks.written import FileForm
 from pipeline.errors import BadAttack
 from pipeline.models.prediction import predict
 from tests.pipeline.attacks.scans import scan_model, scans
@@ -109,3 +110,13 @@ def test_groups_are_pooled_by_their_counts(cells: tuple[Cell, ...]) -> None:
     assert [c.n_right for c in both] == [2 * c.n_right for c in cells]
     with pytest.raises(BadAttack, match="reports are of different files; make them with the same qualities"):
         pooled([cells, cells[1:]])
+
+
+def test_a_scan_that_the_file_itself_turns_counts_for_no_attack() -> None:
+    """Its class changes with the kind of file alone; an attack on it is not what fools there."""
+    levels, y = scans(2, size=SMALL, seed=5)
+    found = attack_levels(scan_model(), DeepFool(), levels, 8, y)
+    assert found.success.all()
+    turned = np.array([(y[0] + 1) % 3, y[1]])
+    cell = _cell(found, y, turned, (y + 1) % 3, through=None, form=FileForm(file_format="jpeg", quality=90), bits=8)
+    assert (cell.n_right, cell.n_success, cell.n_survived, cell.n_fooled) == (1, 1, 1, 1)

@@ -134,3 +134,10 @@ def test_a_lossless_file_needs_no_wrapping() -> None:
     levels, y = scans(2, size=SMALL, seed=5)
     found = [attack_levels(scan_model(), PGD(), levels, 8, y, through_file=flag).levels for flag in (False, True)]
     np.testing.assert_array_equal(*found)
+
+
+def test_pixels_between_levels_are_written_as_the_nearest_one() -> None:
+    levels = scans(2, size=SMALL, seed=5)[0].clip(1, 250)
+    seen = through(scan_model(), 90)
+    torch.testing.assert_close(seen.pixels(unit(levels) + 0.4 / 255), seen.pixels(unit(levels)), atol=0, rtol=0)
+    torch.testing.assert_close(seen.pixels(unit(levels) + 0.6 / 255), seen.pixels(unit(levels + 1)), atol=0, rtol=0)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.arguments import radius
 from pipeline.cli.main import main
+from pipeline.gate.decision import Verdict
 from tests.fixtures.gate import TinyChain
 
 
@@ -54,7 +56,7 @@ def test_a_file_that_may_not_be_read(tiny_chain: TinyChain, monkeypatch: pytest.
 def test_a_mistyped_id_is_looked_for_among_classifiers_and_detectors(tiny_chain: TinyChain, refused) -> None:
     kind, sentence = refused("evaluate", "0000", "--root", tiny_chain.root.path)
     assert kind == "UnknownArtefact"
-    assert sentence.startswith("neither a classifier nor a detector: no '0000' in models; there are 1 artefacts there")
+    assert sentence.startswith("neither a classifier nor a detector: no '0000' in models of ")
     assert "no '0000' in detectors" in sentence
 
 
@@ -108,6 +110,8 @@ def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, ref
         (["import-dataset", "a.zip", "--shares=val=-1"], "share of val: -1.0, expected a number of at least 0"),
         (["import-dataset", "a.zip", "--shares=train=0"], "share of train: 0, expected more than 0"),
         (["train-classifier", "abc", "--seed=1.5"], "'1.5' is no seed; give a whole number"),
+        (["attack", "a.png", "--eps=1/2/3"], "'1/2/3' is no number; give one such as 4/255 or 0.0157"),
+        (["attack", "a.png", "--eps=4/0"], "'4/0' is no number; give one such as 4/255 or 0.0157"),
         (["run", "a.zip", "--seed=4294967296"], "'4294967296' is no seed; give a whole number"),
         (["attack", "a.png", "--params=[1]"], "--params: '[1]' holds no JSON object; give one such as"),
         (["attack", "a.png", "--params=none.json"], "--params: 'none.json' is neither JSON nor a file with it"),
@@ -128,3 +132,27 @@ def test_an_argument_out_of_range(arguments: list[str], says: str, capsys: pytes
         main(arguments)
     assert ended.value.code == 1
     assert says in capsys.readouterr().err
+
+
+def test_a_radius_may_be_half_a_level() -> None:
+    assert radius("0.5/255") == 0.5 / 255
+    assert radius("4/255") == 4 / 255
+
+
+def test_an_attack_does_not_write_over_the_image(tiny_chain, tmp_path, refused) -> None:
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(tiny_chain.scan(Verdict.CLEAN))
+    before = scan.read_bytes()
+    at = ("--classifier", tiny_chain.classifier.id, "--out", scan, "--root", tiny_chain.root.path)
+    kind, sentence = refused("attack", scan, *at)
+    assert kind == "BadAttack"
+    assert sentence == f"--out {scan} is the image itself, which would be lost; give another name"
+    assert scan.read_bytes() == before
+
+
+def test_an_eps_that_is_given_twice_is_refused(tiny_chain, tmp_path, refused) -> None:
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(tiny_chain.scan(Verdict.CLEAN))
+    at = ("--classifier", tiny_chain.classifier.id, "--out", tmp_path / "b.png", "--root", tiny_chain.root.path)
+    _, sentence = refused("attack", scan, "--eps", "4/255", "--params", '{"eps": 0.1}', *at)
+    assert sentence.startswith("eps is given twice, as --eps 0.0156863 and in --params")

@@ -62,6 +62,9 @@ def test_nothing_follows_an_attack_of_which_nothing_would_be_left():
     weak = np.zeros((10, 10, 1), int)
     weak[0, 0] = 9
     assert all(one.after is None for one in histories(weak))
+    assert not any(one.before is not None and one.before.args[0] is benign.gaussian_noise for one in histories(weak))
+    strong = histories(np.full((4, 4, 1), 4))
+    assert any(one.before is not None and one.before.args[0] is benign.gaussian_noise for one in strong)
     assert all(one.after is None for one in histories(np.full((4, 4, 1), 100), bits=16))
     assert any(one.after is not None for one in histories(np.full((4, 4, 1), 514), bits=16))
 

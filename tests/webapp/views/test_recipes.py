@@ -99,6 +99,15 @@ def send(site, admin, **more):
     )
 
 
+def test_a_recipe_that_is_too_large_comes_back_with_what_was_typed(site, admin):
+    radii = ", ".join(str(k / 8) for k in range(1, 1101))
+    answer = send(site, admin, eps=radii, name="Very many")
+    assert answer.status_code == 422
+    assert "give at most" in answer.text
+    assert 'value="Very many"' in answer.text
+    assert radii in answer.text
+
+
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
