@@ -52,9 +52,9 @@ def numbers(text: str) -> tuple[float, ...]:
     try:
         found = tuple(float(part) for part in text.split(","))
     except ValueError as e:
-        raise ArgumentTypeError(f"{text!r}: give a number for each channel, as 0.485,0.456,0.406") from e
+        raise ArgumentTypeError(f"{text!r}: give numbers with commas between, as 0.485,0.456,0.406") from e
     if not all(map(math.isfinite, found)):
-        raise ArgumentTypeError(f"{text!r} holds what is no finite number; give one for each channel, as 0.5")
+        raise ArgumentTypeError(f"{text!r} holds what is no finite number; give numbers such as 0.5")
     return found
 
 

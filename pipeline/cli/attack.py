@@ -10,6 +10,7 @@ import numpy as np
 from datasets.adversarial_store import HEAD, WHOLE_IMAGE
 from datasets.atomic import replacing
 from datasets.encoding import FORMATS, MAX_QUALITY, MIN_QUALITY, check_fits, encode, format_of
+from datasets.errors import BadImage
 from datasets.head import head_mask
 from datasets.image import MIN_BITS, Image, Levels, with_bits
 from datasets.jail import decode_jailed, run_jailed
@@ -81,6 +82,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     if args.out.exists() and args.out.samefile(args.file):
         raise BadAttack(f"--out {args.out} is the image itself, which would be lost; give another name")
     file_format = format_of(args.out)
+    if args.jpeg_quality is None and not FORMATS[file_format].lossless:
+        raise BadImage(f"{args.out} is no lossless file; say how much it keeps, as --jpeg-quality 90")
     image = _fitting(decode_jailed(args.file.read_bytes(), name=args.file.name), file_format, args.jpeg_quality)
     model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)), args.device)
     classes = model.spec.classes

@@ -53,7 +53,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         device=args.device,
         progress=progress,
     )
-    lines = [f"{built.id}  {args.name}: {built.n} rows"]
+    lines = [f"{built.id}  {built.name}: {built.n} rows"]
     if built.recipe.precision != FP32:
         each = (f"{attack} in {precision}" for attack, precision in _precisions(built.recipe).items())
         lines.append(f"  gradients: {', '.join(each)}")

@@ -90,7 +90,7 @@ def test_a_jpeg_is_attacked_through(
 @pytest.mark.parametrize(
     ("bits", "out", "options", "message"),
     [
-        (8, "adv.jpg", [], "quality None for a JPEG; give a whole number from 1 to 100"),
+        (8, "adv.jpg", [], "adv.jpg is no lossless file; say how much it keeps, as --jpeg-quality 90"),
         (8, "adv.png", ["--jpeg-quality", 90], "quality 90 for a PNG, which loses nothing"),
         (8, "adv.gif", [], "adv.gif: the suffix '.gif' is none of a format that can be written; use .png"),
         (10, "adv.tif", [], "grey of 10 bits cannot be written as TIFF, which holds 8, 12, 16; write it as PNG or"),
@@ -101,5 +101,5 @@ def test_what_cannot_be_written_is_refused(
 ) -> None:
     status, said, written = attack(encode(with_bits(scan, 8, bits), bits, "dicom"), "scan.dcm", out, *options)
     assert (status, said["error"]) == (1, "BadImage")
-    assert said["detail"].startswith(message)
+    assert message in said["detail"]
     assert not written.exists()

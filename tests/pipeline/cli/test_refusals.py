@@ -119,7 +119,7 @@ def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, ref
         (["attack", "a.png", "--region=neck"], "--region: invalid choice: 'neck'"),
         (
             ["import-classifier", "a.pt", "--architecture=a", "--classes=a,b", "--mean=abc"],
-            "--mean: 'abc': give a number for each channel, as 0.485,0.456,0.406",
+            "--mean: 'abc': give numbers with commas between, as 0.485,0.456,0.406",
         ),
         (
             ["import-classifier", "a.pt", "--architecture=a", "--classes=a,b", "--std=nan"],
