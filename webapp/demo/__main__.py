@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from datasets.errors import DatasetError
 from datasets.simulated.simulate import simulate
 from detector.errors import DetectorError
+from pipeline.cli.main import INTERRUPTED
 from pipeline.cli.terminal import shown_progress
 from pipeline.errors import PipelineError
 from pipeline.threads import wait_politely
@@ -76,6 +77,9 @@ def main(arguments: Sequence[str]) -> int:
     except (WebappError, PipelineError, DetectorError, DatasetError) as e:
         sys.stderr.write(f"{e}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. What is made is kept: run make demo again to go on.\n")
+        return INTERRUPTED
     print(table(examples))
     if args.no_serve:
         return 0 if all(example.right for example in examples) else 1

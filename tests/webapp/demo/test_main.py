@@ -28,7 +28,7 @@ def taken_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def _refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[Settings]:
+def _refuse(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> list[Settings]:
     """Let the work end with an error; gives the settings that it was begun with."""
     begun: list[Settings] = []
 
@@ -62,6 +62,12 @@ def test_a_refusal_is_a_sentence(
     _refuse(monkeypatch, kind("It cannot be."))
     assert demo.main(["--no-serve"]) == 1
     assert capsys.readouterr().err == "It cannot be.\n"
+
+
+def test_ctrl_c_says_that_it_can_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _refuse(monkeypatch, KeyboardInterrupt())
+    assert demo.main(["--no-serve"]) == 130
+    assert capsys.readouterr().err == "\nStopped. What is made is kept: run make demo again to go on.\n"
 
 
 def test_a_bad_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
