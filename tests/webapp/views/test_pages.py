@@ -201,3 +201,8 @@ def test_an_unknown_id_says_what_to_do(admin, path):
     assert answer.status_code == 404
     assert "What to do" in answer.text
     assert re.search(r'Reference</dt><dd class="mono">[0-9a-f]{10}<', answer.text)
+
+
+def test_a_page_says_of_which_kind_each_thing_is_that_it_was_made_from(site, admin):
+    page = admin.get(f"/adversarial-sets/{site.chain.adversarial_set.id}").text
+    assert re.search(r"Made from (data set|classifier) <a href=[^>]+>[^<]+</a>, (data set|classifier) <a href", page)
