@@ -22,7 +22,7 @@ from pipeline.errors import BadAttack
 _NUMPY_SEEDS = 2**32
 # How the toolbox says that it cannot: parameters, shapes, or a package that it would need. What a model raises for
 # itself is a RuntimeError.
-_REFUSALS = (ValueError, TypeError, IndexError, AttributeError, AssertionError, ImportError, RuntimeError)
+_REFUSALS = (ValueError, TypeError, IndexError, AttributeError, AssertionError, ImportError)
 
 
 class _Counted(nn.Module):
@@ -124,7 +124,7 @@ def _toolbox_attack(attack: ArtAttack, estimator: Any, eps: float, *, targeted: 
             params[name] = value
     try:
         return toolbox(estimator, **params)
-    except _REFUSALS as e:
+    except (*_REFUSALS, RuntimeError) as e:  # Here alone: later on it may be the model's own, which passes.
         raise BadAttack(f"{attack.NAME}: {e}") from e
 
 
