@@ -109,7 +109,7 @@ def make_everything(database: Database, settings: Settings) -> Demo:
     attacked = {"dataset_id": dataset_id, "classifier_id": classifier_id, "recipe": RECIPE}
     adversarial_id = made("build_adversarial", attacked)
     # Whole scans: a crop may miss the few pixels that Carlini-Wagner changes.
-    learning = {"epochs": 5, "draws": 1600, "crop": SIZE, "seed": SEED}
+    learning = {"epochs": 5, "draws": 1200, "crop": SIZE, "seed": SEED}
     detector_id = made("train_detector", {"adversarial_id": adversarial_id, "settings": learning})
     gate_id = made("release_gate", {"detector_id": detector_id, "alpha": ALPHA})
     with database.transaction() as session:
