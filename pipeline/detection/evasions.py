@@ -30,13 +30,11 @@ class Perturbed:
         parent: the item of the data set.
         perturbation: (H, W, C) in levels.
         linf: the largest of it, in pixel fractions.
-        name: of the attack.
     """
 
     parent: int
     perturbation: np.ndarray
     linf: float
-    name: str
 
 
 def evade(
@@ -66,7 +64,7 @@ def evade(
 
         made = attack_gate(gate, attack, levels, bits, dataset.labels[some], seed=seed, progress=told)
         change = made.levels.astype(np.int32) - levels
-        found += [Perturbed(some[i], change[i], float(made.linf[i]), attack.NAME) for i in np.flatnonzero(made.wrong)]
+        found += [Perturbed(some[i], change[i], float(made.linf[i])) for i in np.flatnonzero(made.wrong)]
         n_done += len(some)
         n_attacked += int(made.attacked.sum())
         n_passed += int(made.success.sum())
@@ -94,7 +92,7 @@ def read_evasions(path: Path) -> list[Perturbed]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return [
-                Perturbed(int(parent), held[f"change-{i}"], float(linf), JointPGD.NAME)
+                Perturbed(int(parent), held[f"change-{i}"], float(linf))
                 for i, (parent, linf) in enumerate(zip(held["parent"], held["linf"], strict=True))
             ]
     except (OSError, ValueError, KeyError, BadZipFile) as e:

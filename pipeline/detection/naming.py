@@ -14,6 +14,7 @@ from detector.naming import Naming
 from detector.naming_training import NamingLessons, fit_naming
 from detector.types import type_index
 from pipeline.detection.controls import STANDARD_CONTROLS
+from pipeline.detection.evidence import clean_scans
 from pipeline.detection.network import Scan, pixel_batches
 from pipeline.models.spec import ClassifierSpec
 
@@ -50,16 +51,11 @@ class _NamedScans:
     def scans(self) -> Iterator[Scan]:
         """The clean scans, each under one harmless change, and the attacked ones."""
         rng = np.random.default_rng([self.seed, 6])
-        for item in self.clean:
-            yield self._clean(int(item))
-        for k, item in enumerate(self.clean):
-            levels, bits = self._clean(int(item))
+        yield from clean_scans(self.dataset, self.clean)
+        for k, (levels, bits) in enumerate(clean_scans(self.dataset, self.clean)):
             yield _HARMLESS[k % len(_HARMLESS)](levels, bits, rng), bits
         for row in self.attacked:
             yield self.rows.levels(int(row)), int(self.rows.bits[row])
-
-    def _clean(self, item: int) -> Scan:
-        return self.dataset.levels(item), self.dataset.items[item].bits
 
 
 def learn_names(

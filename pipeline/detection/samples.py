@@ -68,7 +68,7 @@ class Samples:
         """A row of the adversarial set, as what it added to its parent."""
         parent = int(self.rows.parent[row])
         change = self.rows.levels(row).astype(np.int32) - self.dataset.levels(parent).astype(np.int32)
-        return Perturbed(parent, change, float(self.rows.linf[row]), str(self.rows.attack[row]))
+        return Perturbed(parent, change, float(self.rows.linf[row]))
 
     def _batch(self, chosen: list[Perturbed], rng: np.random.Generator) -> Batch:
         attacked, clean, harmless = [], [], []

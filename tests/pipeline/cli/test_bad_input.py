@@ -1,6 +1,5 @@
 """Every upload that somebody could send by mistake or in malice: a sentence, an exit status, nothing left behind."""
 
-import json
 import shutil
 import struct
 import zipfile
@@ -12,23 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipeline.cli.main import main
 from pipeline.gate.decision import Verdict
 from pipeline.models.registry import build, default_spec
 from tests.datasets.scan_files import encoded, picture
 from tests.fixtures.gate import CLASSES, SIDE, TinyChain
-
-
-@pytest.fixture
-def answer(capsys: pytest.CaptureFixture[str]):
-    """Runs a command with --json; gives exit status and parsed output."""
-
-    def run(*arguments: object) -> tuple[int, dict]:
-        capsys.readouterr()
-        status = main([*map(str, arguments), "--json", "--quiet"])
-        return status, json.loads(capsys.readouterr().out)
-
-    return run
 
 
 def _left_in(root: Path) -> list[str]:

@@ -66,8 +66,8 @@ def test_progress_counts_every_scan_once(tiny_chain, gate):
 
 def test_they_come_back_from_their_file(tmp_path):
     kept = [
-        Perturbed(3, np.arange(-8, 8, dtype=np.int32).reshape(4, 4, 1), 8 / 255, "joint_pgd"),
-        Perturbed(5, np.ones((2, 3, 3), np.int32), 1 / 255, "joint_pgd"),
+        Perturbed(3, np.arange(-8, 8, dtype=np.int32).reshape(4, 4, 1), 8 / 255),
+        Perturbed(5, np.ones((2, 3, 3), np.int32), 1 / 255),
     ]
     write_evasions(tmp_path / "kept.npz", kept)
     back = read_evasions(tmp_path / "kept.npz")

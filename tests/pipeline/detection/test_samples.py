@@ -74,7 +74,7 @@ def test_batches_depend_on_settings_and_number_alone(tiny_chain, rows, parts):
 def test_a_share_of_the_attacked_is_drawn_from_evasions(tiny_chain, rows, parts):
     parent = int(parts[0].clean[0])
     change = np.full(tiny_chain.dataset.levels(parent).shape, 255, np.int32)
-    made = [Perturbed(parent, change, 1.0, "joint_pgd")]
+    made = [Perturbed(parent, change, 1.0)]
     drawn = samples(tiny_chain, rows, parts[0], evasive=0.5, draws=400)
 
     def n_white(evasions):
