@@ -19,11 +19,10 @@ SEED = 0
 
 
 def sources_id() -> str:
-    """A hash of the attacks' and the models' own code, to tell figures of another state of it."""
-    root = Path(__file__).resolve().parent.parent / "pipeline"
-    return content_id(
-        [path.read_text() for part in ("attacks", "models") for path in sorted((root / part).glob("*.py"))]
-    )
+    """A hash of the code that attacks, runs the models and writes the files, to tell figures of another state of it."""
+    root = Path(__file__).resolve().parent.parent
+    parts = (root / "pipeline" / "attacks", root / "pipeline" / "models", root / "datasets")
+    return content_id([path.read_text() for part in parts for path in sorted(part.glob("*.py"))])
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,11 @@ def read_json(path: Path) -> object:
 
 def _beside(path: Path) -> Path:
     """An unused name in the same folder, so that the renaming never crosses file systems."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as e:
+        e.filename = str(path)  # What was asked for; a name that we made up would tell nobody anything.
+        raise
     os.close(handle)
     Path(name).unlink()
     return Path(name)

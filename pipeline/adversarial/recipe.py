@@ -50,9 +50,16 @@ class AttackSpec:
         if "eps" in self.params:
             raise BadAttack(f"{self.name}: eps among the parameters; give it as the attack's eps")
         if self.eps is None:
-            return (create(self.name, self.params),)
+            return (self._made({}),)
         radii = self.eps if isinstance(self.eps, tuple) else ()
-        return tuple(create(self.name, {**self.params, "eps": radius}) for radius in radii)
+        return tuple(self._made({"eps": radius}) for radius in radii)
+
+    def _made(self, radius: Mapping[str, object]) -> Attack:
+        try:
+            return create(self.name, {**self.params, **radius})
+        except BadAttack as e:
+            # A recipe holds many attacks; the one that is refused is named.
+            raise e if self.name in str(e) else BadAttack(f"{self.name}: {e}") from e
 
     def to_json(self) -> dict[str, object]:
         """The specification as JSON values."""
@@ -105,7 +112,7 @@ class Recipe:
         if len(cells) > MAX_CELLS:
             raise BadRecipe(f"attacks of {len(cells)} radii in all; give at most {MAX_CELLS}, and more in another set")
         if twice := sorted(cell for cell, n in Counter(cells).items() if n > 1):
-            raise BadRecipe(f"{twice[0][0]} twice at one eps; give each attack and eps once")
+            raise BadRecipe(f"{twice[0][0]} twice at one eps; give other parameters in another set")
         known = [split for split in self.splits if split in SPLITS]
         if not known or len(set(known)) < len(self.splits):
             raise BadRecipe(f"splits {list(self.splits)}; give some of {', '.join(SPLITS)}, each once")

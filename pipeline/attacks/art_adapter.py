@@ -143,8 +143,11 @@ def toolbox_class(art: str) -> Any:
         raise BadAttack(f"art:{art} needs the Adversarial Robustness Toolbox ({e}); install it: {INSTALL}") from e
     found: Any = getattr(evasion, art, None)
     if not _is_attack(found):
-        names = [name for name, one in vars(evasion).items() if _is_attack(one) and _takes_pixels(one)]
-        raise BadAttack(f"the toolbox has no attack {art!r}; take one of {', '.join(sorted({*names} - _OF_MANY))}")
+        names = {name for name, one in vars(evasion).items() if _is_attack(one) and _takes_pixels(one)} - _OF_MANY
+        raise BadAttack(
+            f"the toolbox has no attack {art!r}; take one of {', '.join(sorted(names))}, "
+            "of which some want parameters or further packages"
+        )
     if art in _OF_MANY:
         raise BadAttack(f"art:{art} needs many images at once; take the attack universal instead")
     if not _takes_pixels(found):

@@ -95,12 +95,13 @@ class Attack(ABC):
         Raises:
             BadAttack: the tensors do not fit each other, or a value is not allowed.
         """
-        from pipeline.attacks.problem import guided, pose  # Here, since it loads torch.
+        from pipeline.attacks.problem import guided, pose  # Here, since they load torch.
+        from pipeline.attacks.result import told_fixed
 
         with model.frozen(channels_last=self.lays_out(len(x))):
             problem = pose(self, model, x, y, target=target, eps=eps, mask=mask, n_seeds=len(seeds))
             problem = guided(problem, self.gradients_in(precision))
-            return self.solve(problem, seeds, tick)
+            return told_fixed(self.solve(problem, seeds, tick), problem.free)
 
     def lays_out(self, n: int) -> bool:
         """Whether n images are worth the layout of weights and pixels for the fastest gradients."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from torch import Tensor
 
-from pipeline.attacks.result import MASKED
+from pipeline.attacks.result import FIXED, MASKED
 
 NO_TARGET = -1
 CLEAN_WRONG = "classified wrong before the attack"
@@ -103,6 +103,6 @@ def _reason(status: str, told: str, lost: str) -> str:
         return ""
     if status == "clean_wrong":
         return CLEAN_WRONG
-    if status == "unchanged" and told != MASKED:
+    if status == "unchanged" and told not in (MASKED, FIXED):
         return BELOW_HALF_A_LEVEL
     return told or lost

@@ -112,6 +112,8 @@ def pose(
     n, n_classes = len(x), len(model.spec.classes)
     if x.ndim != 4 or not x.numel() or not bool(x.amin() >= 0) or not bool(x.amax() <= 1):
         raise BadAttack(f"images of shape {tuple(x.shape)}; give (N, C, H, W), N at least 1, every pixel within [0, 1]")
+    if x.dtype != model.mean.dtype:
+        raise BadAttack(f"images of {x.dtype}; the model takes {model.mean.dtype}")
     if n_seeds != n:
         raise BadAttack(f"{n_seeds} seeds for {n} images; give one an image")
     _check_classes("y", y, n, n_classes)
@@ -126,8 +128,8 @@ def pose(
         model=model,
         x=x.detach().contiguous(memory_format=layout),
         layout=layout,
-        y=y.to(x.device),
-        target=None if target is None else target.to(x.device),
+        y=y.to(x.device, torch.int64),
+        target=None if target is None else target.to(x.device, torch.int64),
         eps=radii,
         free=_free(x, mask),
         loss=attack.objective,

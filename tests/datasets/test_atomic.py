@@ -1,6 +1,7 @@
 """Files that are whole or absent, and ids made from content."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,10 @@ def test_json_comes_back_as_it_was_written(tmp_path):
     value = {"name": "é", "numbers": [1, 2.5, None, True]}
     write_json(tmp_path / "file.json", value)
     assert read_json(tmp_path / "file.json") == value
+
+
+def test_a_folder_that_takes_no_file_is_told_by_the_name_that_was_asked_for():
+    path = Path("/proc/scan.png")
+
+    with pytest.raises(OSError, match=r"'/proc/scan\.png'"), replacing(path):
+        pass

@@ -1,6 +1,7 @@
 """Defaults and recipes of the forms are those of the pipeline."""
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
 from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
 from pipeline.attacks.names import type_name
@@ -73,3 +74,10 @@ def test_a_mean_is_a_finite_number(request_context, mean):
     form.mean.raw_data = [mean]
     assert not form.mean.validate(form)
     assert "mean" in NewClassifier().validate({"dataset_id": "d", "name": "n", "mean": float(mean)})
+
+
+@pytest.mark.usefixtures("request_context")
+def test_a_number_that_cannot_be_read_is_told_with_what_to_do():
+    form = AdversarialForm(MultiDict({"seed": "four", "per_cell": "2.5"}), meta={"csrf": False})
+    assert form.seed.process_errors == ["This is no whole number; give digits alone, such as 10."]
+    assert form.per_cell.process_errors == ["This is no whole number; give digits alone, such as 10."]

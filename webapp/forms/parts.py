@@ -1,12 +1,13 @@
 """Fields and checks that several forms share."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
+from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -31,7 +32,35 @@ class MultiCheckboxField(SelectMultipleField):
     option_widget = _Box()
 
 
-class NamedForm(FlaskForm):
+class _Words:
+    """What the fields say of numbers that they cannot read, with what to do about it."""
+
+    _SAID: ClassVar[dict[str, str]] = {
+        "Not a valid integer value.": "This is no whole number; give digits alone, such as 10.",
+        "Not a valid float value.": "This is no number; give digits, with a point before decimals, such as 0.5.",
+    }
+
+    def gettext(self, text: str) -> str:
+        """Our words in place of the library's."""
+        return self._SAID.get(text, text)
+
+    def ngettext(self, one: str, several: str, n: int) -> str:
+        """The library's own words, by number."""
+        return one if n == 1 else several
+
+
+class ScangateForm(FlaskForm):
+    """A form whose fields say what to do about what they refuse."""
+
+    class Meta(FlaskForm.Meta):
+        """How the fields speak."""
+
+        def get_translations(self, form: BaseForm) -> _Words:
+            """The same words in every language."""
+            return _Words()
+
+
+class NamedForm(ScangateForm):
     """A form that names what it makes."""
 
     name = StringField(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from flask_wtf import FlaskForm
 from wtforms import Field, RadioField, ValidationError
 from wtforms.validators import InputRequired
 
@@ -10,10 +9,10 @@ from datasets.splits import SPLITS
 from pipeline.detection.local_scans import OfferedRate
 from pipeline.detection.rates import checked_alpha
 from pipeline.errors import NotEnoughClean
-from webapp.forms.parts import MultiCheckboxField, NamedForm, artefact_field, choices_of
+from webapp.forms.parts import MultiCheckboxField, NamedForm, ScangateForm, artefact_field, choices_of
 
 
-class LocalScansForm(FlaskForm):
+class LocalScansForm(ScangateForm):
     """The choice of clean scans; it changes nothing, so that it is asked by address and needs no token."""
 
     class Meta:

@@ -1,13 +1,12 @@
 """Forms of screening: the scan, and the reason for looking behind a verdict."""
 
-from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from webapp.forms.parts import file_field
+from webapp.forms.parts import ScangateForm, file_field
 
 
-class ScanForm(FlaskForm):
+class ScanForm(ScangateForm):
     """A scan to be screened."""
 
     image = file_field(
@@ -17,7 +16,7 @@ class ScanForm(FlaskForm):
     )
 
 
-class OverrideForm(FlaskForm):
+class OverrideForm(ScangateForm):
     """Why somebody wants to see a class that the gate withholds."""
 
     reason = TextAreaField(

@@ -126,6 +126,28 @@ def test_changes_no_bit_outside_the_mask(name: str, shared: bool, trained: tuple
     assert not torch.equal(result.x_adv, x)
 
 
+def test_an_image_without_a_free_pixel_is_told_as_that(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    mask = torch.ones(len(x), 1, 8, 8, dtype=torch.bool)
+    mask[0] = False
+    result = attack_of(name)(model, x, y, mask=mask, seeds=range(len(x)))
+    assert torch.equal(result.x_adv[0], x[0])
+    assert result.reason[0] == "no pixel may change"
+    assert "no pixel may change" not in result.reason[1:]
+
+
+def test_takes_labels_of_any_whole_type(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    small = attack_of(name)(model, x, y.int(), target=(y.int() + 1) % 3, seeds=range(len(x)))
+    assert torch.equal(small.x_adv, attack_of(name)(model, x, y, target=(y + 1) % 3, seeds=range(len(x))).x_adv)
+
+
+def test_refuses_pixels_of_another_precision(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
+    model, x, y = trained
+    with pytest.raises(BadAttack, match=r"images of torch\.float64; the model takes torch\.float32"):
+        attack_of(name)(model, x.double(), y, seeds=range(len(x)))
+
+
 def test_reports_a_failure_with_its_last_iterate(name: str, trained: tuple[PixelModel, Tensor, Tensor]) -> None:
     model, x, y = trained
     eps = torch.full((len(x),), 1e-3)
