@@ -2,12 +2,15 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
-from pipeline.cli.arguments import seed
+from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
+from pipeline.errors import BadTraining
+from pipeline.training.hardening_settings import METHODS, HardeningSettings
 
 NAME = "train-classifier"
 HELP = "train a classifier on a data set"
@@ -29,6 +32,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="start from ImageNet weights: those of torch hub's cache, or of this file",
     )
+    harder = parser.add_argument_group(
+        "hardening", "learn from attacked images; an epoch then costs several times as much"
+    )
+    harder.add_argument("--harden", choices=list(METHODS), help="by one step of FGSM, or by several of PGD")
+    harder.add_argument("--harden-eps", type=radius, metavar="EPS", help="their radius, such as 2/255 (default: 4/255)")
+    harder.add_argument("--harden-steps", type=int, metavar="N", help="gradient steps of pgd (default: 7)")
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -37,17 +46,38 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.training.settings import TrainingSettings
     from pipeline.training.train import train_classifier
 
-    root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
     named = ("architecture", "size", "epochs", "batch_size", "seed", "pretrained")
     given = {name: getattr(args, name) for name in named if getattr(args, name) is not None}
     imagenet = Path(args.pretrained) if isinstance(args.pretrained, str) else None
     if imagenet is not None:
         given["pretrained"] = True
-    settings = TrainingSettings.from_json(given)
+    settings = TrainingSettings.from_json({**given, "hardening": _hardening(args)})
+    root = DataRoot(args.root)
+    dataset = open_dataset(root.find("datasets", args.dataset))
     classifier = train_classifier(
         dataset, settings, root.models, work=root.work, name=args.name, imagenet=imagenet, progress=progress
     )
     report = evaluate_classifier(classifier, dataset)
     lines = [f"{classifier.id}  {args.name}", *report.table().splitlines()]
-    return Answer({"id": classifier.id, "folder": str(classifier.folder), "report": report.to_json()}, lines)
+    facts = {"id": classifier.id, "folder": str(classifier.folder), "report": report.to_json()}
+    if isinstance(robustness := classifier.notes.get("robustness"), dict):
+        facts["robustness"] = robustness
+        lines += _robustness_lines(robustness)
+    return Answer(facts, lines)
+
+
+def _hardening(args: Namespace) -> HardeningSettings | None:
+    given = {"eps": args.harden_eps, "steps": args.harden_steps}
+    given = {name: value for name, value in given.items() if value is not None}
+    if args.harden is not None:
+        return HardeningSettings(method=args.harden, **given)
+    if given:
+        named = ", ".join(f"--harden-{name}" for name in given)
+        raise BadTraining(f"{named} without --harden; give --harden {' or --harden '.join(METHODS)} as well")
+    return None
+
+
+def _robustness_lines(told: dict[str, Any]) -> list[str]:
+    accuracy = f"robust validation accuracy {told['accuracy']:.3f} of {told['n']} images"
+    attack = f"under PGD of {told['steps']} steps within {told['eps'] * 255:g}/255, which chose the epoch"
+    return [f"{accuracy} {attack}", *([told["collapsed"]] if "collapsed" in told else [])]

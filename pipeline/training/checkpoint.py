@@ -12,13 +12,24 @@ from datasets.atomic import replacing
 
 @dataclass(frozen=True)
 class EpochResult:
-    """Loss and accuracy of one epoch; those on validation images are of the averaged weights, None without any."""
+    """Loss and accuracy of one epoch; those on validation images are of the averaged weights, None without any.
+
+    `robust_accuracy` is that under PGD, `robust_accuracy_now` the same of the weights as they stand, which the
+    guard of a hardening watches; both None where nothing is hardened.
+    """
 
     epoch: int
     loss: float
     accuracy: float
     val_loss: float | None
     val_accuracy: float | None
+    robust_accuracy: float | None = None
+    robust_accuracy_now: float | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """The result as JSON values; what only a hardening measures is left out of another training."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if value is not None or not name.startswith("robust")}
 
 
 @dataclass
@@ -37,7 +48,7 @@ class Checkpoint:
         """Replace the file."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "history"}
         with replacing(file) as beside:
-            torch.save({**fields, "history": [asdict(result) for result in self.history]}, beside)
+            torch.save({**fields, "history": [result.to_json() for result in self.history]}, beside)
 
     @classmethod
     def read(cls, file: Path) -> "Checkpoint | None":

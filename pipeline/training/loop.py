@@ -13,8 +13,11 @@ from pipeline.errors import BadTraining
 from pipeline.models.adapter import PixelModel
 from pipeline.training.augmentation import augment
 from pipeline.training.checkpoint import Checkpoint, EpochResult
+from pipeline.training.choice import has_collapsed, is_best
+from pipeline.training.hardening import attacked
 from pipeline.training.precision import reduced_type
 from pipeline.training.randomness import epoch_randomness
+from pipeline.training.robustness import N_JUDGED, N_WATCHED, RobustSlice
 from pipeline.training.samples import Samples
 from pipeline.training.settings import TrainingSettings
 
@@ -44,13 +47,25 @@ class Training:
         self._optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
         self._type = reduced_type(self.device, settings.size) if settings.mixed_precision else None
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._type == torch.float16)
+        # The attack's gradients: their loss is not scaled, so float16 would lose the small ones.
+        self._attack_type = None if self._type == torch.float16 else self._type
+        self.robust_slice: RobustSlice | None = None
+        if settings.hardening is not None and len(val) > 0:
+            eps, seed = settings.hardening.eps, settings.seed
+            self.robust_slice = RobustSlice(model, val, eps=eps, seed=seed, reduced=self._attack_type)
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or too many went by without a better one."""
+        """Whether all epochs are done, too many went by without a better one, or the hardening collapsed."""
         done = len(self.history)
         waited = done - 1 - self.best_epoch
-        return done >= self.settings.epochs or (len(self.val) > 0 and waited >= self.settings.patience)
+        tired = len(self.val) > 0 and waited >= self.settings.patience
+        return done >= self.settings.epochs or tired or self.collapsed
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the last epoch fell to catastrophic overfitting."""
+        return has_collapsed(self.history, self.settings, chance=self._chance)
 
     def run_epoch(self, progress: Progress) -> None:
         """Train one epoch, judge the running mean of the weights and keep it where it is the best.
@@ -62,9 +77,11 @@ class Training:
         loss, accuracy = self._fit(epoch, progress)
         with _weights(self.model, self.average):
             val_loss, val_accuracy = self._judge(progress)
-        self.history.append(EpochResult(epoch, loss, accuracy, val_loss, val_accuracy))
-        earlier = self.history[self.best_epoch].val_loss
-        if epoch == 0 or val_loss is None or earlier is None or val_loss < earlier:
+            robust = self._resist(progress)
+        # Without a running mean both are of the same weights.
+        now = self._resist(progress, N_WATCHED) if self.settings.averaging else robust
+        self.history.append(EpochResult(epoch, loss, accuracy, val_loss, val_accuracy, robust, now))
+        if is_best(self.history, self.best_epoch, self.settings, chance=self._chance):
             self.best_epoch = epoch
             self.best = {key: value.clone() for key, value in self.average.items()}
 
@@ -99,6 +116,7 @@ class Training:
                 step = epoch * self.n_batches + number
                 x, y = self.samples.batch(rows, self.device)
                 x = augment(x, self.settings.augmentation, generator)
+                x = self._attacked(x, y, step, generator)
                 loss, logits = self._step(x, y, step)
                 if not math.isfinite(loss):
                     raise BadTraining(
@@ -109,6 +127,13 @@ class Training:
                 n_right += int((logits.argmax(dim=1) == y).sum())
                 progress(step + 1, self._n_steps, f"epoch {epoch + 1} of {self.settings.epochs}, loss {loss:.3f}")
         return total_loss / len(self.samples), n_right / len(self.samples)
+
+    def _attacked(self, x: Tensor, y: Tensor, step: int, generator: torch.Generator) -> Tensor:
+        how = self.settings.hardening
+        if how is None:
+            return x
+        eps = how.eps_at(step / self.n_batches, self.settings.epochs)
+        return attacked(self.model, x, y, how, eps=eps, generator=generator, reduced=self._attack_type)
 
     def _step(self, x: Tensor, y: Tensor, step: int) -> tuple[float, Tensor]:
         for group in self._optimizer.param_groups:
@@ -144,6 +169,17 @@ class Training:
                 n_right += int((logits.argmax(dim=1) == y).sum())
                 progress(done, self._n_steps, f"judging epoch {len(self.history) + 1}")
         return total_loss / n, n_right / n
+
+    def _resist(self, progress: Progress, n: int | None = None) -> float | None:
+        """Accuracy under PGD on the first n validation images of the slice; None where nothing is hardened."""
+        if self.robust_slice is None:
+            return None
+        done, what = (len(self.history) + 1) * self.n_batches, f"attacking epoch {len(self.history) + 1}"
+        return self.robust_slice.accuracy(n or N_JUDGED, lambda: progress(done, self._n_steps, what))
+
+    @property
+    def _chance(self) -> float:
+        return 0.0 if self.robust_slice is None else self.robust_slice.chance(N_WATCHED)
 
     @property
     def _n_steps(self) -> int:

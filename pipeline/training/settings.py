@@ -1,9 +1,10 @@
 """How a classifier is trained; known without torch, so that a form can be made of it."""
 
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pipeline.errors import BadTraining
+from pipeline.training.hardening_settings import HardeningSettings
 
 # (lowest, highest) of each number; what lies outside was never meant.
 _RANGES = {
@@ -64,6 +65,9 @@ class Augmentation:
             raise BadTraining(f"augmentation: {e}; see Augmentation") from e
 
 
+_PARTS: dict[str, type] = {"augmentation": Augmentation, "hardening": HardeningSettings}
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """What to train and how long.
@@ -84,11 +88,13 @@ class TrainingSettings:
         label_smoothing: share of the target spread over all classes.
         averaging: decay a step of the running mean of the weights, which is what is judged and kept; 0 keeps the
             weights themselves.
-        patience: epochs without a lower validation loss after which training stops.
+        patience: epochs without a lower validation loss, or with a hardening without a higher robust accuracy, after
+            which training stops.
         seed: of starting weights, order, augmentation and dropout.
         device: "auto" (a GPU where there is one), "cpu", or torch's name of a GPU.
         mixed_precision: bfloat16 (float16 on GPUs without it) where the machine computes it in hardware.
         augmentation: see `Augmentation`.
+        hardening: the attacks that it learns from, see `HardeningSettings`; None learns from clean images alone.
 
     Raises:
         BadTraining: a value of another type, or a number outside its range.
@@ -109,10 +115,13 @@ class TrainingSettings:
     device: str = "auto"
     mixed_precision: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
+    hardening: HardeningSettings | None = None
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            value, kind = getattr(self, one.name), Augmentation if one.default is MISSING else type(one.default)
+            value, kind = getattr(self, one.name), _PARTS.get(one.name, type(one.default))
+            if value is one.default:
+                continue
             if not (type(value) is kind or (kind is float and type(value) is int)):
                 raise BadTraining(f"{one.name} {value!r}; give a value of type {kind.__name__}")
         for name, (lowest, highest) in _RANGES.items():
@@ -122,8 +131,10 @@ class TrainingSettings:
                 raise BadTraining(f"{name} {value}; give {lowest} to {highest}")
 
     def to_json(self) -> dict[str, object]:
-        """The settings as JSON values."""
-        return asdict(self)
+        """The settings as JSON values; a hardening only where there is one, so that no earlier id changes."""
+        values = asdict(self)
+        del values["hardening"]
+        return values if self.hardening is None else {**values, "hardening": self.hardening.to_json()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "TrainingSettings":
@@ -138,4 +149,6 @@ class TrainingSettings:
         given = dict(values)
         if "augmentation" in given and not isinstance(given["augmentation"], Augmentation):
             given["augmentation"] = Augmentation.from_json(given["augmentation"])
+        if not isinstance(given.get("hardening"), HardeningSettings | None):
+            given["hardening"] = HardeningSettings.from_json(given["hardening"])
         return cls(**given)

@@ -1,7 +1,6 @@
 """From a data set to a classifier on disk."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from pipeline.models.registry import build_model, default_spec
 from pipeline.models.spec import ClassifierSpec
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.loop import Training
+from pipeline.training.robustness_notes import robustness_notes
 from pipeline.training.samples import prepare
 from pipeline.training.settings import TrainingSettings
 
@@ -34,7 +34,7 @@ def train_classifier(
 
     Killed and called again with the same data set, settings and `work`, it goes on after the last
     whole epoch and ends with the same weights, on the same kind of machine and number of threads.
-    Without validation images the last epoch is kept.
+    Without validation images the last epoch is kept; a hardening needs some.
 
     Args:
         dataset: the other splits are not read.
@@ -46,7 +46,8 @@ def train_classifier(
         progress: called every batch; it may raise to cancel.
 
     Raises:
-        BadTraining: a class has no training image, or the loss is not a number any more.
+        BadTraining: a class has no training image, a hardening no validation images, or the loss is not a number any
+            more.
         BadDevice: there is no such device here.
         BadClassifier: unknown architecture, or the size is too small for it.
         MissingWeights: ImageNet weights are asked for and not on this machine.
@@ -54,6 +55,7 @@ def train_classifier(
     device = chosen_device(settings.device)
     spec = spec_for(dataset, settings)
     _check_classes(dataset)
+    _check_hardening(dataset, settings)
     model = build_model(spec, imagenet or settings.pretrained, seed=settings.seed)
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
     folder = work / content_id({"dataset": dataset.id, "settings": settings.to_json()})
@@ -85,7 +87,8 @@ def _notes(training: Training) -> dict[str, object]:
         "origin": "trained",
         "settings": training.settings.to_json(),
         "best_epoch": training.best_epoch,
-        "history": [asdict(result) for result in training.history],
+        "history": [result.to_json() for result in training.history],
+        **robustness_notes(training),
     }
 
 
@@ -105,4 +108,12 @@ def _check_classes(dataset: Dataset) -> None:
         raise BadTraining(
             f"{dataset.name}: no training image of {', '.join(missing)}; import more images of it, or give the split"
             " train a larger share"
+        )
+
+
+def _check_hardening(dataset: Dataset, settings: TrainingSettings) -> None:
+    if settings.hardening is not None and len(dataset.indices("val")) == 0:
+        raise BadTraining(
+            f"{dataset.name}: no validation image, by which a hardening chooses its epoch and sees that it collapsed;"
+            " import it again with a share for val, or train without hardening"
         )

@@ -94,6 +94,18 @@ def test_the_steps_follow_one_another(tiny_chain: TinyChain, root: Path, tmp_pat
     assert built["n"] == sum(count["n"] for count in built["counts"])
 
 
+def test_a_classifier_is_hardened(tiny_chain: TinyChain, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hard = ("--harden", "pgd", "--harden-eps", "2/255", "--harden-steps", "2")
+    asked = ["train-classifier", tiny_chain.dataset.id, "--size", "32", "--epochs", "1", *hard, "--root", str(root)]
+    assert main([*asked, "--quiet"]) == 0
+    said = re.search(
+        r"robust validation accuracy (\S+) of (\d+) images under PGD of 10 steps within 2/255", capsys.readouterr().out
+    )
+    assert said is not None
+    assert 0 <= float(said[1]) <= 1
+    assert int(said[2]) == len(tiny_chain.dataset.indices("val"))
+
+
 def test_a_detector_is_trained_judged_and_released(tiny_chain: TinyChain, root: Path, answer) -> None:
     at = ("--root", root)
     status, trained = answer("train-detector", tiny_chain.adversarial_set.id, "--epochs", 1, "--draws", 16, *at)

@@ -110,6 +110,8 @@ def test_a_recipe_that_cannot_be_read(tiny_chain: TinyChain, tmp_path: Path, ref
         (["import-dataset", "a.zip", "--shares=val=-1"], "share of val: -1.0, expected a number of at least 0"),
         (["import-dataset", "a.zip", "--shares=train=0"], "share of train: 0, expected more than 0"),
         (["train-classifier", "abc", "--seed=1.5"], "'1.5' is no seed; give a whole number"),
+        (["train-classifier", "abc", "--harden=trades"], "--harden: invalid choice: 'trades'"),
+        (["train-classifier", "abc", "--harden-eps=4/0"], "'4/0' is no number; give one such as 4/255 or 0.0157"),
         (["attack", "a.png", "--eps=1/2/3"], "'1/2/3' is no number; give one such as 4/255 or 0.0157"),
         (["attack", "a.png", "--eps=4/0"], "'4/0' is no number; give one such as 4/255 or 0.0157"),
         (["run", "a.zip", "--seed=4294967296"], "'4294967296' is no seed; give a whole number"),
@@ -156,3 +158,21 @@ def test_an_eps_that_is_given_twice_is_refused(tiny_chain, tmp_path, refused) ->
     at = ("--classifier", tiny_chain.classifier.id, "--out", tmp_path / "b.png", "--root", tiny_chain.root.path)
     _, sentence = refused("attack", scan, "--eps", "4/255", "--params", '{"eps": 0.1}', *at)
     assert sentence.startswith("eps is given twice, as --eps 0.0156863 and in --params")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--harden-eps=4/255"], "--harden-eps without --harden; give --harden fast or --harden pgd as well"),
+        (
+            ["--harden=fast", "--harden-eps=4"],
+            "hardening eps 4.0; give a fraction of the pixel range above 0 and below",
+        ),
+        (["--harden=fast", "--harden-steps=7"], "hardening steps 7 with the method fast, which takes one"),
+        (["--harden=pgd", "--harden-steps=0"], "hardening steps 0; give a whole number from 1 to 100"),
+    ],
+)
+def test_a_hardening_that_cannot_be_is_refused_before_anything_is_read(arguments, says, tmp_path, refused) -> None:
+    kind, sentence = refused("train-classifier", "abc", *arguments, "--root", tmp_path)
+    assert kind == "BadTraining"
+    assert sentence.startswith(says)
