@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
 
 Rows = list[dict[str, Any]]
@@ -138,11 +139,11 @@ def _robust(rows: Rows, beyond: Rows) -> Iterator[str]:
     yield from ("## Robust accuracy by the ensemble", "")
     yield "APGD on the cross entropy, APGD towards each class, then Square, each on what is robust; worst case a scan."
     yield ""
-    table = []
+    cells = []
     for row in rows:
         stages = ", ".join(f"{s['attack']} {s['n_fooled']} of {s['n_tried']}" for s in row["stages"])
         low, high = row["robust_interval"]
-        table.append(
+        cells.append(
             (
                 f"{row['eps'] * 255:g}/255",
                 str(row["n"]),
@@ -158,7 +159,7 @@ def _robust(rows: Rows, beyond: Rows) -> Iterator[str]:
             f"(APGD-CE, APGD-T, FAB-T, Square) fools {row['n_fooled']}."
         )
         yield ""
-    yield from _table(("eps", "n", "clean accuracy", "robust accuracy (95 %)", "fooled by", "flags"), table)
+    yield from _table(("eps", "n", "clean accuracy", "robust accuracy (95 %)", "fooled by", "flags"), cells)
 
 
 def _kept(kept: dict[str, Rows]) -> Iterator[str]:
@@ -200,9 +201,7 @@ def _checks(title: str, rows: Rows, first: str, second: str) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield "|" + "---|" * len(head)
-    yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    yield from table(head, rows)
     yield ""
 
 
@@ -212,8 +211,8 @@ def _share(n_hits: int, n: int, interval: Sequence[float] | None) -> str:
     return f"{n_hits / n:.1%} ({interval[0]:.1%} to {interval[1]:.1%})"
 
 
-def _known(share: dict[str, float] | None) -> str:
-    return "-" if share is None else f"{share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
+def _known(found: dict[str, float] | None) -> str:
+    return "-" if found is None else share(found)
 
 
 def _number(value: float | None, form: str) -> str:

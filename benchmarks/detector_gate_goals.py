@@ -19,30 +19,6 @@ def honest_goals(found: Found) -> Iterator[Goal]:
     yield from _handed_out(found)
 
 
-def adaptive_goals(report: dict[str, Any] | None) -> Iterator[Goal]:
-    """What a gate withstands of those who know it, from the report of `attack-gate`; None where there is none."""
-    rows = {row["level"]: row for row in report["rows"]} if report else {}
-    for level, most in ((2, 0.3), (4, 0.5), (8, 0.75)):
-        what, goal = f"adaptive: accepted and wrong at {level}/255, best of all attacks", f"at most {most:.0%}"
-        row = rows.get(level)
-        if row is None or row["best"]["value"] is None:
-            yield missing(what, goal)
-            continue
-        value = row["best"]["value"]
-        words = f"{value:.1%}, undefended {row['undefended']['value']:.1%}"
-        yield Goal(what, goal, words, row["n"], value <= most)
-    what, goal = "price: median eps to pass the gate and fool", "at least 4 times that of the classifier alone"
-    if report is None:
-        yield missing(what, goal)
-    else:
-        price = report["price"]
-        # Where half of the scans hold beyond the last radius, the price is more than that radius over the classifier's.
-        alone, factor = price["median_classifier"], price["factor"]
-        if factor is None and alone is not None:
-            factor = price["grid"][-1] / alone
-        yield Goal(what, goal, price["said"], len(price["gate"]), factor is not None and factor >= 4)
-
-
 def speed_goals(speed: Sequence[dict[str, Any]]) -> Iterator[Goal]:
     """How fast the gates are that were timed."""
     for architecture, most in (("SequentialCNN", 25), ("resnet18", 60)):

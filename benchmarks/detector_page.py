@@ -1,14 +1,16 @@
 """docs/results/detector.md and .json: the goals first, then every cell behind them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.detector_adaptive import adaptive_page
 from benchmarks.detector_figures import Cell, Found, against, cells, flagged
 from benchmarks.detector_goal import Goal, told
 from benchmarks.detector_plan import SIGN_ATTACKS
-from benchmarks.detector_stages import LEAVE_OUT, NEVER, OTHER, PAST, STAGES, STATIC, UNSEEN_EPS, VARIANTS
+from benchmarks.detector_stages import HARD, LEAVE_OUT, NEVER, OTHER, PAST, STAGES, STATIC, UNSEEN_EPS, VARIANTS
 from benchmarks.detector_work import Json
+from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
 from pipeline.detection.controls import EQUAL_NORM, REPORTED_CONTROLS, noise_name
 from pipeline.detection.pooled import Pooled
@@ -21,7 +23,7 @@ class Told:
     Attributes:
         head: what it is about, and on what.
         caveats: why these are not the figures that were asked for; none where they are.
-        adaptive: the report of `attack-gate`, and whose; None where there is none.
+        adaptive: what `withstood` found, by whose classifier; empty where it was not run.
         facts: seeds, ids and machine, for the JSON.
     """
 
@@ -29,7 +31,7 @@ class Told:
     caveats: Sequence[str]
     found: Found
     goals: Sequence[Goal]
-    adaptive: Json | None
+    adaptive: dict[str, Json]
     speed: Sequence[Json]
     facts: Json
 
@@ -75,7 +77,7 @@ def _lines(page: Told) -> Iterator[str]:
     if page.caveats:
         yield from ("**Not the whole protocol.**", "", *(f"- {each}" for each in page.caveats), "")
     yield from ("## Goals", "")
-    yield from _table(
+    yield from table(
         ["what", "goal", "value", "n", "met"],
         ([one.what, one.goal, one.value, str(one.n), "yes" if one.met else "**no**"] for one in page.goals),
     )
@@ -100,9 +102,10 @@ def _lines(page: Told) -> Iterator[str]:
     for what in found.whats(PAST):
         notes = found.of(PAST, what)
         yield from _cell_table(f"Attacks on test scans {what}", cells(notes))
-        alarms = (_share(note["report"]["clean_alarms"]) for note in notes)
+        alarms = (share(note["report"]["clean_alarms"]) for note in notes)
         yield from ("", f"Of these scans as they are, before any attack, are flagged: {', '.join(alarms)}.")
-    yield from _adaptive(page.adaptive)
+    yield from _cell_table("A hardened classifier, with attacks and a detector of its own", cells(found.of(HARD)))
+    yield from adaptive_page(page.adaptive)
     yield from ("", "The JSON beside this page has the whole report of every seed and stage.")
 
 
@@ -110,7 +113,7 @@ def _cell_table(title: str, some: Sequence[Cell]) -> Iterator[str]:
     if not some:
         return
     yield from ("", f"## {title}", "")
-    yield from _table(
+    yield from table(
         ["attack", "n", "groups", "AUROC", "found at 1 %", "at the strictest rate"],
         (
             [cell.name, str(cell.auroc.n), str(cell.auroc.n_groups), told(cell.auroc, False), told(cell.found, True),
@@ -142,7 +145,7 @@ def _shortcuts(found: Found) -> Iterator[str]:
         ]
         return f"{sum(seen) / len(seen):.3f}" if seen else "-"
 
-    yield from _table(
+    yield from table(
         ["feature", "against", *("without radius" if level is None else f"{level:g}/255" for level in levels)],
         ([*key, *(figure(key, level) for level in levels)] for key in keys),
     )
@@ -153,7 +156,7 @@ def _noise(found: Found) -> Iterator[str]:
     if not notes:
         return
     yield from ("", "## Attacks against noise of equal norm", "")
-    yield from _table(
+    yield from table(
         ["noise", "attacks", "AUROC", "noise flagged"],
         (
             [noise_name(*key), str(figure.n), told(figure, False), told(flagged(notes, noise_name(*key)), True)]
@@ -169,30 +172,4 @@ def _controls(found: Found) -> Iterator[str]:
         return
     yield from ("", "## Harmless changes flagged", "")
     some: list[tuple[str, Pooled]] = [(name, flagged(notes, name)) for name in REPORTED_CONTROLS]
-    yield from _table(["change", "n", "flagged"], ([name, str(one.n), told(one, True)] for name, one in some))
-
-
-def _adaptive(report: Json | None) -> Iterator[str]:
-    if report is None:
-        return
-    yield from ("", "## Attackers who know the detector", "")
-    yield f"Of detector {report['detector_id']}, {report['n_right']} scans; price: {report['price']['said']}."
-    yield ""
-    yield from _table(
-        ["eps", "n", "undefended", "ignoring the gate", "best of all attacks"],
-        (
-            [f"{row['level']:g}/255", str(row["n"]), *(_share(row[key]) for key in ("undefended", "unaware", "best"))]
-            for row in report["rows"]
-        ),
-    )
-
-
-def _share(interval: Json) -> str:
-    if interval["value"] is None:
-        return "-"
-    return f"{interval['value']:.1%} ({interval['low']:.1%} to {interval['high']:.1%})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield from (f"| {' | '.join(head)} |", "|---" * len(head) + "|")
-    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield from table(["change", "n", "flagged"], ([name, str(one.n), told(one, True)] for name, one in some))

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from datasets.splits import Shares
 from pipeline.adversarial.recipe import DEFAULT_RECIPE, AttackSpec, Recipe
+from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.detection.settings import DetectorSettings
 from pipeline.run import Choices
+from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 
 LEVELS = (1, 2, 4, 8)
@@ -52,6 +54,10 @@ def _past() -> Recipe:
     return _test_only(*(AttackSpec(name, _EPS[1:]) for name in ("fgsm", "pgd")), AttackSpec("cw"), n=150)
 
 
+def _hardened() -> TrainingSettings:
+    return TrainingSettings(epochs=30, hardening=HardeningSettings(method="fast", eps=4 / 255))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that decides a figure.
@@ -65,6 +71,8 @@ class Plan:
         past: the attacks on test scans with another past.
         left_out: attacks that one detector each is not shown.
         only_eps: the radii that the detector of the stage `unseen-eps` is shown.
+        hardened: the classifier of the stage `hardened`.
+        adaptive: how attackers who know the gate go about it.
     """
 
     name: str
@@ -79,6 +87,8 @@ class Plan:
     past: Recipe = field(default_factory=_past)
     left_out: tuple[tuple[str, ...], ...] = LEFT_OUT
     only_eps: tuple[float, ...] = (2 / 255,)
+    hardened: TrainingSettings = field(default_factory=_hardened)
+    adaptive: AdaptivePlan = field(default_factory=AdaptivePlan)
 
     def choices(self, seed: int) -> Choices:
         """What the main job is told for this seed; for seed 0 the same as by `make results-main`."""

@@ -7,7 +7,6 @@ other splits alone.
 """
 
 import argparse
-import json
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.detector_adaptive import ADAPTIVE, adaptive_goals, withstood
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found
-from benchmarks.detector_gate_goals import adaptive_goals, honest_goals, speed_goals
+from benchmarks.detector_gate_goals import honest_goals, speed_goals
 from benchmarks.detector_page import Told, caveats, write_page
 from benchmarks.detector_plan import Plan
 from benchmarks.detector_speed import gate_speed
-from benchmarks.detector_stages import STAGES, STATIC
+from benchmarks.detector_stages import HARD, STAGES, STATIC
 from benchmarks.detector_work import Json, Work, sources_id
 from datasets.atomic import read_json, write_json
 from datasets.progress import Progress
@@ -54,13 +54,16 @@ def report(work: Work, asked: argparse.Namespace) -> None:
                 remember(work, name, seed, stage(work, seed))
     if SPEED in asked.stages:
         _time_gates(work, asked)
+    if ADAPTIVE in asked.stages:
+        write_json(_note(work, ADAPTIVE), withstood(work, asked.seeds[0]))
     found = Found([note for name in STAGES for seed in SEEDS for note in kept(work, name, seed)])
-    adaptive: Json | None = json.loads(asked.adaptive.read_text()) if asked.adaptive.exists() else None
-    speed: list[Json] = json.loads(_speed_note(work).read_text()) if _speed_note(work).exists() else []
+    adaptive: dict[str, Json] = _noted(work, ADAPTIVE, {})
+    speed: list[Json] = _noted(work, SPEED, [])
     said = caveats(found, SEEDS, work.limit, sources_id())
-    detectors = [note["report"]["detector_id"] for note in found.of(STATIC)]
-    if adaptive is not None and adaptive["detector_id"] not in detectors:
-        said.append(f"The adaptive figures are of another detector, {adaptive['detector_id']}.")
+    detectors = [note["report"]["detector_id"] for stage in (STATIC, HARD) for note in found.of(stage)]
+    for what, report in adaptive.items():
+        if report["detector_id"] not in detectors:
+            said.append(f"The adaptive figures, classifier {what}, are of another detector, {report['detector_id']}.")
     write_page(
         asked.out,
         Told(
@@ -97,18 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, default=Path("var/results-main"), help="its data root")
     parser.add_argument("--work", type=Path, default=Path("var/results-detector"), help="where figures are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/results/detector"))
-    names = (*STAGES, SPEED)
+    names = (*STAGES, SPEED, ADAPTIVE)
     parser.add_argument(
         "--stages", type=_some(names), default=names, metavar="NAME,NAME", help=f"some of {', '.join(names)} (all)"
     )
     parser.add_argument(
         "--seeds", type=_some(SEEDS), default=SEEDS, metavar="N,N", help=f"some of {', '.join(map(str, SEEDS))}"
-    )
-    parser.add_argument(
-        "--adaptive",
-        type=Path,
-        default=Path("var/results-detector/adaptive.json"),
-        help="what `python -m pipeline attack-gate DETECTOR --report var/results-detector/adaptive` wrote",
     )
     parser.add_argument("--gate", type=Path, action="append", default=[], help="folder of another gate to time as well")
     parser.add_argument("--speed-scans", type=int, default=200, help="how many times a gate is timed (%(default)s)")
@@ -143,11 +140,17 @@ def _time_gates(work: Work, asked: argparse.Namespace) -> None:
     with work.stage(SPEED) as progress:
         gates = [made.gate, *(read_gate(folder) for folder in asked.gate)]
         timed = [gate_speed(gate, levels, commonest[1], progress, n=asked.speed_scans) for gate in gates]
-    write_json(_speed_note(work), timed)
+    write_json(_note(work, SPEED), timed)
 
 
-def _speed_note(work: Work) -> Path:
-    return work.notes / "speed.json"
+def _noted(work: Work, what: str, nothing: Any) -> Any:
+    """What a stage that is no matter of seeds left, or nothing."""
+    note = _note(work, what)
+    return read_json(note) if note.exists() else nothing
+
+
+def _note(work: Work, what: str) -> Path:
+    return work.notes / f"{what}.json"
 
 
 def _kept_note(work: Work, stage: str, seed: int) -> Path:

@@ -9,7 +9,7 @@ from pipeline.adversarial.recipe import Recipe
 from pipeline.errors import BadAttack
 from pipeline.run import Made
 
-STATIC, VARIANTS, LEAVE_OUT, UNSEEN_EPS, NEVER, OTHER, PAST = (
+STATIC, VARIANTS, LEAVE_OUT, UNSEEN_EPS, NEVER, OTHER, PAST, HARD = (
     "static",
     "variants",
     "leave-one-out",
@@ -17,12 +17,13 @@ STATIC, VARIANTS, LEAVE_OUT, UNSEEN_EPS, NEVER, OTHER, PAST = (
     "never-trained",
     "other-classifier",
     "other-past",
+    "hardened",
 )
 
 
 def static(work: Work, seed: int) -> list[Json]:
     """The detector of this seed with everything that stands beside it."""
-    on = _on(work.chain(seed))
+    on = plain_chain(work, seed)
     return [work.figures(STATIC, seed, "static", on.ids, lambda: work.examined(f"seed {seed}", on, beside=True))]
 
 
@@ -89,6 +90,26 @@ def other_past(work: Work, seed: int) -> list[Json]:
     return found
 
 
+def hardened(work: Work, seed: int) -> list[Json]:
+    """A classifier that learned from attacks, with attacks and a detector of its own."""
+    on = hardened_chain(work, seed)
+    return [work.figures(HARD, seed, HARD, on.ids, lambda: work.examined(HARD, on))]
+
+
+def plain_chain(work: Work, seed: int) -> On:
+    """What the main job makes."""
+    return _on(work.chain(seed))
+
+
+def hardened_chain(work: Work, seed: int) -> On:
+    """The same from a classifier that learned from attacks on."""
+    made = work.chain(seed)
+    classifier = work.classifier(made, work.plan.hardened)
+    rows = work.set_of(made.dataset, classifier, work.plan.recipe, seed, "the hardened classifier")
+    detector = work.detector(made, classifier, rows, replace(work.plan.detector, seed=seed))
+    return On(detector, rows, made.dataset, classifier)
+
+
 STAGES: dict[str, Callable[[Work, int], list[Json]]] = {
     STATIC: static,
     VARIANTS: variants,
@@ -97,6 +118,7 @@ STAGES: dict[str, Callable[[Work, int], list[Json]]] = {
     NEVER: never_trained,
     OTHER: other_classifier,
     PAST: other_past,
+    HARD: hardened,
 }
 """Every stage by name, called for one seed."""
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.detector_adaptive import adaptive_goals, adaptive_page
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found, macro_f1
-from benchmarks.detector_gate_goals import adaptive_goals, honest_goals, speed_goals
+from benchmarks.detector_gate_goals import honest_goals, speed_goals
 from benchmarks.detector_page import caveats
 from benchmarks.detector_stages import LEAVE_OUT, NEVER, STAGES, STATIC, VARIANTS
 from detector.types import TYPES
@@ -91,8 +92,8 @@ def by_name(goals):
 
 
 def test_what_was_not_run_is_not_measured_and_not_met():
-    goals = [*attack_goals(Found([])), *honest_goals(Found([])), *adaptive_goals(None), *speed_goals([])]
-    assert len(by_name(goals)) == len(goals) == 42
+    goals = [*attack_goals(Found([])), *honest_goals(Found([])), *adaptive_goals({}), *speed_goals([])]
+    assert len(by_name(goals)) == len(goals) == 47
     assert all((goal.value, goal.met, goal.n) == ("not measured", False, 0) for goal in goals)
 
 
@@ -172,19 +173,59 @@ def test_noise_is_compared_within_a_seed():
     assert not goals["attacks against noise of equal norm at 2/255, AUROC, worst noise"].met
 
 
-def test_adaptive_figures_are_taken_from_their_report():
-    row = {"level": 2, "n": 24, "undefended": interval(0.9), "best": interval(0.25)}
+def withstood(best, undefended, median, gate_median):
+    row = {"level": 2, "n": 24, "undefended": interval(undefended), "unaware": interval(0.0), "best": interval(best)}
     price = {
-        "median_classifier": 2.0,
-        "factor": None,
+        "median_classifier": median,
+        "median_gate": gate_median,
         "grid": [1, 2, 16],
         "gate": [None] * 24,
-        "said": "more than 8 times",
+        "said": "so many times",
     }
-    goals = by_name(adaptive_goals({"rows": [row], "price": price}))
-    assert goals["adaptive: accepted and wrong at 2/255, best of all attacks"].met
-    assert goals["adaptive: accepted and wrong at 4/255, best of all attacks"].value == "not measured"
-    assert goals["price: median eps to pass the gate and fool"].met
+    cell = {"attack": "joint_pgd", "level": 2, "passed": interval(best)}
+    return {
+        "classifier_id": "c1",
+        "detector_id": "d1",
+        "accuracy": {**interval(0.9), "n": 60},
+        "rows": [row],
+        "cells": [cell],
+        "price": price,
+        "left_out": {"surrogate_transfer": "since no second detector was given"},
+    }
+
+
+def test_adaptive_figures_stand_beside_both_starts():
+    found = {"as it is": withstood(0.9, 0.9, 2.0, 2.0), "hardened": withstood(0.25, 0.3, 8.0, None)}
+    goals = by_name(adaptive_goals(found))
+    what = "adaptive: accepted and wrong at 2/255, best of all attacks, classifier "
+    assert goals[f"{what}hardened"].met
+    assert goals[f"{what}hardened"].value.endswith("; without a gate 30.0%, before hardening 90.0%")
+    assert not goals[f"{what}as it is"].met
+    assert "before hardening" not in goals[f"{what}as it is"].value
+    assert goals[what.replace("2/255", "4/255") + "hardened"].value == "not measured"
+    prices = [goal for goal in goals.values() if goal.what.startswith("price")]
+    assert [(goal.value, goal.met) for goal in prices] == [
+        ("more than 8 times: beyond 16/255, over 2/255", True),
+        ("more than 2 times: beyond 16/255, over 8/255", False),
+        ("1 times: 2/255, over 2/255", False),
+    ]
+
+
+def test_a_price_over_a_classifier_that_holds_is_none():
+    found = {"hardened": withstood(0.1, 0.3, None, None)}
+    (price,) = [goal for goal in adaptive_goals(found) if "over the hardened" in goal.what]
+    assert (price.value, price.met) == ("half of the scans hold beyond 16/255 without a gate", False)
+
+
+def test_the_page_tells_both_gates_apart():
+    page = "\n".join(
+        adaptive_page({"as it is": withstood(0.9, 0.9, 2.0, 2.0), "hardened": withstood(0.2, 0.3, 8.0, 16)})
+    )
+    assert "### Classifier as it is" in page
+    assert "### Classifier hardened" in page
+    assert "| joint_pgd | 2/255 | 20.0%" in page
+    assert "Left out: surrogate_transfer, since no second detector was given." in page
+    assert list(adaptive_page({})) == []
 
 
 def test_a_gate_is_timed_by_architecture():

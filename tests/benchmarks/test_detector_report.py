@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks import detector_report
+from benchmarks.detector_adaptive import ADAPTIVE, HARDENED, PLAIN
 from benchmarks.detector_plan import LEFT_OUT, Plan
 from benchmarks.detector_stages import NEVER, STAGES, STATIC
 from benchmarks.detector_work import Work
@@ -14,7 +15,9 @@ from datasets.progress import ignore
 from datasets.splits import Shares
 from pipeline.adversarial.recipe import AttackSpec, Recipe
 from pipeline.artefacts import DataRoot
+from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.detection.settings import DetectorSettings
+from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 from tests.fixtures.gate import SIDE
 
@@ -38,6 +41,13 @@ PLAN = Plan(
     past=Recipe(attacks=(AttackSpec("fgsm", 16 / 255),), **_ON_TEST),
     left_out=(("pgd",),),
     only_eps=(16 / 255,),
+    hardened=TrainingSettings(
+        **{**_TRAINING.to_json(), "augmentation": _TRAINING.augmentation},
+        hardening=HardeningSettings(method="fast", eps=8 / 255),
+    ),
+    adaptive=AdaptivePlan(
+        n=4, radii=(16,), grid=(16,), attacks=("joint_pgd",), params={"joint_pgd": {"steps": 2, "restarts": 1}}
+    ),
 )
 
 
@@ -56,7 +66,7 @@ def work(tiny_chain, tmp_path_factory):
 
 
 def asked(work, **given):
-    usual = {"seeds": (0,), "stages": (), "gate": [], "out": work.notes / "page", "adaptive": work.notes / "none.json"}
+    usual = {"seeds": (0,), "stages": (), "gate": [], "out": work.notes / "page"}
     return Namespace(**{**usual, "speed_scans": 5, "data": work.source, "limit": None, **given})
 
 
@@ -64,7 +74,7 @@ def asked(work, **given):
 @pytest.mark.timeout(1200)
 def test_every_stage_runs_is_kept_and_makes_the_page(work):
     made, opened = work
-    detector_report.report(made, asked(made, stages=(*STAGES, detector_report.SPEED)))
+    detector_report.report(made, asked(made, stages=(*STAGES, detector_report.SPEED, ADAPTIVE)))
     page = (made.notes / "page.md").read_text()
     facts = json.loads((made.notes / "page.json").read_text())
     assert {note["stage"] for note in facts["reports"]} == set(STAGES)
@@ -74,6 +84,8 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
         "deepfool",
         "The same detector: head",
         "Attacks on test scans resized before",
+        "A hardened classifier, with attacks and a detector of its own",
+        "### Classifier hardened",
         "Of these scans as they are, before any attack, are flagged: ",
     ):
         assert title in page
@@ -81,6 +93,9 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
     assert "Not run: `static` for seed 1, 2." in page
     speed = next(goal for goal in facts["goals"] if goal["what"].endswith("SequentialCNN: p95"))
     assert speed["n"] == 5
+    assert set(facts["adaptive"]) == {PLAIN, HARDENED}
+    assert len({report["detector_id"] for report in facts["adaptive"].values()}) == 2
+    assert not any("adaptive figures" in each for each in facts["caveats"])
     opened.clear()
     detector_report.report(made, asked(made, stages=tuple(STAGES)))
     assert [name for name in opened if not name.startswith("attacks: ")] == []

@@ -1,0 +1,127 @@
+"""What attackers who know the gate achieve: before the classifier as it is, and before one that was hardened."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from benchmarks.detector_goal import Goal, missing
+from benchmarks.detector_stages import hardened_chain, plain_chain
+from benchmarks.detector_work import Json, On, Work
+from benchmarks.tables import share, table
+from pipeline.detection.adaptive import evaluate_adaptive
+from pipeline.evaluation import evaluate_classifier
+
+ADAPTIVE = "adaptive"
+PLAIN, HARDENED = "as it is", "hardened"
+"""Whose classifier a gate guards."""
+
+MOST = {2: 0.3, 4: 0.5, 8: 0.75}
+"""Share accepted and wrong that was aimed at, by radius in 1/255."""
+
+_TIMES = 4
+
+
+def withstood(work: Work, seed: int) -> dict[str, Json]:
+    """The report of `attack-gate` on both gates, and the accuracy of both classifiers on clean test scans."""
+    return {what: _attacked(work, what, on) for what, on in _chains(work, seed)}
+
+
+def _chains(work: Work, seed: int) -> Iterator[tuple[str, On]]:
+    yield PLAIN, plain_chain(work, seed)
+    yield HARDENED, hardened_chain(work, seed)
+
+
+def _attacked(work: Work, what: str, on: On) -> Json:
+    with work.stage(f"adaptive attacks, classifier {what}") as progress:
+        report = evaluate_adaptive(
+            (on.detector, on.classifier),
+            on.dataset,
+            work.plan.adaptive,
+            work=work.root.work / "attack-gate",
+            alpha=work.plan.alpha,
+            progress=progress,
+        )
+    clean = evaluate_classifier(on.classifier, on.dataset, "test")
+    accuracy = {"value": clean.accuracy, "low": clean.interval[0], "high": clean.interval[1], "n": clean.n}
+    return {"accuracy": accuracy, **report.to_json()}
+
+
+def adaptive_goals(found: dict[str, Json]) -> Iterator[Goal]:
+    """What was promised of the strongest gate, beside where the classifier started without any."""
+    start = _rows(found.get(PLAIN))
+    for what, name in ((HARDENED, "classifier hardened"), (PLAIN, "classifier as it is")):
+        rows = _rows(found.get(what))
+        for level, most in MOST.items():
+            yield _accepted_and_wrong(level, most, name, rows.get(level), start.get(level))
+    yield from _prices(found)
+
+
+def adaptive_page(found: dict[str, Json]) -> Iterator[str]:
+    """Both gates in tables; nothing where none was attacked."""
+    if not found:
+        return
+    yield from ("", "## Attackers who know the detector", "")
+    yield (
+        "Share of the test scans that a classifier has right, whose attacked file its gate accepts and the classifier "
+        "has wrong. `undefended` is the classifier alone, under the same attacks and APGD."
+    )
+    for what, report in found.items():
+        yield from ("", f"### Classifier {what}", "")
+        clean = report["accuracy"]
+        yield (
+            f"Classifier {report['classifier_id']}, detector {report['detector_id']}. Clean test scans classified "
+            f"right: {share(clean)} of {clean['n']}. Price: {report['price']['said']}."
+        )
+        yield ""
+        rows = (
+            [f"{row['level']:g}/255", str(row["n"]), *(share(row[key]) for key in ("undefended", "unaware", "best"))]
+            for row in report["rows"]
+        )
+        yield from table(["eps", "n", "undefended", "ignoring the gate", "best of all attacks"], rows)
+        yield ""
+        cells = ([cell["attack"], f"{cell['level']:g}/255", share(cell["passed"])] for cell in report["cells"])
+        yield from table(["attack", "eps", "accepted and wrong"], cells)
+        yield from ("", *(f"Left out: {name}, {why}." for name, why in report["left_out"].items()))
+
+
+def _rows(report: Json | None) -> dict[int, Json]:
+    return {row["level"]: row for row in report["rows"]} if report else {}
+
+
+def _accepted_and_wrong(level: int, most: float, name: str, row: Json | None, start: Json | None) -> Goal:
+    what, goal = f"adaptive: accepted and wrong at {level}/255, best of all attacks, {name}", f"at most {most:.0%}"
+    if row is None or row["best"]["value"] is None:
+        return missing(what, goal)
+    words = f"{share(row['best'])}; without a gate {row['undefended']['value']:.1%}"
+    if start is not None and start is not row:
+        words += f", before hardening {start['undefended']['value']:.1%}"
+    return Goal(what, goal, words, row["n"], row["best"]["value"] <= most)
+
+
+def _prices(found: dict[str, Json]) -> Iterator[Goal]:
+    """Passing the gate, over fooling the same classifier without one, and over fooling the one of the start."""
+    pairs = (
+        (HARDENED, PLAIN, "hardened classifier and gate, over the classifier as it is alone"),
+        (HARDENED, HARDENED, "hardened classifier and gate, over the hardened classifier alone"),
+        (PLAIN, PLAIN, "gate, over the classifier as it is alone"),
+    )
+    for guarded, alone, words in pairs:
+        what, goal = f"price: median eps to pass and fool, {words}", f"at least {_TIMES} times"
+        if guarded not in found or alone not in found:
+            yield missing(what, goal)
+            continue
+        yield _price(what, goal, found[guarded]["price"], found[alone]["price"]["median_classifier"])
+
+
+def _price(what: str, goal: str, price: dict[str, Any], alone: float | None) -> Goal:
+    n, last = len(price["gate"]), price["grid"][-1]
+    if alone is None:
+        return Goal(what, goal, f"half of the scans hold beyond {last:g}/255 without a gate", n, False)
+    passing = cast("float | None", price["median_gate"])
+    # Where half of the scans hold beyond the last radius, the price is more than that radius over the classifier's.
+    factor = (last if passing is None else passing) / alone
+    words = (
+        f"more than {factor:.2g} times: beyond {last:g}/255"
+        if passing is None
+        else f"{factor:.2g} times: {passing:g}/255"
+    )
+    return Goal(what, goal, f"{words}, over {alone:g}/255", n, factor >= _TIMES)
