@@ -7,6 +7,7 @@ from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
 from pipeline.attacks.names import type_name
 from pipeline.attacks.pgd import PGDL2
 from pipeline.attacks.registry import ATTACKS
+from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 from webapp.api.order_schemas import NewAdversarialSet, NewClassifier
 from webapp.app import create_app
@@ -60,6 +61,8 @@ def test_defaults_are_those_of_the_pipeline(request_context):
     usual = TrainingSettings()
     train, adversarial = TrainClassifierForm(), AdversarialForm()
     assert (train.side.data, train.epochs.data) == (usual.size, usual.epochs)
+    assert train.training() == {"epochs": usual.epochs, "seed": usual.seed}
+    assert train.hardening_levels.data / 255 == HardeningSettings(method="fast").eps
     assert ImportClassifierForm().side.data == usual.size
     assert adversarial.per_cell.data == DEFAULT_RECIPE.share("detector")
     assert str(DEFAULT_RECIPE.share("test")) in adversarial.per_cell.description
@@ -81,3 +84,49 @@ def test_a_number_that_cannot_be_read_is_told_with_what_to_do():
     form = AdversarialForm(MultiDict({"seed": "four", "per_cell": "2.5"}), meta={"csrf": False})
     assert form.seed.process_errors == ["This is no whole number; give digits alone, such as 10."]
     assert form.per_cell.process_errors == ["This is no whole number; give digits alone, such as 10."]
+
+
+@pytest.mark.usefixtures("request_context")
+@pytest.mark.parametrize(
+    ("sent", "how"),
+    [
+        ({"hardening": "none", "hardening_levels": "2"}, None),
+        ({"hardening": "fast", "hardening_levels": "2"}, HardeningSettings(method="fast", eps=2 / 255)),
+        ({"hardening": "pgd", "hardening_levels": ""}, HardeningSettings(method="pgd")),
+    ],
+)
+def test_a_form_orders_the_hardening_that_it_shows(sent, how):
+    form = TrainClassifierForm(MultiDict({"epochs": "3", "seed": "0", **sent}), meta={"csrf": False})
+    assert form.hardening.validate(form)
+    assert form.hardening_levels.validate(form)
+    settings = TrainingSettings.from_json(form.training())
+    assert (settings.epochs, settings.hardening) == (3, how)
+
+
+@pytest.mark.usefixtures("request_context")
+@pytest.mark.parametrize("levels", ["0", "-1", "128", "nan"])
+def test_a_radius_of_a_hardening_that_is_none_is_refused(levels):
+    form = TrainClassifierForm(MultiDict({"hardening": "fast", "hardening_levels": levels}), meta={"csrf": False})
+    assert not form.hardening_levels.validate(form)
+    assert form.hardening_levels.errors == ["Use more than 0 and at most 127."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "says"),
+    [
+        ({"harden": "trades"}, "harden", "Must be one of: none, fast, pgd"),
+        ({"harden_eps": 0.01}, "harden_eps", "A radius without a hardening; give harden fast or pgd"),
+        ({"harden": "fast", "harden_eps": 4}, "harden_eps", "hardening eps 4.0; give a fraction of the pixel range"),
+        ({"harden": "pgd", "harden_eps": 0}, "harden_eps", "above 0 and below 0.5"),
+        ({"harden": "pgd", "upload_id": "u"}, "harden", "An imported classifier is not trained; leave harden out"),
+    ],
+)
+def test_an_order_of_a_hardening_that_cannot_be_is_refused(asked, field, says):
+    faults = NewClassifier().validate({"dataset_id": "d", "name": "n", **asked})
+    assert list(faults) == [field]
+    assert says in faults[field][0]
+
+
+def test_an_order_without_a_hardening_has_none():
+    asked = NewClassifier().load({"dataset_id": "d", "name": "n"})
+    assert (asked["harden"], asked["harden_eps"]) == ("none", None)

@@ -13,9 +13,10 @@ from pipeline.adversarial.recipe import ASKED_REGIONS
 from pipeline.attacks.budget import FP32, PRECISIONS
 from pipeline.attacks.registry import ATTACKS
 from pipeline.detection.settings import DetectorSettings
+from pipeline.errors import BadTraining
 from pipeline.training.settings import TrainingSettings
 from webapp.forms.adversarial import PER_CELL
-from webapp.forms.classifiers import ARCHITECTURES, HEADS
+from webapp.forms.classifiers import ARCHITECTURES, HARDENINGS, HEADS, NOT_HARDENED, hardening_of
 
 NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
 SEED = Range(0, 2**31 - 1)
@@ -44,6 +45,34 @@ class NewClassifier(Schema):
     std = Float(load_default=None, allow_none=True, validate=Range(1e-6, 1e6))
     epochs = Integer(load_default=TrainingSettings().epochs, validate=Range(1, 500))
     seed = Integer(load_default=0, validate=SEED)
+    harden = String(
+        load_default=NOT_HARDENED,
+        validate=OneOf([name for name, _ in HARDENINGS]),
+        metadata={"description": "Learn from attacked images: one step of FGSM, or several of PGD."},
+    )
+    harden_eps = Float(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Radius of the hardening, in pixel fractions; null: 4/255 = 0.0157."},
+    )
+
+    @validates_schema
+    def take_a_hardening_that_can_be(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what would be left undone.
+
+        Raises:
+            ValidationError: a radius that none can have or without a method, or a hardening of what is imported.
+        """
+        if data["harden"] == NOT_HARDENED:
+            if data["harden_eps"] is not None:
+                raise ValidationError("A radius without a hardening; give harden fast or pgd.", "harden_eps")
+            return
+        if data["upload_id"] is not None:
+            raise ValidationError("An imported classifier is not trained; leave harden out.", "harden")
+        try:
+            hardening_of(data["harden"], data["harden_eps"])
+        except BadTraining as e:
+            raise ValidationError(f"{e}.", "harden_eps") from e
 
 
 class NewAdversarialSet(Schema):

@@ -8,6 +8,7 @@ from webapp import orders
 from webapp.api.order_schemas import NewAdversarialSet
 from webapp.context import jobs
 from webapp.forms.adversarial import recipe_of
+from webapp.forms.classifiers import hardening_of
 from webapp.jobs.service import JobProgress
 from webapp.records.jobs import Job
 
@@ -19,7 +20,8 @@ def classifier_order(body: dict[str, Any], *, owner_id: int) -> Job:
     """Train a classifier, or import one where an upload is named."""
     shape = {name: body[name] for name in _SHAPE}
     if body["upload_id"] is None:
-        training = {"epochs": body["epochs"], "seed": body["seed"]}
+        hardening = hardening_of(body["harden"], body["harden_eps"])
+        training = {"epochs": body["epochs"], "seed": body["seed"], **hardening}
         return orders.train_classifier(
             dataset_id=body["dataset_id"], name=body["name"], shape=shape, training=training, owner_id=owner_id
         )

@@ -1,6 +1,6 @@
 """How what the pipeline made becomes an artefact's row, and how a shard finds what it works on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from datasets.atomic import read_json
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
+from pipeline.training.hardening_settings import METHODS
 from webapp.config import Settings
 from webapp.errors import BadJob, UnknownRecord
 from webapp.file_names import called
@@ -86,6 +87,10 @@ def made_classifier(work: Work, classifier: "Classifier", report: "ClassifierRep
         "classes": list(spec.classes),
         "weights_sha256": classifier.weights_sha256,
     }
+    notes: Mapping[str, Any] = classifier.notes
+    if "robustness" in notes:
+        how = notes["settings"]["hardening"]
+        facts["hardening"] = {**how, "by": METHODS[how["method"]], "robustness": notes["robustness"]}
     if report is not None:
         facts.update(report=report.to_json(), accuracy=report.accuracy)
     return Made(

@@ -3,7 +3,9 @@
 import pytest
 
 from datasets.atomic import read_json
+from pipeline.training.hardening_settings import HardeningSettings
 from webapp.jobs.service import Jobs
+from webapp.records.artefacts import Artefact
 
 
 def test_every_order_answers_with_its_job(site, api, admin_key):
@@ -87,3 +89,33 @@ def test_a_malformed_body_is_told_as_json(api, admin_key):
     answer = api.post("/api/v1/datasets", headers=headers, data="{")
     assert answer.status_code == 400
     assert answer.get_json()["error"]["next_step"]
+
+
+def test_a_hardened_classifier_is_ordered_and_shown(site, api, admin, admin_key):
+    body = {"dataset_id": site.chain.dataset.id, "name": "Hard", "side": 32, "epochs": 1}
+    body |= {"harden": "fast", "harden_eps": 2 / 255}
+    answer = api.post("/api/v1/classifiers", headers=admin_key, json=body)
+    told = ended(site, api, admin_key, answer.headers["Location"])
+    assert told["state"] == "done", told["error"]
+    made = api.get(f"/api/v1/classifiers/{told['artefact_id']}", headers=admin_key).get_json()
+    how = made["facts"]["hardening"]
+    assert (how["method"], how["eps"], how["robustness"]["steps"]) == ("fast", 2 / 255, 10)
+    page = admin.get(f"/classifiers/{told['artefact_id']}").text
+    assert "by FGSM with a random start, within 2/255" in page
+    assert "Robust validation accuracy" in page
+    assert f"of {how['robustness']['n']} images under PGD of 10 steps within 2/255" in page
+    assert "Robust" not in admin.get(f"/classifiers/{site.chain.classifier.id}").text
+
+
+def test_a_collapse_is_told_on_the_page(site, api, admin, admin_key):
+    with site.database.transaction() as session:
+        row = session.get(Artefact, site.chain.classifier.id)
+        before = dict(row.facts)
+        robustness = {"attack": "pgd", "steps": 10, "eps": 4 / 255, "n": 9, "accuracy": 0.5, "collapsed": "it <fell>"}
+        how = HardeningSettings(method="pgd", share=0.5).to_json()
+        row.facts = {**before, "hardening": {**how, "by": "PGD", "robustness": robustness}}
+    page = admin.get(f"/classifiers/{site.chain.classifier.id}").text
+    with site.database.transaction() as session:
+        session.get(Artefact, site.chain.classifier.id).facts = before
+    assert "by PGD, 7 steps, within 4/255, 50.0 % of each batch" in page
+    assert "Training ended early: it &lt;fell&gt;." in page
