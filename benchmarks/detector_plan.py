@@ -88,7 +88,7 @@ class Plan:
     left_out: tuple[tuple[str, ...], ...] = LEFT_OUT
     only_eps: tuple[float, ...] = (2 / 255,)
     hardened: TrainingSettings = field(default_factory=_hardened)
-    adaptive: AdaptivePlan = field(default_factory=AdaptivePlan)
+    adaptive: AdaptivePlan = field(default_factory=lambda: AdaptivePlan(n=16))
 
     def choices(self, seed: int) -> Choices:
         """What the main job is told for this seed; for seed 0 the same as by `make results-main`."""
