@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.settings import LIMIT, STEP
+from benchmarks.tables import table
 
 OURS, OURS_BF16 = "scangate", "scangate-bf16"
 AT_LIMIT, AHEAD, CW_AHEAD = 1.05, 1.5, 3.0
@@ -64,14 +65,9 @@ def markdown(found: dict[str, Any]) -> str:
     note = "Every attack ends with one look at which images are fooled; the limit is its bare gradients and that look. "
     note += f"A Carlini-Wagner that fools fewer or ends over {CW_ALIKE} times as far is no rival, however fast."
     names = "model, device, batch, attack, ours (s), of the limit, fastest peer, peer / ours, with bf16, whole process"
-    names += ", goal"
-    lines = [
-        f"Seconds by the {found['clock']} clock. {note}",
-        "",
-        f"| {names.replace(', ', ' | ')} |",
-        "|---" * 11 + "|",
-    ]
-    lines += [_row(cell) for cell in found["cells"] if OURS in cell["medians"]]
+    names += ", goal, rounds"
+    lines = [f"Seconds by the {found['clock']} clock, medians of so many rounds. {note}", ""]
+    lines += table(names.split(", "), [_row(cell) for cell in found["cells"] if OURS in cell["medians"]])
     lines += ["", "Seconds of attack and verdict (of the whole process), fooled, mean L2:", ""]
     for cell in found["cells"]:
         each = [f"{name} {_median(median)}" for name, median in cell["medians"].items()]
@@ -154,7 +150,7 @@ def _as_near(rival: dict[str, Any], mine: dict[str, Any]) -> bool:
     return near and bool(rival["success"] >= mine["success"])
 
 
-def _row(cell: dict[str, Any]) -> str:
+def _row(cell: dict[str, Any]) -> list[str]:
     def number(name: str) -> str:
         return f"{cell[name]:.2f}" if name in cell else ""
 
@@ -163,8 +159,8 @@ def _row(cell: dict[str, Any]) -> str:
         goal += f", L2 {cell['l2_of_adv_lib']:.3f} of adv_lib's"
     cells = [cell["model"], cell["device"], cell["n"], cell["attack"], f"{cell['medians'][OURS]['attack_s']:.3f}"]
     cells += [number("of_limit"), cell.get("fastest_peer", ""), number("ahead"), number("ahead_bf16")]
-    cells += [number("whole_process_ahead"), goal]
-    return "| " + " | ".join(str(one) for one in cells) + " |"
+    cells += [number("whole_process_ahead"), goal, cell["medians"][OURS]["repeats"]]
+    return [str(one) for one in cells]
 
 
 def _median(median: dict[str, Any]) -> str:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from benchmarks.tables import table
+
 Rows = list[dict[str, Any]]
 
 OF_WORK = 0.9
 """Goal: the gradients and forwards that the attacks need, in single precision, are this share of the time."""
 MEMORY = 1.1
 """Goal: the largest set takes at most so many times the memory of the smallest."""
+
+_HEAD = ("precision", "images", "rows", "seconds", "of the work", "of the steps", "peak memory, MiB")
 
 
 def building_table(found: Rows) -> list[str]:
@@ -21,13 +25,13 @@ def building_table(found: Rows) -> list[str]:
         "forward passes really taken would need as bare ones in full batches and single precision; of the steps counts "
         "a gradient for each step, also for those of Carlini-Wagner that need none.",
         "",
-        "| precision | images | rows | seconds | of the work | of the steps | peak memory, MiB |",
-        "|---|---|---|---|---|---|---|",
     ]
-    for row in found:
-        cells = [row["precision"], row["images"], row["rows"], f"{row['build_s']:.0f}", f"{row['of_work']:.0%}"]
-        cells += [f"{row['of_limit']:.0%}", f"{row['peak_mib']:.0f}"]
-        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
+    rows = (
+        [row["precision"], str(row["images"]), str(row["rows"]), f"{row['build_s']:.0f}", f"{row['of_work']:.0%}",
+         f"{row['of_limit']:.0%}", f"{row['peak_mib']:.0f}"]
+        for row in found
+    )  # fmt: skip
+    lines += table(_HEAD, rows)
     return [*lines, ""]
 
 
