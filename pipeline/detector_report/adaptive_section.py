@@ -19,8 +19,8 @@ def not_measured(detector_id: str) -> str:
     """What must be said where nobody attacked the detector who knows it."""
     return (
         "No adaptive attack has been measured on this detector. The static figures are of attacks that do not know it; "
-        "they say nothing about an attacker who does. To measure one: python -m pipeline attack-gate "
-        f"{detector_id}"
+        "they say nothing about an attacker who does. To measure one, order it on the detector's page, or run: "
+        f"python -m pipeline attack-gate {detector_id}"
     )
 
 
