@@ -83,4 +83,4 @@ def _attack(work: Work) -> Made:
     return made_judged(work, known[0], {})
 
 
-register(Kind(name="attack_detector", title="Attack a detector, knowing it", shards=_checked, run=_attack))
+register(Kind(name="attack_detector", title="Try attackers who know a detector", shards=_checked, run=_attack))

@@ -1,10 +1,10 @@
 """The report on a detector, as its page, its PDF and the API have it."""
 
-from typing import Any, cast
+from typing import Any
 
 from pipeline.artefacts import DataRoot
-from pipeline.detector_report.adaptive_section import standing_section
-from pipeline.detector_report.blocks import Chart, Table, Words
+from pipeline.detector_report.adaptive_section import standing_at_a_glance
+from pipeline.detector_report.blocks import Table, Words
 from pipeline.detector_report.document import Told, document, told
 from pipeline.detector_report.kept import kept_adaptive, kept_static
 from pipeline.detector_report.scans import Scans
@@ -34,16 +34,15 @@ def rate_of_report(row: Artefact) -> float:
 
 
 def detector_standing(row: Artefact) -> tuple[Words, Table | None] | None:
-    """What the report begins with, static and adaptive side by side, in words and as a table; None without a report."""
+    """The static figure and the adaptive one, side by side, in words and as a table; None without a report."""
     try:
         found = detector_report(row)
     except NoReport:
         return None
     except BadDetector as e:
         return Words(f"{e}.", "warning"), None
-    words, *rest = standing_section(found.static, found.adaptive).blocks
-    shown = next((block.table if isinstance(block, Chart) else block for block in rest), None)
-    return cast(Words, words), cast("Table | None", shown)
+    words, table = standing_at_a_glance(found.static, found.adaptive)
+    return words, table if table.rows else None
 
 
 def detector_pdf(found: Told) -> bytes:

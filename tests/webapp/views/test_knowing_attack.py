@@ -273,7 +273,7 @@ def test_the_detectors_page_shows_both_figures_and_opens_with_a_garbled_report(s
     kept = keep_adaptive(root, {**adaptive(), "detector_id": id_})
     try:
         text = admin.get(page).text
-        assert "Static and adaptive, side by side" in text
+        assert "Accepted and wrong, of the scans attacked" in text
         assert "90.0% (81.0% to 99.0%)" in text
         kept.write_text("{")
         answer = admin.get(page)
