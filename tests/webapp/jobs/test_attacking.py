@@ -9,6 +9,7 @@ import pytest
 from pipeline.artefacts import DataRoot
 from pipeline.detection.adaptive import evaluate_adaptive
 from pipeline.detection.adaptive_plan import AdaptivePlan
+from pipeline.detection.files import load_detector, save_detector
 from pipeline.detector_report.kept import kept_adaptive
 from pipeline.errors import BadAttack, NotEnoughClean, UnknownArtefact
 from tests.webapp.jobs.conftest import wait_until
@@ -109,6 +110,20 @@ def test_a_killed_worker_costs_the_measurement_in_hand_alone(jobs, job, settings
     ended = wait_until(lambda: (row := jobs.get(job.id)).state.ended and row, seconds=90)
     assert ended.state is JobState.DONE, ended.error
     assert kept(settings, job) == [unstopped[0]]
+
+
+def test_a_second_detector_is_attacked_in_its_place(jobs, job, settings, tiny_chain):
+    first, home = tiny_chain.detector, DataRoot(settings.data_root).detectors
+    same = {"name": "second", "classifier_id": first.classifier_id, "parents": first.parents, "notes": first.notes}
+    second = save_detector(load_detector(first), first.calibration[:-1], home, **same)
+    alone = {**PLAN, "attacks": ["surrogate_transfer"], "for_price": [], "params": {"surrogate_transfer": QUICK}}
+    jobs.cancel(job.id)
+    again = jobs.enqueue("attack_detector", {**job.params, "plan": alone, "surrogate_id": second.id})
+    ended = jobs.run_until_ended(again.id)
+    assert ended.state is JobState.DONE, ended.error
+    (run,) = kept(settings, job)
+    assert (run["surrogate_id"], run["left_out"]) == (second.id, {})
+    assert [cell["attack"] for cell in run["cells"] if "ignoring" not in cell["attack"]] == ["surrogate_transfer"] * 2
 
 
 def test_its_progress_goes_from_nothing_to_all_over_every_measurement(unstopped):
