@@ -61,7 +61,9 @@ def standing_at_a_glance(static: Static, runs: Sequence[Adaptive]) -> tuple[Word
     run = chosen(runs, float(static.facts["alpha"]))
     rows = _standing_rows({level: _static_at(static.cells, level) for level in _levels(static.cells)}, run)
     head = ("Radius", "Static (95 %)", "Adaptive (95 %)")
-    return _first_words(static, run), Table("Accepted and wrong, of the scans attacked", head, tuple(row[:3] for row in rows))
+    return _first_words(static, run), Table(
+        "Accepted and wrong, of the scans attacked", head, tuple(row[:3] for row in rows)
+    )
 
 
 def adaptive_section(runs: Sequence[Adaptive], alpha: float) -> Section | None:
