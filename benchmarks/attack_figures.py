@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.attack_subject import SEED, Rows, Subject
 from datasets.head import head_mask
-from datasets.image import to_unit
+from datasets.image import to_unit, with_bits
 from datasets.progress import Progress
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.ensemble import Ensemble
@@ -79,14 +79,16 @@ def beyond_ours(subject: Subject, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def kept_by_files(subject: Subject, n: int, progress: Progress) -> dict[str, Rows]:
-    """What PGD keeps in other kinds of file, plain and attacked through JPEG."""
+    """What PGD keeps in other kinds of file, attacked plainly and through JPEG, and on levels of 16 bits."""
     model = subject.model()
 
-    def measured(attack: Attack) -> Rows:
+    def measured(eps: float, bits: int | None) -> Rows:
+        attack = create("pgd", {"eps": eps})
         # Grey and RGB images become different kinds of files, so each is pooled alone.
         by_channels: dict[int, list[Any]] = {}
         for group in subject.groups(n):
-            cells = survival(model, attack, group.levels, group.bits, group.y, seed=SEED, progress=progress)
+            levels = group.levels if bits is None else with_bits(group.levels, group.bits, bits)
+            cells = survival(model, attack, levels, bits or group.bits, group.y, seed=SEED, progress=progress)
             by_channels.setdefault(group.levels.shape[3], []).append(cells)
         return [
             {"channels": channels, **cell.to_json()}
@@ -94,10 +96,10 @@ def kept_by_files(subject: Subject, n: int, progress: Progress) -> dict[str, Row
             for cell in pooled(reports)
         ]
 
-    attacks = {"pgd 4/255": create("pgd", {"eps": 4 / 255}), "pgd 8/255": create("pgd", {"eps": 8 / 255})}
+    asked = {"pgd 4/255": (4, None), "pgd 8/255": (8, None), "pgd 4/255, on 16-bit levels": (4, 16)}
     return {
-        name: subject.once("files", [name, n], lambda attack=attack: measured(attack))
-        for name, attack in attacks.items()
+        name: subject.once("files", [name, n], lambda level=level, bits=bits: measured(level / 255, bits))
+        for name, (level, bits) in asked.items()
     }
 
 
@@ -150,6 +152,7 @@ def succeeded(
     return {
         "attack": f"{attack.NAME}, inside the head" if head else attack.NAME,
         "eps": _eps(attack),
+        "params": attack.params(),
         "n": n_right,
         "n_success": n_won,
         "interval": wilson_interval(n_won, n_right) if n_right else None,

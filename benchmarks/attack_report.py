@@ -79,7 +79,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             *building_table(building),
         ],
         speed_goals=[*speed_goals(speed), *building_goals(building)],
-        facts={"seed": SEED, "machine": _machine(), "classifier": classifier.id, "dataset": dataset.id, "speed": speed},
+        facts={
+            "seed": SEED,
+            "machine": _machine(),
+            "versions": {name: version(name) for name in ("torch", "torchvision", "numpy")},
+            "classifier": classifier.id,
+            "weights_sha256": classifier.weights_sha256,
+            "dataset": dataset.id,
+            "speed": speed,
+        },
     )
     sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
     return 0

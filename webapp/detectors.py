@@ -1,4 +1,4 @@
-"""Detectors: list, train, one in detail with its report, one judged again, and one recalibrated."""
+"""Detectors: list, train, one in detail with its report; one judged again, attacked by who knows it, recalibrated."""
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,12 +7,13 @@ from pipeline.detector_report.document import document
 from pipeline.detector_report.drawing import HEIGHT, WIDTH, drawing
 from webapp import orders
 from webapp.context import user_id
+from webapp.forms.attacking import AttackForm
 from webapp.forms.detectors import DetectorForm
 from webapp.forms.parts import offer
 from webapp.forms.recalibration import LocalScansForm, RecalibrationForm
-from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, named
+from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, detectors_beside, named
 from webapp.queries.contents import detector_cells
-from webapp.queries.detector_report import detector_pdf, detector_report
+from webapp.queries.detector_report import detector_pdf, detector_report, detector_standing, rate_of_report
 from webapp.queries.paging import page_number
 from webapp.queries.recalibration import local_offer
 from webapp.records.artefacts import ArtefactKind
@@ -47,7 +48,12 @@ def show(detector_id: str) -> str:
     """One detector: how it does on each attack."""
     row = artefact(ArtefactKind.DETECTOR, detector_id)
     return render_template(
-        "detectors/show.html", row=row, parents=named(row.parents), cells=detector_cells(row), choice=_choice()
+        "detectors/show.html",
+        row=row,
+        parents=named(row.parents),
+        cells=detector_cells(row),
+        standing=detector_standing(row),
+        choice=_choice(),
     )
 
 
@@ -84,6 +90,18 @@ def report_json(detector_id: str) -> Response:
 def evaluate(detector_id: str) -> ResponseReturnValue:
     """Judge a detector again."""
     job = orders.evaluate_detector(detector_id=detector_id, alpha=None, owner_id=user_id())
+    return redirect(url_for("jobs.show", job_id=job.id))
+
+
+@bp.route("/<detector_id>/attack", methods=["GET", "POST"])
+def attack(detector_id: str) -> ResponseReturnValue:
+    """The form of attackers who know a detector; a sent one becomes a job."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    form = AttackForm()
+    form.suit(n_calibration=row.facts["n_calibration"], alpha=rate_of_report(row), others=detectors_beside(row))
+    if not form.validate_on_submit():
+        return render_template("detectors/attack.html", row=row, form=form), 422 if form.errors else 200
+    job = orders.attack_detector(detector_id=row.id, **form.order(), owner_id=user_id())
     return redirect(url_for("jobs.show", job_id=job.id))
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from webapp.context import jobs
 from webapp.queries.artefacts import artefact, upload
+from webapp.queries.detector_report import rate_of_report
 from webapp.records.artefacts import ArtefactKind
 from webapp.records.jobs import Job
 
@@ -52,6 +53,23 @@ def evaluate_detector(*, detector_id: str, alpha: float | None, owner_id: int) -
     row = artefact(ArtefactKind.DETECTOR, detector_id)
     params = {"detector_id": row.id, "name": row.name, "parents": list(row.parents), "alpha": alpha}
     return jobs().enqueue("evaluate_detector", params, owner_id)
+
+
+def attack_detector(
+    *, detector_id: str, plan: dict[str, Any], alpha: float | None, surrogate_id: str | None, owner_id: int
+) -> Job:
+    """Attack a detector and its classifier as one who knows both; at the rate of its report where none is given.
+
+    Raises:
+        NoReport: it was never judged, so that there is no report for the figure to stand in.
+    """
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    if surrogate_id is not None:
+        artefact(ArtefactKind.DETECTOR, surrogate_id)
+    standing = rate_of_report(row)
+    params = {"detector_id": row.id, "name": row.name, "parents": list(row.parents)}
+    chosen = {"plan": plan, "alpha": standing if alpha is None else alpha, "surrogate_id": surrogate_id}
+    return jobs().enqueue("attack_detector", {**params, **chosen}, owner_id)
 
 
 def recalibrate_detector(

@@ -50,6 +50,7 @@ class ArtAttack(Attack):
     TYPE: ClassVar[str] = "art"
     NORM: ClassVar[Norm] = Norm.L2
     BOUNDED: ClassVar[bool] = False
+    SHORTENED: ClassVar[bool] = False
     ART: ClassVar[str] = ""
 
     eps: float | None = None

@@ -1,6 +1,7 @@
 """Refusals of what `attack_levels` is asked for, before any work is done."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from pipeline.attacks.budget import check_count, check_precision
 from pipeline.attacks.written import FileForm
 from pipeline.errors import BadAttack
 
-LEAST_LIKELY = "least_likely"
+LEAST_LIKELY: Final = "least_likely"
 _MAX_BATCH = 1_000_000
 
 

@@ -53,6 +53,7 @@ class Attack(ABC):
     TYPE: ClassVar[str]  # What a detector calls it; variants of an attack share one type.
     NORM: ClassVar[Norm]
     BOUNDED: ClassVar[bool] = True  # False where the attack looks for the smallest perturbation itself.
+    SHORTENED: ClassVar[bool] = True  # Without a radius: False where the file is to hold what was found, just rounded.
     GRADIENT_FREE: ClassVar[bool] = False  # True where only logits are asked for, so that no gradient can be masked.
     TAKES_BF16: ClassVar[bool] = False  # True where its gradients may come from the classifier's bfloat16 twin.
 

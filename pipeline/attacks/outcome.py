@@ -10,7 +10,7 @@ from pipeline.attacks.result import FIXED, MASKED
 
 NO_TARGET = -1
 CLEAN_WRONG = "classified wrong before the attack"
-BELOW_HALF_A_LEVEL = "every change is below half a level"
+BELOW_HALF_A_LEVEL = "no whole level is left of the change within the radius"
 LOST_BY_ROUNDING = "fooled only before rounding to levels"
 LOST_BY_JPEG = "fooled only before it was written as JPEG"
 

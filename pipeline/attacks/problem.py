@@ -16,6 +16,9 @@ from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 from pipeline.models.precision import lowered
 
+# The square of a smaller slope is no normal number of single precision any more, and neither is its length.
+FAINT = 1e-18
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -60,23 +63,23 @@ class Problem:
     def gradient(self, x_adv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The uphill direction at `x_adv`, already clipped there, on the pixels that may change.
 
-        A very sure model has a cross entropy whose gradient is exactly 0; such images are
-        tried again with the margin, which does not saturate.
+        A very sure model has a cross entropy whose gradient is 0, or so small that its length
+        is: squares of it vanish in single precision. Such images are tried again with the
+        margin, which does not saturate.
 
         Returns:
             gradient (N, C, H, W), logits (N, K) and masked (N,): no loss has a slope here.
         """
         gradient, logits = self._slope(x_adv, self.loss)
-        # The one question a step: a slope that is neither 0 nor NaN nor infinite needs no second look.
-        if all(0 < steepest < math.inf for steepest in _steepest(gradient).tolist()):
+        # The one question a step: a slope that is neither faint nor NaN nor infinite needs no second look.
+        if all(FAINT <= steepest < math.inf for steepest in _steepest(gradient).tolist()):
             return gradient, logits, torch.zeros_like(self.y, dtype=torch.bool)
         gradient = gradient.nan_to_num(0, 0, 0)
-        masked = _steepest(gradient) == 0
-        if masked.any():
-            rows = masked.nonzero().squeeze(1)
+        faint = _steepest(gradient) < FAINT
+        if faint.any():
+            rows = faint.nonzero().squeeze(1)
             gradient[rows] = self.part(rows)._slope(x_adv[rows], "margin")[0].nan_to_num(0, 0, 0)
-            masked = _steepest(gradient) == 0
-        return gradient, logits, masked
+        return gradient, logits, _steepest(gradient) == 0
 
     def no_slope(self) -> Tensor:
         """Where not even the margin has a slope at the clean image: (N,) bool."""

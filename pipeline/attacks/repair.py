@@ -23,10 +23,11 @@ HALF_A_LEVEL = 0.5
 def on_lattice(problem: Problem, attack: Attack, x_adv: Tensor, won: Tensor, levels_max: int) -> Tensor:
     """The levels of an attack's result, (N, C, H, W) int32.
 
-    An attack with a radius is rounded inside it, and that is all. One that looks for the
-    smallest change goes on in whole levels where it fooled the model: until it fools as
-    levels, and then as long as it comes nearer to the clean image. Where levels never fool
-    inside the radius, the image stays as it was rounded.
+    An attack with a radius is rounded inside it, and that is all, and so is one of another
+    library, whose find would else become ours. One of ours that looks for the smallest change
+    goes on in whole levels where it fooled the model: until it fools as levels, and then as
+    long as it comes nearer to the clean image. Where levels never fool inside the radius, the
+    image stays as it was rounded.
 
     Args:
         problem: the batch.
@@ -37,7 +38,7 @@ def on_lattice(problem: Problem, attack: Attack, x_adv: Tensor, won: Tensor, lev
     """
     levels = to_lattice(x_adv, problem.x, eps=problem.eps, levels_max=levels_max, norm=attack.NORM)
     rows = (won & (problem.eps > 0)).nonzero().squeeze(1)
-    if not attack.BOUNDED and len(rows):
+    if not attack.BOUNDED and attack.SHORTENED and len(rows):
         levels[rows] = _refined(problem.part(rows), levels[rows], levels_max, attack.margin)
     return levels
 

@@ -18,6 +18,7 @@ from datasets.progress import Progress
 from pipeline.adversarial.recipe import ASKED_REGIONS
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.art_adapter import PREFIX
+from pipeline.attacks.asked import LEAST_LIKELY
 from pipeline.attacks.budget import FP32, PRECISIONS
 from pipeline.attacks.registry import ATTACKS
 from pipeline.cli.arguments import add_device, radius, seed
@@ -26,6 +27,7 @@ from pipeline.errors import BadAttack
 
 if TYPE_CHECKING:
     from pipeline.attacks.outcome import LatticeResult
+    from pipeline.attacks.run import Target
 
 # What begins with one of these is no name of a file.
 _JSON_BEGINS = tuple('{["')
@@ -54,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="where pixels may change: anywhere, or inside the head only (default: %(default)s)",
     )
     parser.add_argument("--label", help="the true class (default: what the classifier says)")
-    parser.add_argument("--target", help="the class to reach (default: any wrong one)")
+    parser.add_argument("--target", help="the class to reach, or least_likely (default: any wrong one)")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -79,6 +81,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import load_model, open_classifier
     from pipeline.models.prediction import predict
 
+    if not args.out.parent.is_dir():
+        raise BadAttack(f"--out {args.out}: there is no folder {args.out.parent}; make it, or write elsewhere")
     if args.out.exists() and args.out.samefile(args.file):
         raise BadAttack(f"--out {args.out} is the image itself, which would be lost; give another name")
     file_format = format_of(args.out)
@@ -88,7 +92,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     model = load_model(open_classifier(DataRoot(args.root).find("models", args.classifier)), args.device)
     classes = model.spec.classes
     label = _label(args.label, classes) if args.label else predict(model, image.levels, image.bits)
-    target = np.array([_label(args.target, classes)]) if args.target else None
+    target = _target(args.target, classes, label)
     if args.eps is not None and "eps" in args.params:
         raise BadAttack(f"eps is given twice, as --eps {args.eps:g} and in --params; leave one of them out")
     attack = create(args.attack, args.params if args.eps is None else {**args.params, "eps": args.eps})
@@ -136,11 +140,17 @@ def _told(
         "region": args.region,
         "file": str(args.out),
     }
-    before_jpeg = " before JPEG, which changes more" if args.jpeg_quality is not None else ""
-    change = f"largest change {float(result.linf[0]) * 255:.2f}/255{before_jpeg}"
-    line = f"{facts['status']}: {facts['before']} became {facts['after']}, {change}"
     reason = str(result.reason[0])
-    return facts, [f"{line}; written to {args.out}", *([reason] if reason else [])]
+    return facts, [f"{_in_words(facts, args)}; written to {args.out}", *([reason] if reason else [])]
+
+
+def _in_words(facts: dict[str, object], args: Namespace) -> str:
+    if facts["before"] != facts["label"]:
+        return f"{facts['status']}: {facts['before']} where --label says {facts['label']}, so that nothing was attacked"
+    became = "stayed" if facts["before"] == facts["after"] else f"became {facts['after']}"
+    before_jpeg = " before JPEG, which changes more" if args.jpeg_quality is not None else ""
+    change = f"largest change {float(str(facts['linf'])) * 255:.2f}/255, length {float(str(facts['l2'])):.3g}"
+    return f"{facts['status']}: {facts['before']} {became}, {change}{before_jpeg}"
 
 
 def _fitting(image: Image, file_format: str, quality: int | None) -> Image:
@@ -177,6 +187,17 @@ def _params(text: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ArgumentTypeError(f'{text[:80]!r} holds no JSON object; give one such as {{"steps": 40}}')
     return values
+
+
+def _target(name: str | None, classes: tuple[str, ...], label: int) -> "Target":
+    if name is None:
+        return None
+    if name == LEAST_LIKELY and name not in classes:
+        return LEAST_LIKELY
+    target = _label(name, classes)
+    if target == label:
+        raise BadAttack(f"--target {name} is the class that the scan has; give another one of {', '.join(classes)}")
+    return np.array([target])
 
 
 def _label(name: str, classes: tuple[str, ...]) -> int:

@@ -19,8 +19,8 @@ def not_measured(detector_id: str) -> str:
     """What must be said where nobody attacked the detector who knows it."""
     return (
         "No adaptive attack has been measured on this detector. The static figures are of attacks that do not know it; "
-        "they say nothing about an attacker who does. To measure one: python -m pipeline attack-gate "
-        f"{detector_id}"
+        "they say nothing about an attacker who does. To measure one, order it on the detector's page, or run: "
+        f"python -m pipeline attack-gate {detector_id}"
     )
 
 
@@ -36,17 +36,10 @@ def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
     """What the gate hands out, radius by radius, to who does not know it and to who does."""
     run = chosen(runs, float(static.facts["alpha"]))
     found = {level: _static_at(static.cells, level) for level in _levels(static.cells)}
-    known = {row.level: row for row in run.rows} if run else {}
-    levels = sorted({*found, *known})
-    rows = []
-    for level in levels:
-        n, undefended, handed = found.get(level, (0, NOTHING, NOTHING))
-        row = known.get(level)
-        adaptive = (share_of(row.best), str(row.n), share_of(row.undefended)) if row else ("not measured", "-", "-")
-        static_cells = (share_of(handed), str(n), share_of(undefended)) if level in found else ("-", "-", "-")
-        rows.append((f"{level:g}/255", static_cells[0], adaptive[0], *static_cells[1:], *adaptive[1:]))
+    rows = _standing_rows(found, run)
+    levels = sorted({*found, *(row.level for row in run.rows)} if run else found)
     blocks: list[Block] = [_first_words(static, run)]
-    table = Table("Static and adaptive, side by side", _HEAD, tuple(rows))
+    table = Table("Static and adaptive, side by side", _HEAD, rows)
     lines = _lines(found, run)
     if lines:
         blocks.append(Chart(
@@ -61,6 +54,16 @@ def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
     elif rows:
         blocks.append(table)
     return Section("Static and adaptive", "standing", tuple(blocks))
+
+
+def standing_at_a_glance(static: Static, runs: Sequence[Adaptive]) -> tuple[Words, Table]:
+    """The words and the two figures of `standing_section` alone, for a page that leaves the rest to the report."""
+    run = chosen(runs, float(static.facts["alpha"]))
+    rows = _standing_rows({level: _static_at(static.cells, level) for level in _levels(static.cells)}, run)
+    head = ("Radius", "Static (95 %)", "Adaptive (95 %)")
+    return _first_words(static, run), Table(
+        "Accepted and wrong, of the scans attacked", head, tuple(row[:3] for row in rows)
+    )
 
 
 def adaptive_section(runs: Sequence[Adaptive], alpha: float) -> Section | None:
@@ -121,6 +124,21 @@ def _first_words(static: Static, run: Adaptive | None) -> Words:
         return Words(told)
     rates = f"{static.facts['alpha']:.1%} and {run.facts['alpha']:.1%}"
     return Words(f"{told} The two are at different false-alarm rates, {rates}: read them apart.", "warning")
+
+
+def _standing_rows(
+    found: dict[float, tuple[int, Interval, Interval]], run: Adaptive | None
+) -> tuple[tuple[str, ...], ...]:
+    """One row a radius, under the columns of `_HEAD`."""
+    known = {row.level: row for row in run.rows} if run else {}
+    rows = []
+    for level in sorted({*found, *known}):
+        n, undefended, handed = found.get(level, (0, NOTHING, NOTHING))
+        row = known.get(level)
+        adaptive = (share_of(row.best), str(row.n), share_of(row.undefended)) if row else ("not measured", "-", "-")
+        static_cells = (share_of(handed), str(n), share_of(undefended)) if level in found else ("-", "-", "-")
+        rows.append((f"{level:g}/255", static_cells[0], adaptive[0], *static_cells[1:], *adaptive[1:]))
+    return tuple(rows)
 
 
 def _levels(cells: Sequence[Cell]) -> Iterator[float]:

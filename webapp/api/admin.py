@@ -10,7 +10,7 @@ from webapp import orders
 from webapp.api import order_schemas, schemas
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
-from webapp.api.orders import accepted, classifier_order, recipe_order
+from webapp.api.orders import accepted, attack_order, classifier_order, recipe_order
 from webapp.file_names import shown_name
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate, artefact, artefacts_page
@@ -125,6 +125,19 @@ def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> Respons
 def evaluate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
     """Judge a detector anew on the attacks that it was trained beside; its report is replaced."""
     return accepted(orders.evaluate_detector(detector_id=detector_id, **json_data, owner_id=calling_key().owner_id))
+
+
+@bp.post("/detectors/<detector_id>/attack")
+@bp.input(order_schemas.NewKnowingAttack)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 415, 422)
+def attack_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Attack a detector as one who knows it; its report then states the adaptive figure next to the static one.
+
+    The figure is the share of scans that the gate accepts and the classifier gets wrong. It takes long: each attack
+    makes 100 steps from three starts on every scan at every radius.
+    """
+    return accepted(attack_order(detector_id, json_data, owner_id=calling_key().owner_id))
 
 
 @bp.get("/detectors/<detector_id>/report")

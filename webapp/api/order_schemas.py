@@ -12,10 +12,12 @@ from datasets.splits import SPLITS
 from pipeline.adversarial.recipe import ASKED_REGIONS
 from pipeline.attacks.budget import FP32, PRECISIONS
 from pipeline.attacks.registry import ATTACKS
+from pipeline.detection.adaptive_plan import MAX_SCANS
 from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadTraining
 from pipeline.training.settings import TrainingSettings
 from webapp.forms.adversarial import PER_CELL
+from webapp.forms.attacking import KNOWING, USUAL
 from webapp.forms.classifiers import ARCHITECTURES, HARDENINGS, HEADS, NOT_HARDENED, hardening_of
 
 NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
@@ -143,6 +145,36 @@ class NewEvaluation(Schema):
         validate=Range(0.0001, 0.5),
         metadata={"description": "The false-alarm rate; null: 1 %, or the smallest that the calibration supports."},
     )
+
+
+class NewKnowingAttack(Schema):
+    """Attackers who know a detector, to be tried on it."""
+
+    attacks = List(String(validate=OneOf(list(KNOWING))), load_default=lambda: list(KNOWING), validate=Length(1, 20))
+    radii = List(
+        Float(validate=Range(0, 255, min_inclusive=False, error="A radius is in n/255: above 0, up to 255.")),
+        load_default=lambda: list(USUAL.radii),
+        validate=Length(1, 20),
+        metadata={"description": "In n/255; every attack is tried at each of them."},
+    )
+    n = Integer(
+        load_default=USUAL.n,
+        validate=Range(1, MAX_SCANS),
+        metadata={"description": "Scans at most, evenly from the split test."},
+    )
+    alpha = Float(
+        load_default=None,
+        allow_none=True,
+        validate=Range(0.0001, 0.5),
+        metadata={"description": "The false-alarm rate of the gate's threshold; null: the one of the report."},
+    )
+    surrogate_id = String(
+        load_default=None,
+        allow_none=True,
+        validate=_ID,
+        metadata={"description": "A second detector of the same classes: attacks on it are tried on this one as well."},
+    )
+    seed = Integer(load_default=USUAL.seed, validate=SEED)
 
 
 class NewCalibration(Schema):

@@ -8,6 +8,7 @@ from webapp import orders
 from webapp.api.order_schemas import NewAdversarialSet
 from webapp.context import jobs
 from webapp.forms.adversarial import recipe_of
+from webapp.forms.attacking import plan_of
 from webapp.forms.classifiers import hardening_of
 from webapp.jobs.service import JobProgress
 from webapp.records.jobs import Job
@@ -36,6 +37,14 @@ def recipe_order(body: dict[str, Any]) -> dict[str, Any]:
     choices = {name: body.pop(name) for name in NewAdversarialSet.CHOICES}
     given: dict[str, Any] | None = body.pop("recipe")
     return recipe_of(**choices) if given is None else given
+
+
+def attack_order(detector_id: str, body: dict[str, Any], *, owner_id: int) -> Job:
+    """Attack a detector as one who knows it."""
+    surrogate_id, alpha = body["surrogate_id"], body.pop("alpha")
+    return orders.attack_detector(
+        detector_id=detector_id, plan=plan_of(**body), alpha=alpha, surrogate_id=surrogate_id, owner_id=owner_id
+    )
 
 
 def accepted(job: Job) -> tuple[dict[str, Any], int, dict[str, str]]:

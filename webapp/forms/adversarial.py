@@ -25,6 +25,15 @@ def parse_levels(text: str) -> list[float]:
     Raises:
         ValueError: one is no number within (0, 255].
     """
+    return [level / 255 for level in levels_of(text)]
+
+
+def levels_of(text: str) -> list[float]:
+    """The radii of a list such as "1, 2, 4, 8", each once, in n/255 as they are written.
+
+    Raises:
+        ValueError: one is no number within (0, 255].
+    """
     found = []
     for part in text.replace(";", ",").split(","):
         if not part.strip():
@@ -36,8 +45,8 @@ def parse_levels(text: str) -> list[float]:
             raise ValueError(f"{part.strip()} is no number; write for example 1, 2, 4, 8.") from e
         if not 0 < level <= 255:
             raise ValueError(f"{part.strip()} is not above 0 and at most 255; eps is given in n/255.")
-        if level / 255 not in found:
-            found.append(level / 255)
+        if level not in found:
+            found.append(level)
     if not found:
         raise ValueError("Give at least one radius, for example 1, 2, 4, 8.")
     return found

@@ -88,7 +88,8 @@ def register(kind: Kind) -> Kind:
 
 def load_kinds(settings: Settings) -> None:
     """Import the modules that register kinds: our own, and those that the settings name."""
-    for module in ("webapp.jobs.kinds", "webapp.jobs.recalibration", "webapp.jobs.judging", *settings.kind_modules):
+    ours = ("kinds", "recalibration", "judging", "attacking")
+    for module in (*(f"webapp.jobs.{name}" for name in ours), *settings.kind_modules):
         importlib.import_module(module)
 
 

@@ -52,6 +52,14 @@ def artefact(kind: ArtefactKind, artefact_id: str) -> Artefact:
     return row
 
 
+def detectors_beside(row: Artefact) -> list[Artefact]:
+    """The other detectors whose classifiers tell the same classes apart, newest first."""
+    classes = {one.id: one.facts.get("classes") for one in artefacts_of(ArtefactKind.CLASSIFIER)}
+    own = classes.get(row.facts.get("classifier_id", ""))
+    others = [one for one in artefacts_of(ArtefactKind.DETECTOR) if one.id != row.id]
+    return [one for one in others if own and classes.get(one.facts.get("classifier_id", "")) == own]
+
+
 def named(ids: list[str]) -> list[Artefact]:
     """The artefacts with these ids, those that are there."""
     with database().reading() as session:

@@ -18,6 +18,8 @@ _PAGES = {
     ArtefactKind.DETECTOR: ("detectors.show", "detector_id"),
     ArtefactKind.GATE: ("gates.show", "gate_id"),
 }
+_REPORTING = ("evaluate_detector", "attack_detector")
+"""Kinds of job that make a report on what was there before."""
 
 
 def jobs_page(number: int) -> Page[Job]:
@@ -27,11 +29,13 @@ def jobs_page(number: int) -> Page[Job]:
 
 
 def made_by(job: JobProgress) -> tuple[str, str] | None:
-    """Name and page of what a job made; None before there is anything."""
+    """Name and page of what a job made, or of the report on it; None before there is anything."""
     if job.artefact_id is None:
         return None
     with database().reading() as session:
         row = session.get(Artefact, job.artefact_id)
+    if row and job.kind in _REPORTING:
+        return f"Report on {row.name}", url_for("detectors.report", detector_id=row.id)
     return (row.name, artefact_url(row)) if row and row.kind in _PAGES else None
 
 

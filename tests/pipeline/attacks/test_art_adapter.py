@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.duplicates import pixels_sha256
 from pipeline.attacks.budget import Norm
 from pipeline.attacks.fgsm import FGSM
 from pipeline.attacks.registry import ATTACKS, attack_type, create
 from pipeline.attacks.run import attack_levels
+from pipeline.attacks.seeding import params_json, seed_for
 from pipeline.errors import BadAttack
 from pipeline.models.adapter import PixelModel
 from tests.pipeline.attacks.models import linear_model, trained_model
@@ -115,6 +117,23 @@ def test_changes_no_bit_outside_the_mask(name: str, trained: tuple[PixelModel, n
     assert changed.any()
     assert not changed[~mask].any()
     np.testing.assert_array_equal(found.success, found.pred_after != y)
+
+
+@toolbox
+@pytest.mark.parametrize("name", ["SaliencyMapMethod", "HopSkipJump", "DeepFool"])
+def test_a_file_holds_what_the_toolbox_found_and_no_more_than_rounded(
+    name: str, trained: tuple[PixelModel, np.ndarray, np.ndarray]
+) -> None:
+    model, levels, y = trained
+    attack = create(f"art:{name}", QUICK.get(name, {}))
+    x = torch.from_numpy(levels / np.float32(255)).permute(0, 3, 1, 2)
+    hashes = [pixels_sha256(one, 8) for one in levels]
+    seeds = [seed_for(one, attack.NAME, params_json(attack.params()), 0) for one in hashes]
+    plain = attack(model, x, torch.from_numpy(y), seeds=seeds)
+    found = attack_levels(model, attack, levels, 8, y, pixels_sha256=hashes)
+    rounded = (plain.x_adv * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    np.testing.assert_array_equal(found.levels, rounded)
+    assert found.success.any()
 
 
 @toolbox

@@ -79,6 +79,18 @@ def test_is_not_stopped_by_a_very_sure_model(name: str, shift: float) -> None:
         assert attack_of(name, model, x, eps=0.4)(model, x, y, eps=eps, seeds=range(6)).success.all()
 
 
+@pytest.mark.parametrize("gap", [50, 70, 85, 100, 120])
+def test_is_not_stopped_by_a_slope_too_faint_to_square(name: str, gap: float) -> None:
+    # Between these leads of the best class the cross entropy has a slope, whose length is 0 in single precision.
+    x = 0.5 + 0.01 * patterns(3, 3)[0]
+    best = linear_model(3)(x).topk(2).values
+    for image, lead in zip(x.split(1), (best[:, 0] - best[:, 1]).tolist(), strict=True):
+        model = linear_model(3, scale=gap / lead)
+        y = model(image).argmax(1)
+        eps = torch.full((1,), 4.0 if ATTACKS[name].NORM is Norm.L2 else 0.4)
+        assert attack_of(name, model, image, eps=0.4)(model, image, y, eps=eps, seeds=[1]).success.all()
+
+
 def test_says_when_there_is_no_gradient(name: str) -> None:
     model = linear_model(3)
     with torch.no_grad():

@@ -90,7 +90,7 @@ def test_nearly_every_cw_success_survives_the_file() -> None:
     found = attack_levels(model, attack, levels, 8, y)
     assert plain.success.all()
     assert rounded.mean() < 0.9  # Without the repair the file loses many.
-    assert found.success.mean() >= 0.97
+    assert found.success.all()
     assert found.l2.mean() <= 1.1 * (plain.x_adv - x).flatten(1).norm(dim=1).mean().item() + 4 / 255
 
 

@@ -141,6 +141,17 @@ def test_a_radius_may_be_half_a_level() -> None:
     assert radius("4/255") == 4 / 255
 
 
+def test_an_attack_refuses_a_folder_that_is_not_there(tiny_chain, tmp_path, refused) -> None:
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(b"")
+    _, sentence = refused("attack", scan, "--classifier", tiny_chain.classifier.id, "--out", tmp_path / "no" / "a.png")
+    assert (
+        sentence
+        == f"--out {tmp_path / 'no' / 'a.png'}: there is no folder {tmp_path / 'no'}; make it, or write elsewhere"
+    )
+    assert not (tmp_path / "no").exists()
+
+
 def test_an_attack_does_not_write_over_the_image(tiny_chain, tmp_path, refused) -> None:
     scan = tmp_path / "scan.png"
     scan.write_bytes(tiny_chain.scan(Verdict.CLEAN))

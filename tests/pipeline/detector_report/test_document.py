@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.detector_report.adaptive_section import standing_at_a_glance
 from pipeline.detector_report.blocks import Chart, Pairs, Pictures, Points, Table, Words
 from pipeline.detector_report.document import STATEMENT, document, told
 from pipeline.detector_report.standards import standards
@@ -31,6 +32,16 @@ def test_the_adaptive_figure_stands_in_the_row_of_the_static_one():
     assert (row[1][:5], row[2][:5]) == ("10.0%", "90.0%")
     assert (row[3], row[5]) == ("200", "14")
     assert [line.name for line in chart.series] == ["static", "adaptive", "without a gate"]
+
+
+@pytest.mark.parametrize("runs", [(), (adaptive(),)])
+def test_at_a_glance_the_two_figures_are_those_of_the_section(runs):
+    found = told("tiny", static(), runs)
+    words, table = standing_at_a_glance(found.static, found.adaptive)
+    first, chart = section(document(found), "standing").blocks
+    assert words == first
+    assert table.rows == tuple(row[:3] for row in chart.table.rows)
+    assert len(table.head) == 3
 
 
 def test_a_radius_that_only_one_of_them_has_says_so():
