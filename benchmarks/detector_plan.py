@@ -58,6 +58,13 @@ def _hardened() -> TrainingSettings:
     return TrainingSettings(epochs=30, hardening=HardeningSettings(method="fast", eps=4 / 255))
 
 
+def _adaptive() -> AdaptivePlan:
+    # Square takes 1,000 looks at each scan and radius, and is left to `attack-gate`, as is a second detector.
+    return AdaptivePlan(
+        n=16, attacks=("joint_pgd", "orthogonal_pgd", "selective_pgd", "feature_matching", "augmented_cw")
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that decides a figure.
@@ -88,7 +95,7 @@ class Plan:
     left_out: tuple[tuple[str, ...], ...] = LEFT_OUT
     only_eps: tuple[float, ...] = (2 / 255,)
     hardened: TrainingSettings = field(default_factory=_hardened)
-    adaptive: AdaptivePlan = field(default_factory=lambda: AdaptivePlan(n=16))
+    adaptive: AdaptivePlan = field(default_factory=_adaptive)
 
     def choices(self, seed: int) -> Choices:
         """What the main job is told for this seed; for seed 0 the same as by `make results-main`."""
