@@ -43,7 +43,7 @@ PLAN = Plan(
     only_eps=(16 / 255,),
     hardened=TrainingSettings(
         **{**_TRAINING.to_json(), "augmentation": _TRAINING.augmentation},
-        hardening=HardeningSettings(method="fast", eps=8 / 255),
+        hardening=HardeningSettings(method="fast", eps=1 / 255),
     ),
     adaptive=AdaptivePlan(
         n=4, radii=(16,), grid=(16,), attacks=("joint_pgd",), params={"joint_pgd": {"steps": 2, "restarts": 1}}
