@@ -152,7 +152,8 @@ def succeeded(
     return {
         "attack": f"{attack.NAME}, inside the head" if head else attack.NAME,
         "eps": _eps(attack),
-        "params": attack.params(),
+        # A fitted perturbation is as large as a scan, and comes out of the seed again.
+        "params": {name: value for name, value in attack.params().items() if name != "delta"},
         "n": n_right,
         "n_success": n_won,
         "interval": wilson_interval(n_won, n_right) if n_right else None,

@@ -25,6 +25,11 @@ SEED = Range(0, 2**31 - 1)
 _ID = Length(1, 64)
 
 
+def _rate(description: str) -> Float:
+    """A false-alarm rate that may be left to the order."""
+    return Float(load_default=None, allow_none=True, validate=Range(0.0001, 0.5), metadata={"description": description})
+
+
 class NewDataset(Schema):
     """A data set to be imported from an upload."""
 
@@ -162,12 +167,7 @@ class NewKnowingAttack(Schema):
         validate=Range(1, MAX_SCANS),
         metadata={"description": "Scans at most, evenly from the split test."},
     )
-    alpha = Float(
-        load_default=None,
-        allow_none=True,
-        validate=Range(0.0001, 0.5),
-        metadata={"description": "The false-alarm rate of the gate's threshold; null: the one of the report."},
-    )
+    alpha = _rate("The false-alarm rate of the gate's threshold; null: the one of the report.")
     surrogate_id = String(
         load_default=None,
         allow_none=True,
@@ -188,12 +188,7 @@ class NewCalibration(Schema):
         validate=Length(0, len(SPLITS)),
         metadata={"description": "Splits of the data set; all of its scans where none is named."},
     )
-    alpha = Float(
-        load_default=None,
-        allow_none=True,
-        validate=Range(0.0001, 0.5),
-        metadata={"description": "The false-alarm rate wanted; null: 1 %, or the smallest that the scans support."},
-    )
+    alpha = _rate("The false-alarm rate wanted; null: 1 %, or the smallest that the scans support.")
 
 
 class NewGate(Schema):

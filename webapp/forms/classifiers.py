@@ -57,8 +57,8 @@ class TrainClassifierForm(_ShapedForm):
         choices=choices_of(HARDENINGS),
         default=NOT_HARDENED,
         description=(
-            "Learn from attacked images. An epoch takes about twice as long with FGSM, and six to eight times with"
-            f" PGD of {HardeningSettings(method=PGD).n_gradients} steps; accuracy on clean scans may fall."
+            "Learn from attacked images. An epoch takes about twice as long with FGSM, and about six times with PGD"
+            f" of {HardeningSettings(method=PGD).n_gradients} steps; accuracy on clean scans may fall."
         ),
     )
     hardening_levels = FloatField(

@@ -22,6 +22,8 @@ from pipeline.training.settings import Augmentation, TrainingSettings
 from pipeline.training.train import train_classifier
 from tests.pipeline.training.small_dataset import small_dataset
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 _ROOT = Path(__file__).resolve().parents[3]
 _EPS = 8 / 255
 _FAST = HardeningSettings(method="fast", eps=_EPS)
@@ -78,20 +80,6 @@ def robust_accuracy(classifier, dataset):
     x, y = torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(dataset.labels[indices]).long()
     found = PGD(eps=_EPS, steps=20)(load_model(classifier), x, y, seeds=list(range(len(x))))
     return 1 - found.success.float().mean().item()
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    return small_dataset(tmp_path / "datasets")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """The same number of threads as the child process has: sums are then taken in the same order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_a_hardened_classifier_resists_what_fools_a_plain_one(tmp_path):

@@ -14,6 +14,8 @@ from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import spec_for, train_classifier
 from tests.pipeline.training.small_dataset import small_dataset
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 _ROOT = Path(__file__).resolve().parents[3]
 _SETTINGS = TrainingSettings(size=16, epochs=4, batch_size=8, device="cpu", patience=10)
 
@@ -39,20 +41,6 @@ class _CancelledError(Exception):
 
 def train_here(dataset, folder, progress=lambda *told: None, settings=_SETTINGS):
     return train_classifier(dataset, settings, folder / "models", work=folder / "work", name="a", progress=progress)
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    return small_dataset(tmp_path / "datasets")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """The same number of threads as the child process has: sums are then taken in the same order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_learns_what_is_there_to_learn(dataset, tmp_path):
