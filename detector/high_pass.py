@@ -62,13 +62,13 @@ class HighPass(nn.Module):
     def __init__(self, channels: int, *, truncation: float = TRUNCATION) -> None:
         super().__init__()
         self.channels = channels
-        self.truncation = truncation
-        self.register_buffer("bank", high_pass_bank().repeat(channels, 1, 1, 1), persistent=False)
+        # Scaled here and not the residuals, which are many.
+        bank = high_pass_bank() / truncation
+        self.register_buffer("bank", bank.repeat(channels, 1, 1, 1), persistent=False)
         self.n_residuals = N_FILTERS * channels
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Residuals (N, 8 * channels, H, W) of `pixels` (N, channels, H, W) in [0, 1]."""
         # Reflection keeps the border free of an edge that is not in the image.
         padded = F.pad(pixels * _LEVELS, (_SIDE // 2,) * 4, mode="reflect")
-        residuals = F.conv2d(padded, self.bank, groups=self.channels)
-        return residuals.clamp(-self.truncation, self.truncation) / self.truncation
+        return F.conv2d(padded, self.bank, groups=self.channels).clamp(-1, 1)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from datasets.head import head_mask
 from pipeline.detection.attacked import cell_name
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.examined import AttackedCell, Examined
+from pipeline.detection.heads import Heads
 from pipeline.detection.network import Scan
 from pipeline.detection.protocol_rows import BackgroundRow
 from pipeline.detection.statistics import Interval, auroc_interval
@@ -20,7 +20,7 @@ def zeroed_background(examined: Examined, cells: list[AttackedCell]) -> tuple[tu
 
     A scan and all that is made of it are cut to the head of the clean scan. Scans without a background are left out.
     """
-    heads = _Heads(examined)
+    heads = Heads(examined.dataset)
     places = np.flatnonzero([heads.found(int(item)) for item in examined.items])
     items, before = examined.items[places], examined.clean.score[places]
     clean = examined.look(_zeroed(clean_scans(examined.dataset, items), items, heads), len(items), "clean, zeroed")
@@ -47,24 +47,7 @@ def zeroed_background(examined: Examined, cells: list[AttackedCell]) -> tuple[tu
     return tuple(found), examined.flagged(clean.score)
 
 
-class _Heads:
-    """The head of each clean scan, looked for once."""
-
-    def __init__(self, examined: Examined) -> None:
-        self._dataset = examined.dataset
-        self._masks: dict[int, np.ndarray | None] = {}
-
-    def found(self, item: int) -> bool:
-        return self.mask(item) is not None
-
-    def mask(self, item: int) -> np.ndarray | None:
-        if item not in self._masks:
-            head = head_mask(self._dataset.levels(item), self._dataset.items[item].bits)
-            self._masks[item] = head.mask if head.found else None
-        return self._masks[item]
-
-
-def _zeroed(scans: Iterator[Scan], items: np.ndarray, heads: _Heads) -> Iterator[Scan]:
+def _zeroed(scans: Iterator[Scan], items: np.ndarray, heads: Heads) -> Iterator[Scan]:
     for (levels, bits), item in zip(scans, items, strict=True):
         mask = heads.mask(int(item))
         yield (levels if mask is None else levels * mask[..., None].astype(levels.dtype)), bits

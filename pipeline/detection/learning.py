@@ -86,7 +86,7 @@ class Learning:
         judging = _within(self.progress, trainer.n_steps, total)
         evidence = self.held_out.evidence(trainer.average, self.model, what=f"{named}, judging", progress=judging)
         judged = self.held_out.judge(evidence)
-        row = {"loss": float(np.mean(losses)), **asdict(judged), "trade_off": judged.trade_off}
+        row = {"loss": float(np.mean(losses)), **asdict(judged), "trade_off": judged.area}
         if settings.is_hardened:
             row["passed"] = self._evade(self._gate(trainer, evidence), epoch, judging)
             row["trade_off"] -= row["passed"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from detector.types import TYPES, type_index
 from pipeline.detection.controls import draw_harmless
 from pipeline.detection.division import Part
 from pipeline.detection.evasions import Perturbed
-from pipeline.detection.histories import draw_history
+from pipeline.detection.heads import Heads
+from pipeline.detection.histories import Change, attacked, draw_history
 from pipeline.detection.network import stacked
 from pipeline.detection.settings import DetectorSettings
 from pipeline.models.resize import fit_levels
@@ -71,30 +73,50 @@ class Samples:
         return Perturbed(parent, change, float(self.rows.linf[row]))
 
     def _batch(self, chosen: list[Perturbed], rng: np.random.Generator) -> Batch:
-        attacked, clean, harmless = [], [], []
+        attacks: list[np.ndarray] = []
+        clean: list[np.ndarray] = []
+        harmless: list[np.ndarray] = []
         for attack in chosen:
             view = _View.draw(self.spec, self.settings.crop, rng)
-            parent, perturbation = attack.parent, attack.perturbation
-            beside = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
-            other = parent if rng.random() < _PARENT_SHARE else int(rng.choice(self.part.clean))
-            levels, bits = self._scan(parent)
-            history = draw_history(perturbation, bits, rng)
-            attacked.append(view.of(history.attacked(levels, bits, perturbation, rng), bits, self.spec))
-            levels, bits = self._scan(beside)
-            levels = history.seen(levels, bits, rng)
-            clean.append(view.of(history.passed_on(levels, bits, rng), bits, self.spec))
-            levels, bits = self._scan(other)
-            levels = history.seen(levels, bits, rng)
-            changed = draw_harmless(levels, bits, perturbation, attack.linf, rng)
-            harmless.append(view.of(history.passed_on(changed, bits, rng), bits, self.spec))
+            beside, other = (attack.parent if rng.random() < _PARENT_SHARE else self._draw_clean(rng) for _ in range(2))
+            history = draw_history(attack.perturbation, self._bits(attack.parent), self._heads.mask(attack.parent), rng)
+            for into, item, change in (
+                (attacks, attack.parent, _attacking(attack)),
+                (clean, beside, _nothing),
+                (harmless, other, _harmless(attack)),
+            ):
+                bits = self._bits(item)
+                seen = history.seen(self.dataset.levels(item), bits, rng)
+                changed = change(seen, bits, rng)
+                reached = history.passed_on(changed, seen, bits, self._heads.mask(item), rng)
+                into.append(view.of(reached, bits, self.spec))
         n = len(chosen)
         return Batch(
-            pixels=stacked(attacked + clean + harmless),
+            pixels=stacked(attacks + clean + harmless),
             is_adv=torch.arange(3 * n) < n,
         )
 
-    def _scan(self, item: int) -> tuple[np.ndarray, int]:
-        return self.dataset.levels(item), self.dataset.items[item].bits
+    def _draw_clean(self, rng: np.random.Generator) -> int:
+        return int(rng.choice(self.part.clean))
+
+    def _bits(self, item: int) -> int:
+        return self.dataset.items[item].bits
+
+    @cached_property
+    def _heads(self) -> Heads:
+        return Heads(self.dataset)
+
+
+def _attacking(attack: Perturbed) -> Change:
+    return lambda seen, bits, rng: attacked(seen, bits, attack.perturbation)
+
+
+def _harmless(attack: Perturbed) -> Change:
+    return lambda seen, bits, rng: draw_harmless(seen, bits, attack.perturbation, attack.linf, rng)
+
+
+def _nothing(seen: np.ndarray, bits: int, rng: np.random.Generator) -> np.ndarray:
+    return seen
 
 
 def attack_cells(rows: AdversarialRows, chosen: np.ndarray) -> dict[str, list[np.ndarray]]:

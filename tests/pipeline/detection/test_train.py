@@ -46,7 +46,7 @@ def test_a_detector_learns_from_what_was_made_to_pass_it(tiny_chain, tmp_path):
     )
     first, second = hardened.notes["history"]
     for row in (first, second):
-        assert row["trade_off"] == pytest.approx(row["found"] - row["flagged_harmless"] - row["passed"])
+        assert row["trade_off"] == pytest.approx(row["area"] - row["passed"])
     assert "passed" not in plain.notes["history"][0]
     assert first["loss"] == plain.notes["history"][0]["loss"]
     assert second["loss"] != plain.notes["history"][1]["loss"]
