@@ -87,6 +87,8 @@ def kept_by_files(subject: Subject, n: int, progress: Progress) -> dict[str, Row
         # Grey and RGB images become different kinds of files, so each is pooled alone.
         by_channels: dict[int, list[Any]] = {}
         for group in subject.groups(n):
+            if bits is not None and group.levels.shape[3] > 1:
+                continue  # No file of ours holds colours of more than 8 bits.
             levels = group.levels if bits is None else with_bits(group.levels, group.bits, bits)
             cells = survival(model, attack, levels, bits or group.bits, group.y, seed=SEED, progress=progress)
             by_channels.setdefault(group.levels.shape[3], []).append(cells)

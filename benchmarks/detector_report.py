@@ -24,6 +24,7 @@ from benchmarks.detector_gate_goals import honest_goals, speed_goals
 from benchmarks.detector_page import Told, caveats, write_page
 from benchmarks.detector_plan import Plan
 from benchmarks.detector_speed import gate_speed
+from benchmarks.detector_speed_gate import timing_gate
 from benchmarks.detector_stages import HARD, STAGES, STATIC
 from benchmarks.detector_work import Json, Work, sources_id
 from datasets.atomic import read_json, write_json
@@ -138,7 +139,8 @@ def _time_gates(work: Work, asked: argparse.Namespace) -> None:
     chosen = [i for i, kind in zip(test.tolist(), kinds, strict=True) if kind == commonest][:20]
     levels = [np.asarray(made.dataset.levels(i)) for i in chosen]
     with work.stage(SPEED) as progress:
-        gates = [made.gate, *(read_gate(folder) for folder in asked.gate)]
+        timed_only = timing_gate("resnet18", made, work.notes / "timing", progress)
+        gates = [made.gate, timed_only, *(read_gate(folder) for folder in asked.gate)]
         timed = [gate_speed(gate, levels, commonest[1], progress, n=asked.speed_scans) for gate in gates]
     write_json(_note(work, SPEED), timed)
 

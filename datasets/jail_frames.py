@@ -1,7 +1,4 @@
-"""How parent and child of the jail talk: a JSON header and raw bytes, both with their length in front.
-
-Imported by the child before it has read anything, so it imports nothing that takes time.
-"""
+"""How the jail's processes talk: frames of a JSON header and raw bytes, both with their length in front, and lines."""
 
 import json
 import struct
@@ -9,6 +6,9 @@ from typing import BinaryIO
 
 PREFIX = struct.Struct(">IQ")
 MAX_HEADER_BYTES = 16 << 20
+
+MAX_REQUEST_BYTES = 1 << 16
+"""The longest line with which a child is asked for."""
 
 Header = dict[str, object]
 
@@ -34,3 +34,13 @@ def write_frame(stream: BinaryIO, header: Header, payload: bytes | memoryview) -
     stream.write(pack(header, len(payload)))
     stream.write(payload)
     stream.flush()
+
+
+def to_line(word: Header) -> bytes:
+    """A short word without a payload."""
+    return json.dumps(word, allow_nan=False).encode("utf-8") + b"\n"
+
+
+def from_line(line: bytes) -> Header:
+    """The word that `to_line` made a line of."""
+    return dict(json.loads(line))

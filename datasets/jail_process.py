@@ -11,8 +11,6 @@ import os
 import select
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -21,24 +19,13 @@ from types import TracebackType
 from typing import Self
 
 from datasets.errors import JailFailure, LimitReached
+from datasets.jail_births import born
 from datasets.jail_frames import MAX_HEADER_BYTES, PREFIX, Header, pack
 
-_ROOT = Path(__file__).resolve().parent.parent
 _START_S = 60.0
+_DEATH_S = 5.0
 _PIPE_BYTES = 1 << 20
 _WORDS_SHOWN = 300
-
-# Isolated mode ignores the user's packages and every PYTHON variable, and puts no folder on the path, so that nothing
-# but our own `datasets` can answer to that name.
-_START = "import sys; sys.path.insert(0, sys.argv.pop()); from datasets.jailed import main; main()"
-
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "LANG": "C.UTF-8",
-    "HDF5_PLUGIN_PRELOAD": "::",  # HDF5's word for: load no filter from anywhere.
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +47,16 @@ class Child:
         self._limits = limits
         self._scratch = Path(tempfile.mkdtemp(prefix="scangate-jail-"))
         self._words = (self._scratch / "stderr").open("w+b")
-        self._process = self._start(workdir or self._scratch)
-        # Both were asked for as pipes, so neither can be absent.
-        assert self._process.stdin is not None  # noqa: S101
-        assert self._process.stdout is not None  # noqa: S101
-        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        theirs_in, self._in = os.pipe()
+        self._out, theirs_out = os.pipe()
+        try:
+            self._born = born(self._request(workdir or self._scratch), (theirs_in, theirs_out, self._words.fileno()))
+        except JailFailure:
+            self._clear()
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
         for end in (self._in, self._out):
             os.set_blocking(end, False)
             # A larger pipe saves switches between the two processes; where it is refused, the usual size does.
@@ -116,32 +108,18 @@ class Child:
 
     def close(self) -> None:
         """Kill the child and remove its folder."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._words):
-            # The pipe of a dead child cannot take what Python still holds for it.
-            with contextlib.suppress(BrokenPipeError):
-                if stream is not None:
-                    stream.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._born.end()
+        self._clear()
 
-    def _start(self, workdir: Path) -> subprocess.Popen[bytes]:
-        confinement = {key: value for key, value in asdict(self._limits).items() if isinstance(value, int)}
-        try:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter, code and arguments.
-                [sys.executable, "-I", "-c", _START, json.dumps(confinement), str(_ROOT)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._words,
-                cwd=workdir,
-                env={**_ENVIRONMENT, "HOME": str(self._scratch), "TMPDIR": str(self._scratch)},
-                start_new_session=True,
-            )
-        except OSError as error:
-            self._words.close()
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            raise JailFailure(f"the reading process does not start ({error}); look at this machine") from error
+    def _request(self, workdir: Path) -> Header:
+        limits = {key: value for key, value in asdict(self._limits).items() if isinstance(value, int)}
+        return {"limits": limits, "home": str(self._scratch), "workdir": str(workdir)}
+
+    def _clear(self) -> None:
+        os.close(self._in)
+        os.close(self._out)
+        self._words.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _receive(self, seconds: float) -> tuple[Header, bytearray]:
         deadline = time.monotonic() + seconds
@@ -179,9 +157,8 @@ class Child:
 
     def _death(self) -> JailFailure:
         """Why the child is gone."""
-        try:
-            code = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+        code = self._born.code(_DEATH_S)
+        if code is None:
             return JailFailure("the reading process closed its side of the pipe")
         if code == -signal.SIGXCPU:
             return LimitReached(f"ran out of time (more than {self._limits.cpu_s} s of processor time)")

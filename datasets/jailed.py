@@ -1,13 +1,10 @@
 """The child's side of the jail: takes limits upon itself, then answers questions until its input ends.
 
-Started by `datasets.jail_process`, never by hand. What a question needs is imported when it comes, so that a PNG does
-not wait for pydicom.
+Forked by `datasets.jail_nursery`, never started by hand.
 """
 
-import json
 import os
 import resource
-import sys
 from collections.abc import Callable
 from importlib import import_module
 
@@ -23,9 +20,8 @@ ERROR_MODULES = ("datasets.errors", "pipeline.errors")
 Answer = tuple[Header, bytes | memoryview]
 
 
-def main() -> None:
-    """Answer the questions on standard input, one frame each, under the limits named in the first argument."""
-    limits: dict[str, int] = json.loads(sys.argv[1])
+def serve(limits: dict[str, int]) -> None:
+    """Answer the questions on standard input, one frame each, under these limits."""
     _confine(limits)
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")

@@ -91,8 +91,9 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
         assert title in page
     assert "**Not the whole protocol.**" in page
     assert "Not run: `static` for seed 1, 2." in page
-    speed = next(goal for goal in facts["goals"] if goal["what"].endswith("SequentialCNN: p95"))
-    assert speed["n"] == 5
+    for architecture in ("SequentialCNN", "resnet18"):
+        speed = next(goal for goal in facts["goals"] if goal["what"].endswith(f"{architecture}: p95"))
+        assert speed["n"] == 5
     assert set(facts["adaptive"]) == {PLAIN, HARDENED}
     assert len({report["detector_id"] for report in facts["adaptive"].values()}) == 2
     assert not any("adaptive figures" in each for each in facts["caveats"])

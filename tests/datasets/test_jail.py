@@ -16,18 +16,15 @@ from datasets.decoding import Limits, decode
 from datasets.errors import BadImage, JailFailure, LimitReached
 from datasets.image import encode_png
 from datasets.jail import JailLimits, decode_jailed, decode_many_jailed, run_jailed
+from datasets.jail_births import nursery
 from datasets.jail_process import Child
 from tests.datasets.dicom_files import dicom_bytes
+from tests.datasets.jailed_children import children
 
 RNG = np.random.default_rng(3)
 LEVELS = RNG.integers(0, 256, size=(9, 11, 3), dtype=np.uint8)
 PNG = encode_png(LEVELS, 8)
-
-
-def children():
-    """Our jailed children; other tests of this process may keep a server or a browser running."""
-    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in pids if "datasets.jailed" in Path(f"/proc/{pid}/cmdline").read_text()]
+LARGE = encode_png(np.zeros((6000, 6000, 3), np.uint8) + np.arange(3, dtype=np.uint8), 8)
 
 
 def test_the_jail_gives_what_decoding_gives():
@@ -53,14 +50,13 @@ def test_limits_of_the_image_reach_the_child():
 
 
 def test_running_out_of_memory_is_a_refusal_of_the_file():
-    large = encode_png(np.zeros((6000, 6000, 3), np.uint8) + np.arange(3, dtype=np.uint8), 8)
     with pytest.raises(BadImage, match=r"a.png: decoding ran out of memory.*; (scale|send)"):
-        decode_jailed(large, name="a.png", jail=JailLimits(memory_bytes=260 << 20))
+        decode_jailed(LARGE, name="a.png", jail=JailLimits(memory_bytes=260 << 20))
 
 
 def test_running_out_of_time_is_a_refusal_of_the_file():
     with pytest.raises(BadImage, match=r"a.png: decoding ran out of time \(more than 0.001 s\); send a smaller"):
-        decode_jailed(PNG, name="a.png", jail=JailLimits(wall_s=0.001))
+        decode_jailed(LARGE, name="a.png", jail=JailLimits(wall_s=0.001))
     assert not children()
 
 
@@ -75,12 +71,13 @@ def test_the_child_has_limits_an_empty_environment_and_a_session_of_its_own(monk
         assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == 1 << 20
         assert resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] == 32
         assert 7 <= resource.prlimit(pid, resource.RLIMIT_CPU)[0] <= 10
-        environment = Path(f"/proc/{pid}/environ").read_text()
-        assert "hush" not in environment
+        assert "hush" not in Path(f"/proc/{pid}/environ").read_text()
         assert os.getsid(pid) == pid
-        (home,) = (part[5:] for part in environment.split("\0") if part.startswith("HOME="))
-        assert Path(home).stat().st_mode & 0o777 == 0o700
-    assert not Path(home).exists()
+        home = Path(f"/proc/{pid}/cwd").readlink()
+        assert home.stat().st_mode & 0o777 == 0o700
+        handles = [int(handle.name) for handle in Path(f"/proc/{pid}/fd").iterdir()]
+        assert sorted(handles) == [0, 1, 2, 3, 4]  # Its questions and answers besides; no line of a sibling.
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(
@@ -192,6 +189,7 @@ def test_an_answer_over_the_limit_is_not_read():
 
 @pytest.mark.parametrize("interpreter", ["/bin/false", "/nowhere/python"])
 def test_a_child_that_cannot_start_is_not_blamed_on_the_file(monkeypatch, interpreter):
+    nursery().close()
     monkeypatch.setattr(sys, "executable", interpreter)
     with pytest.raises(JailFailure, match="the reading process does not start") as caught:
         decode_jailed(PNG)
