@@ -21,7 +21,7 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.models.resize import fit_levels
 from pipeline.models.spec import ClassifierSpec
 
-_PARENT_SHARE = 0.7
+_PARENT_SHARE = 0.6
 _N_ORIENTATIONS = 8
 # Radii are kept in single precision.
 _ROUNDED = 1e-5
@@ -37,11 +37,15 @@ class Samples:
     and reflections move levels without changing them, so that they add no trace.
 
     A batch depends on the settings, its epoch and its number, and on nothing that was drawn before it.
+
+    Attributes:
+        others: items that clean and harmlessly changed scans are drawn from where they are not the parent.
     """
 
     dataset: Dataset
     rows: AdversarialRows
     part: Part
+    others: np.ndarray
     spec: ClassifierSpec
     settings: DetectorSettings
 
@@ -78,7 +82,7 @@ class Samples:
         harmless: list[np.ndarray] = []
         for attack in chosen:
             view = _View.draw(self.spec, self.settings.crop, rng)
-            beside, other = (attack.parent if rng.random() < _PARENT_SHARE else self._draw_clean(rng) for _ in range(2))
+            beside, other = (attack.parent if rng.random() < _PARENT_SHARE else self._draw_other(rng) for _ in range(2))
             history = draw_history(attack.perturbation, self._bits(attack.parent), self._heads.mask(attack.parent), rng)
             for into, item, change in (
                 (attacks, attack.parent, _attacking(attack)),
@@ -96,8 +100,8 @@ class Samples:
             is_adv=torch.arange(3 * n) < n,
         )
 
-    def _draw_clean(self, rng: np.random.Generator) -> int:
-        return int(rng.choice(self.part.clean))
+    def _draw_other(self, rng: np.random.Generator) -> int:
+        return int(rng.choice(self.others))
 
     def _bits(self, item: int) -> int:
         return self.dataset.items[item].bits

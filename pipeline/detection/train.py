@@ -26,6 +26,7 @@ from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 
 CALIBRATION_SPLIT = "calibration"
+CLASSIFIER_SPLIT = "train"
 
 
 def train_detector(
@@ -68,7 +69,9 @@ def train_detector(
         fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed, shown=shown)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
-        samples = Samples(dataset, rows, fit, classifier.spec, settings)
+        # The network sees pixels alone: what the classifier makes of scans that it has learned has no part in it.
+        others = np.concatenate([fit.clean, dataset.indices(CLASSIFIER_SPLIT)])
+        samples = Samples(dataset, rows, fit, others, classifier.spec, settings)
         learning = Learning(samples, held_out, mahalanobis, model, path, key, progress)
         learned = learning.run()
         naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
@@ -94,6 +97,7 @@ def _notes(learning: Learning, learned: Checkpoint, fused: FusedDetector, n_cali
         "class_levels": fused.class_level.levels.tolist(),
         "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
         "n_clean": len(fit.clean),
+        "n_other_clean": len(learning.samples.others) - len(fit.clean),
         "n_attacked": len(fit.attacked),
         "n_held_out_clean": int(held_out.is_clean.sum()),
         "n_held_out_attacked": int(held_out.is_adv.sum()),
