@@ -59,7 +59,7 @@ def report(work: Work, asked: argparse.Namespace) -> None:
     found = Found([note for name in STAGES for seed in SEEDS for note in kept(work, name, seed)])
     adaptive: dict[str, Json] = _noted(work, ADAPTIVE, {})
     speed: list[Json] = _noted(work, SPEED, [])
-    said = caveats(found, SEEDS, work.limit, sources_id())
+    said = caveats(found, SEEDS, work.limit, sources_id(), never=work.plan.never_trained)
     detectors = [note["report"]["detector_id"] for stage in (STATIC, HARD) for note in found.of(stage)]
     for what, report in adaptive.items():
         if report["detector_id"] not in detectors:
