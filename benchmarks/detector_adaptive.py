@@ -134,11 +134,14 @@ def _price(what: str, goal: str, price: dict[str, Any], alone: float | None) -> 
     if alone is None:
         return Goal(what, goal, f"half of the scans hold beyond {last:g}/255 without a gate", n, False)
     passing = cast("float | None", price["median_gate"])
-    # Where half of the scans hold beyond the last radius, the price is more than that radius over the classifier's.
-    factor = (last if passing is None else passing) / alone
+    # A radius is known to lie above the one that was tried before it. What is sure of the price is that radius over the
+    # classifier's: half of the scans hold there.
+    held = max((radius for radius in price["grid"] if passing is None or radius < passing), default=0)
+    surely = held / alone
     words = (
-        f"more than {factor:.2g} times: beyond {last:g}/255"
+        f"more than {surely:.2g} times: beyond {last:g}/255, over {alone:g}/255"
         if passing is None
-        else f"{factor:.2g} times: {passing:g}/255"
+        else f"{passing / alone:.2g} times: {passing:g}/255, over {alone:g}/255; surely more than {surely:.2g} times, "
+        f"the radius tried before being {held:g}/255"
     )
-    return Goal(what, goal, f"{words}, over {alone:g}/255", n, factor >= _TIMES)
+    return Goal(what, goal, words, n, surely >= _TIMES)

@@ -268,8 +268,20 @@ def test_adaptive_figures_stand_beside_both_starts():
     assert [(goal.value, goal.met) for goal in prices] == [
         ("more than 8 times: beyond 16/255, over 2/255", True),
         ("more than 2 times: beyond 16/255, over 8/255", False),
-        ("1 times: 2/255, over 2/255", False),
+        (
+            "1 times: 2/255, over 2/255; surely more than 0.5 times, the radius tried before being 1/255",
+            False,
+        ),
     ]
+
+
+@pytest.mark.parametrize(("held", "surely", "met"), [(8, "2.7", False), (11, "3.7", False), (12, "4", True)])
+def test_a_price_counts_from_the_radius_that_held(held, surely, met):
+    report = withstood(0.9, 0.9, 3.0, 13.0)
+    report["price"]["grid"] = (1, 3, held, 13, 16)
+    (*_, price) = [goal for goal in adaptive_goals({"as it is": report}) if goal.what.startswith("price")]
+    assert price.value.startswith(f"4.3 times: 13/255, over 3/255; surely more than {surely} times")
+    assert price.met is met
 
 
 def test_the_best_of_all_attacks_says_of_which():
