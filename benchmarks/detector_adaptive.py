@@ -1,11 +1,11 @@
 """What attackers who know the gate achieve: before the classifier as it is, and before one that was hardened."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from benchmarks.detector_goal import Goal, missing
 from benchmarks.detector_stages import hardened_chain, plain_chain
-from benchmarks.detector_work import Json, On, Work
+from benchmarks.detector_work import Json, On, Work, sources_id
 from benchmarks.tables import share, table
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.detection.adaptive import evaluate_adaptive
@@ -43,7 +43,7 @@ def _attacked(work: Work, what: str, on: On) -> Json:
         )
     clean = evaluate_classifier(on.classifier, on.dataset, "test")
     accuracy = {"value": clean.accuracy, "low": clean.interval[0], "high": clean.interval[1], "n": clean.n}
-    return {"accuracy": accuracy, **report.to_json()}
+    return {"accuracy": accuracy, "sources": sources_id(), **report.to_json()}
 
 
 def adaptive_goals(found: dict[str, Json]) -> Iterator[Goal]:
@@ -54,6 +54,15 @@ def adaptive_goals(found: dict[str, Json]) -> Iterator[Goal]:
         for level, most in MOST.items():
             yield _accepted_and_wrong(level, most, (name, by), rows.get(level), start.get(level))
     yield from _prices(found)
+
+
+def adaptive_caveats(found: dict[str, Json], detectors: Collection[str], sources: str) -> Iterator[str]:
+    """What keeps these figures from being of the detectors of the report, and of the code of now."""
+    for what, report in found.items():
+        if report["detector_id"] not in detectors:
+            yield f"The adaptive figures, classifier {what}, are of another detector, {report['detector_id']}."
+        if report.get("sources") != sources:
+            yield f"The adaptive figures, classifier {what}, are kept from an earlier state of the detector's code."
 
 
 def adaptive_page(found: dict[str, Json]) -> Iterator[str]:

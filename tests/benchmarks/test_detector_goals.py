@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.detector_adaptive import adaptive_goals, adaptive_page
+from benchmarks.detector_adaptive import adaptive_caveats, adaptive_goals, adaptive_page
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found, macro_f1
 from benchmarks.detector_gate_goals import honest_goals, speed_goals
@@ -309,6 +309,17 @@ def test_the_page_tells_both_gates_apart():
     assert "Left out: surrogate_transfer, since no second detector was given." in page
     assert "Not among the attacks: orthogonal_pgd, selective_pgd, feature_matching, augmented_cw, gate_square." in page
     assert list(adaptive_page({})) == []
+
+
+def test_adaptive_figures_of_another_detector_or_code_say_so():
+    found = {"as it is": {**withstood(0.9, 0.9, 2.0, 2.0), "sources": "now"}}
+    assert list(adaptive_caveats(found, ["d1"], "now")) == []
+    (other,) = adaptive_caveats(found, ["d2"], "now")
+    assert other == "The adaptive figures, classifier as it is, are of another detector, d1."
+    (older,) = adaptive_caveats(found, ["d1"], "later")
+    assert older.endswith("classifier as it is, are kept from an earlier state of the detector's code.")
+    del found["as it is"]["sources"]
+    assert list(adaptive_caveats(found, ["d1"], "now")) == [older]
 
 
 def test_a_gate_is_timed_by_architecture():
