@@ -1,12 +1,13 @@
 """What attackers who know the gate achieve: before the classifier as it is, and before one that was hardened."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from benchmarks.detector_goal import Goal, missing
 from benchmarks.detector_stages import hardened_chain, plain_chain
-from benchmarks.detector_work import Json, On, Work
+from benchmarks.detector_work import Json, On, Work, sources_id
 from benchmarks.tables import share, table
+from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.detection.adaptive import evaluate_adaptive
 from pipeline.evaluation import evaluate_classifier
 
@@ -42,17 +43,26 @@ def _attacked(work: Work, what: str, on: On) -> Json:
         )
     clean = evaluate_classifier(on.classifier, on.dataset, "test")
     accuracy = {"value": clean.accuracy, "low": clean.interval[0], "high": clean.interval[1], "n": clean.n}
-    return {"accuracy": accuracy, **report.to_json()}
+    return {"accuracy": accuracy, "sources": sources_id(), **report.to_json()}
 
 
 def adaptive_goals(found: dict[str, Json]) -> Iterator[Goal]:
     """What was promised of the strongest gate, beside where the classifier started without any."""
     start = _rows(found.get(PLAIN))
     for what, name in ((HARDENED, "classifier hardened"), (PLAIN, "classifier as it is")):
-        rows = _rows(found.get(what))
+        rows, by = _rows(found.get(what)), _by(found.get(what))
         for level, most in MOST.items():
-            yield _accepted_and_wrong(level, most, name, rows.get(level), start.get(level))
+            yield _accepted_and_wrong(level, most, (name, by), rows.get(level), start.get(level))
     yield from _prices(found)
+
+
+def adaptive_caveats(found: dict[str, Json], detectors: Collection[str], sources: str) -> Iterator[str]:
+    """What keeps these figures from being of the detectors of the report, and of the code of now."""
+    for what, report in found.items():
+        if report["detector_id"] not in detectors:
+            yield f"The adaptive figures, classifier {what}, are of another detector, {report['detector_id']}."
+        if report.get("sources") != sources:
+            yield f"The adaptive figures, classifier {what}, are kept from an earlier state of the detector's code."
 
 
 def adaptive_page(found: dict[str, Json]) -> Iterator[str]:
@@ -62,7 +72,7 @@ def adaptive_page(found: dict[str, Json]) -> Iterator[str]:
     yield from ("", "## Attackers who know the detector", "")
     yield (
         "Share of the test scans that a classifier has right, whose attacked file its gate accepts and the classifier "
-        "has wrong. `undefended` is the classifier alone, under the same attacks and APGD."
+        "has wrong. `undefended` is the classifier alone, under the same attacks and APGD. Of one seed's detectors."
     )
     for what, report in found.items():
         yield from ("", f"### Classifier {what}", "")
@@ -81,17 +91,33 @@ def adaptive_page(found: dict[str, Json]) -> Iterator[str]:
         cells = ([cell["attack"], f"{cell['level']:g}/255", share(cell["passed"])] for cell in report["cells"])
         yield from table(["attack", "eps", "accepted and wrong"], cells)
         yield from ("", *(f"Left out: {name}, {why}." for name, why in report["left_out"].items()))
+        if others := [name for name in _untried(report) if name not in report["left_out"]]:
+            yield f"Not among the attacks: {', '.join(others)}."
 
 
 def _rows(report: Json | None) -> dict[int, Json]:
     return {row["level"]: row for row in report["rows"]} if report else {}
 
 
-def _accepted_and_wrong(level: int, most: float, name: str, row: Json | None, start: Json | None) -> Goal:
+def _untried(report: Json) -> list[str]:
+    """Attacks that know the gate, of which the figures are without."""
+    tried = {cell["attack"] for cell in report["cells"]}
+    return [name for name in ADAPTIVE_ATTACKS if name not in tried]
+
+
+def _by(report: Json | None) -> str:
+    """How many attacks the best is the best of."""
+    untried = _untried(report) if report else []
+    n, without = len(ADAPTIVE_ATTACKS), f" (not {', '.join(untried)})" if untried else ""
+    return f"by {n - len(untried)} of {n} attacks{without}"
+
+
+def _accepted_and_wrong(level: int, most: float, on: tuple[str, str], row: Json | None, start: Json | None) -> Goal:
+    name, by = on
     what, goal = f"adaptive: accepted and wrong at {level}/255, best of all attacks, {name}", f"at most {most:.0%}"
     if row is None or row["best"]["value"] is None:
         return missing(what, goal)
-    words = f"{share(row['best'])}; without a gate {row['undefended']['value']:.1%}"
+    words = f"{share(row['best'])}, {by}; without a gate {row['undefended']['value']:.1%}"
     if start is not None and start is not row:
         words += f", before hardening {start['undefended']['value']:.1%}"
     return Goal(what, goal, words, row["n"], row["best"]["value"] <= most)
@@ -117,11 +143,14 @@ def _price(what: str, goal: str, price: dict[str, Any], alone: float | None) -> 
     if alone is None:
         return Goal(what, goal, f"half of the scans hold beyond {last:g}/255 without a gate", n, False)
     passing = cast("float | None", price["median_gate"])
-    # Where half of the scans hold beyond the last radius, the price is more than that radius over the classifier's.
-    factor = (last if passing is None else passing) / alone
+    # A radius is known to lie above the one that was tried before it. What is sure of the price is that radius over the
+    # classifier's: half of the scans hold there.
+    held = max((radius for radius in price["grid"] if passing is None or radius < passing), default=0)
+    surely = held / alone
     words = (
-        f"more than {factor:.2g} times: beyond {last:g}/255"
+        f"more than {surely:.2g} times: beyond {last:g}/255, over {alone:g}/255"
         if passing is None
-        else f"{factor:.2g} times: {passing:g}/255"
+        else f"{passing / alone:.2g} times: {passing:g}/255, over {alone:g}/255; surely more than {surely:.2g} times, "
+        f"the radius tried before being {held:g}/255"
     )
-    return Goal(what, goal, f"{words}, over {alone:g}/255", n, factor >= _TIMES)
+    return Goal(what, goal, words, n, surely >= _TIMES)

@@ -1,10 +1,11 @@
 """What was promised of attacks, row by row, beside what came of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from benchmarks.detector_figures import IMAGE, Cell, Found, cells, macro_f1, share
-from benchmarks.detector_goal import Goal, at_least, missing
+from benchmarks.detector_goal import Goal, at_least, incomplete, missing
 from benchmarks.detector_plan import LEVELS, SIGN_ATTACKS
 from benchmarks.detector_stages import LEAVE_OUT, NEVER, STATIC, VARIANTS
 from benchmarks.detector_work import Json
@@ -48,30 +49,48 @@ def _strictly(reached: Goal, report: Json) -> Goal:
 
 
 def _masked(found: Found) -> Iterator[Goal]:
-    head = cells(found.of(VARIANTS, "head"), lambda cell: cell["region"] == "head")
-    whole = {(cell.attack, cell.level): cell for cell in cells(found.of(STATIC)) if cell.region == IMAGE}
-    drops = [
-        (whole[cell.attack, cell.level].auroc.value - cell.auroc.value, cell.auroc.n, cell.name)
-        for cell in head
-        if (cell.attack, cell.level) in whole
-        and cell.auroc.value is not None
-        and whole[cell.attack, cell.level].auroc.value is not None
-    ]
-    yield _drop("attack masked to the head, AUROC", drops)
-    zeroed = [
-        (row["auroc_before"]["value"] - row["auroc"]["value"], row["n"], f"{row['attack']} {255 * row['eps']:.0f}/255")
-        for rows in found.rows("background")
-        for row in rows
+    held, static = found.of(VARIANTS, "head"), found.of(STATIC)
+    # Of the same seeds: detectors differ from seed to seed by more than masking does.
+    seeds = {note["seed"] for note in held} & {note["seed"] for note in static}
+    held, on_all = ([note for note in notes if note["seed"] in seeds] for notes in (held, static))
+    whole = {(cell.attack, cell.level): cell.auroc.value for cell in cells(on_all) if cell.region == IMAGE}
+    drops = {
+        _named(cell.attack, cell.level): _Drop(before - cell.auroc.value, cell.auroc.n)
+        for cell in cells(held, lambda cell: cell["region"] == "head")
+        if (before := whole.get((cell.attack, cell.level))) is not None and cell.auroc.value is not None
+    }
+    yield _largest("attack masked to the head, AUROC", drops, _SIGN_NAMES)
+    zeroed = {
+        f"{_named(row['attack'], 255 * row['eps'])}, seed {note['seed']}": _Drop(
+            row["auroc_before"]["value"] - row["auroc"]["value"], row["n"]
+        )
+        for note in static
+        for row in note["report"]["beside"]["background"]
         if row["attack"] in SIGN_ATTACKS and row["region"] == IMAGE and row["auroc"]["value"] is not None
-    ]
-    yield _drop("background zeroed for the detector, AUROC, every seed", zeroed)
+    }
+    expected = [f"{name}, seed {note['seed']}" for note in static for name in _SIGN_NAMES]
+    yield _largest("background zeroed for the detector, AUROC, every seed", zeroed, expected)
 
 
-def _drop(what: str, drops: list[tuple[float, int, str]]) -> Goal:
+class _Drop(NamedTuple):
+    """By how much an AUROC falls, and of how many attacks."""
+
+    by: float
+    n: int
+
+
+def _largest(what: str, drops: dict[str, _Drop], expected: Sequence[str]) -> Goal:
+    """The largest drop, of all that are expected."""
     if not drops:
         return missing(what, "falls by at most 0.01")
-    largest, _, name = max(drops)
-    return Goal(what, "falls by at most 0.01", f"{largest:.4f} ({name})", sum(n for _, n, _ in drops), largest <= 0.01)
+    name = max(drops, key=lambda name: drops[name].by)
+    n, largest = sum(each.n for each in drops.values()), drops[name].by
+    goal = Goal(what, "falls by at most 0.01", f"{largest:.4f} ({name})", n, largest <= 0.01)
+    return incomplete(goal, [each for each in expected if each not in drops])
+
+
+def _named(attack: str, level: float | None) -> str:
+    return f"{attack} {level or 0:.0f}/255"
 
 
 def _carlini_wagner(found: Found) -> Iterator[Goal]:
@@ -136,6 +155,9 @@ def _worst(some: list[Cell], of: Callable[[Cell], Pooled]) -> Cell:
         return 0.0 if figure is None else figure
 
     return min(some, key=value)
+
+
+_SIGN_NAMES = [_named(attack, level) for attack in SIGN_ATTACKS for level in LEVELS]
 
 
 _SIGN_GOALS: dict[str, tuple[float, Callable[[Cell], Pooled]]] = {

@@ -77,6 +77,16 @@ def against(notes: Sequence[Json], control: str, level: float) -> Pooled:
     return pooled_auroc(found, n_resamples=N_RESAMPLES)
 
 
+def lacking(notes: Sequence[Json], controls: Iterable[str]) -> list[str]:
+    """Which of these controls a seed has no scores of."""
+    return [
+        f"{name}, seed {note['seed']}"
+        for note in notes
+        for name in controls
+        if not note["raw"]["controls"].get(name, {}).get("scores")
+    ]
+
+
 def flagged(notes: Sequence[Json], control: str) -> Pooled:
     """Share of the controlled scans that is flagged; the worst seed is the one that flags most."""
     told = [

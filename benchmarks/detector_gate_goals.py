@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.detector_figures import Found, against, clean_flagged, flagged
-from benchmarks.detector_goal import Goal, at_least, at_most, listed, missing, told
+from benchmarks.detector_figures import Found, against, clean_flagged, flagged, lacking
+from benchmarks.detector_goal import Goal, at_least, at_most, incomplete, listed, missing, told
 from benchmarks.detector_stages import STATIC
 from pipeline.detection.controls import EQUAL_NORM, noise_name
 
@@ -43,7 +43,8 @@ def _noise(found: Found) -> Iterator[Goal]:
             yield missing(what, f"at least {least:g}")
             continue
         figure, kind = min(some, key=lambda one: one[0].value or 0.0)
-        yield at_least(what, least, figure, kind)
+        lacks = lacking(notes, [noise_name(each, level) for each in kinds])
+        yield incomplete(at_least(what, least, figure, kind), lacks)
     yield _worst_alarm("noise of equal norm flagged, worst norm", 0.03, notes, [noise_name(*key) for key in EQUAL_NORM])
 
 
@@ -80,7 +81,7 @@ def _worst_alarm(what: str, most: float, notes: list[dict[str, Any]], controls: 
     if not seen:
         return missing(what, f"at most {most:.0%}, every seed")
     figure, name = max(seen, key=lambda one: one[0].worst or 0.0)
-    return at_most(what, most, figure, name)
+    return incomplete(at_most(what, most, figure, name), lacking(notes, controls))
 
 
 def _handed_out(found: Found) -> Iterator[Goal]:
@@ -93,7 +94,10 @@ def _handed_out(found: Found) -> Iterator[Goal]:
     before = [one["handed_out"]["undefended"]["value"] or 0.0 for one in reports]
     value = f"{listed(shares)}, undefended {listed(before)}"
     n = sum(one["handed_out"]["n"] for one in reports)
-    yield Goal(wrong, "at most 1% of attacked, every seed", value, n, n > 0 and max(shares) <= 0.01)
+    goal = Goal(wrong, "at most 1% of attacked, every seed", value, n, max(shares) <= 0.01)
+    yield incomplete(
+        goal, [f"seed {note['seed']}" for note in found.of(STATIC) if not note["report"]["handed_out"]["n"]]
+    )
     kept = [one["coverage"]["accepted"]["value"] or 0.0 for one in reports]
     n = sum(one["coverage"]["n"] for one in reports)
     yield Goal(clean, "at least 98.5%, every seed", listed(kept), n, min(kept) >= 0.985)

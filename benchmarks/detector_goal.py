@@ -1,7 +1,7 @@
 """One promise beside what came of it, and how a figure is told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.detection.pooled import Pooled
 
@@ -34,6 +34,13 @@ def at_most(what: str, most: float, of: Pooled, note: str = "") -> Goal:
 def missing(what: str, goal: str) -> Goal:
     """A goal whose stage was not run, or saw nothing."""
     return Goal(what, goal, NOT_MEASURED, 0, False)
+
+
+def incomplete(reached: Goal, lacking: Sequence[str]) -> Goal:
+    """The goal, which is not met while parts of what it speaks of were not measured."""
+    if not lacking:
+        return reached
+    return replace(reached, value=f"{reached.value}; {NOT_MEASURED}: {', '.join(lacking)}", met=False)
 
 
 def told(of: Pooled, percent: bool, note: str = "") -> str:

@@ -1,6 +1,6 @@
 """docs/results/detector.md and .json: the goals first, then every cell behind them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,8 +36,18 @@ class Told:
     facts: Json
 
 
-def caveats(found: Found, seeds: Sequence[int], limit: int | None, sources: str) -> list[str]:
-    """What keeps the figures from being those of the protocol."""
+def caveats(
+    found: Found, seeds: Sequence[int], limit: int | None, sources: str, *, never: Iterable[str] = ()
+) -> list[str]:
+    """What keeps the figures from being those of the protocol.
+
+    Args:
+        found: all notes.
+        seeds: of the protocol.
+        limit: test scans at most.
+        sources: the code of now, see `sources_id`.
+        never: attacks of the protocol that no detector is shown; its stage leaves out what is not installed.
+    """
     said = []
     if limit is not None:
         said.append(f"A try on at most {limit} test scans: these figures show that every stage runs, and no more.")
@@ -45,6 +55,11 @@ def caveats(found: Found, seeds: Sequence[int], limit: int | None, sources: str)
         missing = sorted(set(seeds) - set(found.seeds(stage)))
         if missing:
             said.append(f"Not run: `{stage}` for seed {', '.join(map(str, missing))}.")
+    for name in never:
+        lacking = sorted(set(found.seeds(NEVER)) - {int(note["seed"]) for note in found.of(NEVER, name)})
+        if lacking:
+            seeds_ = ", ".join(map(str, lacking))
+            said.append(f"Never trained on, and not among the figures of seed {seeds_}: {name}, not available there.")
     stale = sorted({note["stage"] for note in found.notes if note["sources"] != sources})
     if stale:
         said.append(f"Kept from an earlier state of the detector's code: {', '.join(stale)}.")

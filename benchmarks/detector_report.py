@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.detector_adaptive import ADAPTIVE, adaptive_goals, withstood
+from benchmarks.detector_adaptive import ADAPTIVE, adaptive_caveats, adaptive_goals, withstood
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found
 from benchmarks.detector_gate_goals import honest_goals, speed_goals
@@ -60,11 +60,9 @@ def report(work: Work, asked: argparse.Namespace) -> None:
     found = Found([note for name in STAGES for seed in SEEDS for note in kept(work, name, seed)])
     adaptive: dict[str, Json] = _noted(work, ADAPTIVE, {})
     speed: list[Json] = _noted(work, SPEED, [])
-    said = caveats(found, SEEDS, work.limit, sources_id())
     detectors = [note["report"]["detector_id"] for stage in (STATIC, HARD) for note in found.of(stage)]
-    for what, report in adaptive.items():
-        if report["detector_id"] not in detectors:
-            said.append(f"The adaptive figures, classifier {what}, are of another detector, {report['detector_id']}.")
+    said = caveats(found, SEEDS, work.limit, sources_id(), never=work.plan.never_trained)
+    said += adaptive_caveats(adaptive, detectors, sources_id())
     write_page(
         asked.out,
         Told(

@@ -24,17 +24,18 @@ def not_measured(detector_id: str) -> str:
     )
 
 
-def chosen(runs: Sequence[Adaptive], alpha: float) -> Adaptive | None:
-    """The run that is told: at the rate of the static figures before others, then on most scans, then the worst.
+def chosen(static: Static, runs: Sequence[Adaptive]) -> Adaptive | None:
+    """The run that is told: at the rate of the static figures before others, then the one that surely found most.
 
-    All runs are kept and named, so that a small or a lenient one cannot take the place of a hard one.
+    What a run surely found is where its intervals begin: near 0 after few scans, and after mild attacks on many. So
+    neither takes the place of a hard one, and all runs are kept and named.
     """
-    return max(runs, key=lambda run: _hardness(run, alpha), default=None)
+    return max(runs, key=lambda run: _hardness(run, static), default=None)
 
 
 def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
     """What the gate hands out, radius by radius, to who does not know it and to who does."""
-    run = chosen(runs, float(static.facts["alpha"]))
+    run = chosen(static, runs)
     found = {level: _static_at(static.cells, level) for level in _levels(static.cells)}
     rows = _standing_rows(found, run)
     levels = sorted({*found, *(row.level for row in run.rows)} if run else found)
@@ -58,7 +59,7 @@ def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
 
 def standing_at_a_glance(static: Static, runs: Sequence[Adaptive]) -> tuple[Words, Table]:
     """The words and the two figures of `standing_section` alone, for a page that leaves the rest to the report."""
-    run = chosen(runs, float(static.facts["alpha"]))
+    run = chosen(static, runs)
     rows = _standing_rows({level: _static_at(static.cells, level) for level in _levels(static.cells)}, run)
     head = ("Radius", "Static (95 %)", "Adaptive (95 %)")
     return _first_words(static, run), Table(
@@ -66,9 +67,9 @@ def standing_at_a_glance(static: Static, runs: Sequence[Adaptive]) -> tuple[Word
     )
 
 
-def adaptive_section(runs: Sequence[Adaptive], alpha: float) -> Section | None:
+def adaptive_section(static: Static, runs: Sequence[Adaptive]) -> Section | None:
     """How the adaptive figure was reached; None where there is none."""
-    run = chosen(runs, alpha)
+    run = chosen(static, runs)
     if run is None:
         return None
     facts = run.facts
@@ -98,7 +99,7 @@ def adaptive_section(runs: Sequence[Adaptive], alpha: float) -> Section | None:
 
 def adaptive_limit(static: Static, runs: Sequence[Adaptive]) -> str:
     """What to remember of the two figures."""
-    run = chosen(runs, float(static.facts["alpha"]))
+    run = chosen(static, runs)
     if run is None:
         return not_measured(str(static.facts["detector_id"]))
     return (
@@ -107,10 +108,15 @@ def adaptive_limit(static: Static, runs: Sequence[Adaptive]) -> str:
     )
 
 
-def _hardness(run: Adaptive, alpha: float) -> tuple[bool, int, int, float]:
-    attacks = {cell.attack for cell in run.cells}
-    worst = max((row.best.value or 0.0 for row in run.rows), default=0.0)
-    return abs(float(run.facts["alpha"]) - alpha) < 1e-9, int(run.facts["n_right"]), len(attacks), worst
+def _hardness(run: Adaptive, static: Static) -> tuple[bool, float, int, int]:
+    """By what is read together: the rate, then the radii, of which those of the static figures count where it has some.
+
+    At a radius beyond them every gate is passed, and a run there would hide what was found at them.
+    """
+    levels = set(_levels(static.cells))
+    surely = sum(row.best.low or 0.0 for row in run.rows if not levels or row.level in levels)
+    same_rate = abs(float(run.facts["alpha"]) - float(static.facts["alpha"])) < 1e-9
+    return same_rate, surely, int(run.facts["n_right"]), len({cell.attack for cell in run.cells})
 
 
 def _first_words(static: Static, run: Adaptive | None) -> Words:

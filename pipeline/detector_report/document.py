@@ -52,7 +52,7 @@ class Told:
 
     def to_json(self) -> dict[str, Any]:
         """For programs: the reports as they were kept, and what must be read with them."""
-        run = chosen(self.adaptive, float(self.static.facts["alpha"]))
+        run = chosen(self.static, self.adaptive)
         return {
             "format": FORMAT,
             "detector_id": self.detector_id,
@@ -91,7 +91,7 @@ def document(found: Told) -> Document:
     made = (
         standing_section(static, runs),
         attacks_section(static),
-        adaptive_section(runs, float(static.facts["alpha"])),
+        adaptive_section(static, runs),
         clean_section(static),
         beside_section(static),
         naming_section(static),

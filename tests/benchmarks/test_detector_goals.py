@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmarks.detector_adaptive import adaptive_goals, adaptive_page
+from benchmarks.detector_adaptive import adaptive_caveats, adaptive_goals, adaptive_page
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found, macro_f1
 from benchmarks.detector_gate_goals import honest_goals, speed_goals
 from benchmarks.detector_page import caveats
+from benchmarks.detector_plan import LEVELS
 from benchmarks.detector_stages import LEAVE_OUT, NEVER, STAGES, STATIC, VARIANTS
 from detector.types import TYPES
+from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.detection.controls import REPORTED_CONTROLS
 
 N = 40
@@ -119,9 +121,43 @@ def test_a_rate_that_the_calibration_cannot_support_is_not_met_and_says_why():
 def test_masking_and_zeroing_are_drops():
     head = note(VARIANTS, [cell("pgd", 1, [0.5] * 10, region="head")], what="head")
     goals = by_name(attack_goals(Found([note(STATIC, found_all()), head])))
-    assert goals["attack masked to the head, AUROC"].value == "0.5000 (pgd 1/255, head)"
+    assert goals["attack masked to the head, AUROC"].value.startswith("0.5000 (pgd 1/255)")
     zeroed = goals["background zeroed for the detector, AUROC, every seed"]
-    assert (zeroed.value, zeroed.met, zeroed.n) == ("0.0200 (pgd 4/255)", False, 9)
+    assert zeroed.value.startswith("0.0200 (pgd 4/255, seed 0)")
+    assert (zeroed.met, zeroed.n) == (False, 9)
+
+
+def whole_and_held(*seeds, held=3.0):
+    """Every sign attack at every radius, all of them and inside the head, for some seeds."""
+    of_all = [cell(name, level, [3.0] * 10) for name in SIGN for level in LEVELS]
+    inside = [cell(name, level, [held] * 10, region="head") for name in SIGN for level in LEVELS]
+    return [
+        each
+        for seed in seeds
+        for each in (note(STATIC, of_all, seed=seed), note(VARIANTS, inside, seed=seed, what="head"))
+    ]
+
+
+def test_masking_and_zeroing_are_judged_on_every_attack_and_radius():
+    masked, zeroed = "attack masked to the head, AUROC", "background zeroed for the detector, AUROC, every seed"
+    notes = whole_and_held(0)
+    assert by_name(attack_goals(Found(notes)))[masked].met
+    notes[1]["raw"]["cells"].pop()
+    goal = by_name(attack_goals(Found(notes)))[masked]
+    assert (goal.met, goal.value) == (False, "0.0000 (bim 1/255); not measured: mim 8/255")
+    rows = [{**ZEROED, "attack": name, "eps": k / 255, "auroc": interval(1.0)} for name in SIGN for k in LEVELS]
+    assert by_name(attack_goals(Found([note(STATIC, [], beside={"background": rows, "survivors": []})])))[zeroed].met
+    rows[0]["auroc"] = interval(None)
+    goal = by_name(attack_goals(Found([note(STATIC, [], beside={"background": rows, "survivors": []})])))[zeroed]
+    assert not goal.met
+    assert goal.value.endswith("; not measured: fgsm 1/255, seed 0")
+
+
+def test_masking_is_compared_within_the_same_seeds():
+    weak = note(STATIC, [cell(name, level, [0.5] * 10) for name in SIGN for level in LEVELS], seed=1)
+    goal = by_name(attack_goals(Found([*whole_and_held(0, held=0.75), weak])))["attack masked to the head, AUROC"]
+    assert (goal.met, goal.n) == (False, 160)
+    assert goal.value.startswith("0.25")
 
 
 def test_unseen_attacks_are_judged_by_mean_and_worst_of_what_was_left_out_alone():
@@ -167,6 +203,31 @@ def test_alarms_are_judged_by_the_worst_seed():
     assert not by_name(honest_goals(Found([note(STATIC, [], null_attack=0.6)])))["null attack, AUROC"].met
 
 
+@pytest.mark.parametrize(
+    ("gone", "what"),
+    [
+        ("uniform noise 8/255", "noise of equal norm flagged, worst norm"),
+        ("uniform noise 1/255", "attacks against noise of equal norm at 1/255, AUROC, worst noise"),
+        ("resize 1.1", "JPEG 75, noise of sigma 2/255, resize 0.9 to 1.1 flagged, worst"),
+    ],
+)
+def test_a_control_that_one_seed_lacks_is_no_promise_kept(gone, what):
+    whole, part = note(STATIC, found_all()), note(STATIC, found_all(), seed=1)
+    assert by_name(honest_goals(Found([whole])))[what].met
+    del part["raw"]["controls"][gone]
+    goal = by_name(honest_goals(Found([whole, part])))[what]
+    assert not goal.met
+    assert goal.value.endswith(f"; not measured: {gone}, seed 1")
+
+
+def test_a_seed_without_attacks_hands_out_no_promise():
+    none = {"n": 0, "undefended": interval(None), "accepted": interval(None)}
+    notes = [note(STATIC, found_all()), note(STATIC, found_all(), seed=1, handed_out=none)]
+    goal = by_name(honest_goals(Found(notes)))["wrong answers handed out under the static attacks"]
+    assert not goal.met
+    assert goal.value.endswith("; not measured: seed 1")
+
+
 def test_noise_is_compared_within_a_seed():
     goals = by_name(honest_goals(Found([note(STATIC, found_all())])))
     assert goals["attacks against noise of equal norm at 1/255, AUROC, worst noise"].met
@@ -207,8 +268,29 @@ def test_adaptive_figures_stand_beside_both_starts():
     assert [(goal.value, goal.met) for goal in prices] == [
         ("more than 8 times: beyond 16/255, over 2/255", True),
         ("more than 2 times: beyond 16/255, over 8/255", False),
-        ("1 times: 2/255, over 2/255", False),
+        (
+            "1 times: 2/255, over 2/255; surely more than 0.5 times, the radius tried before being 1/255",
+            False,
+        ),
     ]
+
+
+@pytest.mark.parametrize(("held", "surely", "met"), [(8, "2.7", False), (11, "3.7", False), (12, "4", True)])
+def test_a_price_counts_from_the_radius_that_held(held, surely, met):
+    report = withstood(0.9, 0.9, 3.0, 13.0)
+    report["price"]["grid"] = (1, 3, held, 13, 16)
+    (*_, price) = [goal for goal in adaptive_goals({"as it is": report}) if goal.what.startswith("price")]
+    assert price.value.startswith(f"4.3 times: 13/255, over 3/255; surely more than {surely} times")
+    assert price.met is met
+
+
+def test_the_best_of_all_attacks_says_of_which():
+    report = withstood(0.2, 0.9, 2.0, 2.0)
+    goal = next(goal for goal in adaptive_goals({"as it is": report}) if goal.value != "not measured")
+    assert ", by 1 of 7 attacks (not orthogonal_pgd, selective_pgd, " in goal.value
+    report["cells"] = [{**report["cells"][0], "attack": name} for name in ADAPTIVE_ATTACKS]
+    goal = next(goal for goal in adaptive_goals({"as it is": report}) if goal.value != "not measured")
+    assert ", by 7 of 7 attacks; without a gate" in goal.value
 
 
 def test_a_price_over_a_classifier_that_holds_is_none():
@@ -225,7 +307,19 @@ def test_the_page_tells_both_gates_apart():
     assert "### Classifier hardened" in page
     assert "| joint_pgd | 2/255 | 20.0%" in page
     assert "Left out: surrogate_transfer, since no second detector was given." in page
+    assert "Not among the attacks: orthogonal_pgd, selective_pgd, feature_matching, augmented_cw, gate_square." in page
     assert list(adaptive_page({})) == []
+
+
+def test_adaptive_figures_of_another_detector_or_code_say_so():
+    found = {"as it is": {**withstood(0.9, 0.9, 2.0, 2.0), "sources": "now"}}
+    assert list(adaptive_caveats(found, ["d1"], "now")) == []
+    (other,) = adaptive_caveats(found, ["d2"], "now")
+    assert other == "The adaptive figures, classifier as it is, are of another detector, d1."
+    (older,) = adaptive_caveats(found, ["d1"], "later")
+    assert older.endswith("classifier as it is, are kept from an earlier state of the detector's code.")
+    del found["as it is"]["sources"]
+    assert list(adaptive_caveats(found, ["d1"], "now")) == [older]
 
 
 def test_a_gate_is_timed_by_architecture():
@@ -241,3 +335,9 @@ def test_the_page_says_what_is_missing():
     assert said[-1] == "Kept from an earlier state of the detector's code: static."
     whole = Found([note(stage, [], seed=seed) for stage in STAGES for seed in (0, 1)])
     assert caveats(whole, (0, 1), None, "now") == []
+
+
+def test_the_page_names_the_attacks_that_were_not_available():
+    notes = [note(NEVER, [], what=what, seed=seed) for what, seed in (("ddn", 0), ("ddn", 1), ("art:ElasticNet", 1))]
+    said = caveats(Found(notes), (), None, "now", never=("ddn", "art:ElasticNet"))
+    assert said == ["Never trained on, and not among the figures of seed 0: art:ElasticNet, not available there."]

@@ -17,7 +17,7 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadTraining
 from pipeline.training.settings import TrainingSettings
 from webapp.forms.adversarial import PER_CELL
-from webapp.forms.attacking import KNOWING, USUAL
+from webapp.forms.attacking import KNOWING, MAX_RADII, USUAL
 from webapp.forms.classifiers import ARCHITECTURES, HARDENINGS, HEADS, NOT_HARDENED, hardening_of
 
 NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
@@ -159,7 +159,7 @@ class NewKnowingAttack(Schema):
     radii = List(
         Float(validate=Range(0, 255, min_inclusive=False, error="A radius is in n/255: above 0, up to 255.")),
         load_default=lambda: list(USUAL.radii),
-        validate=Length(1, 20),
+        validate=Length(1, MAX_RADII),
         metadata={"description": "In n/255; every attack is tried at each of them."},
     )
     n = Integer(

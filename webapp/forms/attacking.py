@@ -19,6 +19,7 @@ KNOWING = {name: attack.TITLE for name, attack in ADAPTIVE_ATTACKS.items() if no
 """Attacks that the detector itself is enough for, by name, in words."""
 _ON_SURROGATE = [name for name in ADAPTIVE_ATTACKS if name not in KNOWING]
 USUAL = AdaptivePlan()
+MAX_RADII = 20
 
 
 class AttackForm(ScangateForm):
@@ -70,11 +71,13 @@ class AttackForm(ScangateForm):
         self.surrogate_id.choices = [SelectChoice("", "None"), *self.surrogate_id.choices]
 
     def validate_radii(self, field: Field) -> None:
-        """Refuse radii that are none."""
+        """Refuse radii that are none, or more than the API takes."""
         try:
-            levels_of(field.data)
+            levels = levels_of(field.data)
         except ValueError as e:
             raise ValidationError(str(e)) from e
+        if len(levels) > MAX_RADII:
+            raise ValidationError(f"{len(levels)} radii; give at most {MAX_RADII}.")
 
     def validate_alpha_percent(self, field: Field) -> None:
         """Refuse a rate that the calibration scans cannot support."""

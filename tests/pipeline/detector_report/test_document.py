@@ -22,6 +22,15 @@ def of_kind(kind, section_):
     return [block for block in section_.blocks if isinstance(block, kind)]
 
 
+def with_cells(run, n):
+    return {**run, "cells": [{**run["cells"][0], "attack": f"attack{k}"} for k in range(n)]}
+
+
+def at(run, level, *, low):
+    best = {**run["rows"][0]["best"], "low": low}
+    return {**run, "rows": [{**run["rows"][0], "level": level, "best": best}]}
+
+
 def words(section_):
     return " ".join(block.text for block in of_kind(Words, section_))
 
@@ -68,6 +77,10 @@ def test_without_an_adaptive_attack_the_report_says_that_it_proves_nothing():
         ([adaptive(n=3, best=0.1)], "fewer scans"),
         ([adaptive(n=90, alpha=0.05, best=0.1)], "another false-alarm rate"),
         ([adaptive(best=0.2)], "a milder outcome on as many scans"),
+        ([adaptive(n=90, best=0.2)], "a milder outcome on more scans"),
+        ([with_cells(adaptive(best=0.2), 7)], "a milder outcome of more attacks"),
+        ([at(adaptive(n=1, best=1.0), 4, low=0.025)], "one scan that passed"),
+        ([at(adaptive(best=1.0), 64, low=0.99)], "a radius at which every gate is passed"),
     ],
 )
 def test_no_milder_run_takes_the_place_of_the_hard_one(others, what):
@@ -75,6 +88,12 @@ def test_no_milder_run_takes_the_place_of_the_hard_one(others, what):
         assert told("tiny", static(), runs).to_json()["adaptive"] == adaptive(), what
         kept = next(table for table in of_kind(Table, section(made(runs=runs), "adaptive")) if "Other" in table.title)
         assert len(kept.rows) == len(others)
+
+
+def test_without_a_static_figure_at_a_radius_every_radius_counts():
+    unbounded = static(cells=[cell("cw", 0)])
+    mild, hard = adaptive(n=90, best=0.2), at(adaptive(), 64, low=0.7)
+    assert told("tiny", unbounded, [mild, hard]).to_json()["adaptive"] == hard
 
 
 def test_figures_at_different_rates_are_not_read_together():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pipeline.training.robustness import N_JUDGED, RobustSlice
 from pipeline.training.samples import Samples
@@ -32,6 +33,21 @@ def test_an_image_resists_where_the_whole_ball_is_on_the_right_side(linear):
     resists = lead > EPS * slope(linear, y).abs().sum((1, 2, 3))
     assert 0 < resists.sum() < (lead > 0).sum()
     assert judge(linear, val).accuracy(N_JUDGED, lambda: None) == pytest.approx(resists.float().mean().item())
+
+
+class Cliff(nn.Module):
+    """Black images as -1, all others as 1: an answer without a slope."""
+
+    def forward(self, x):
+        return torch.where(x.amax((1, 2, 3), keepdim=True) > 0, 1.0, -1.0).expand_as(x)
+
+
+def test_an_image_that_is_wrong_as_it_is_counts_as_wrong_wherever_the_attack_begins():
+    model = model_of(Cliff())
+    with torch.no_grad():
+        model.network[-1].weight.copy_(torch.stack([torch.ones(64), -torch.ones(64)]))
+    black = Samples(np.zeros((6, 1, 8, 8), dtype=np.uint16), torch.tensor([0, 0, 0, 0, 1, 1]))
+    assert judge(model, black).accuracy(N_JUDGED, lambda: None) == 0
 
 
 def test_the_same_images_and_starts_every_time(linear):

@@ -155,6 +155,7 @@ def test_the_api_orders_the_usual_plan_where_nothing_is_asked(site, api, admin_k
         ({"attacks": ["pgd"]}, "'pgd' is not a valid choice for this field."),
         ({"radii": "0"}, "0 is not above 0 and at most 255"),
         ({"radii": ""}, "Give at least one, for example 2, 4, 8."),
+        ({"radii": ", ".join(map(str, range(1, 22)))}, "21 radii; give at most 20."),
         ({"alpha_percent": "0.1"}, "cannot support a false-alarm rate of 0.001"),
         ({"alpha_percent": "nan"}, "Use 0.01 to 50."),
         ({"surrogate_id": "gone"}, "Not a valid choice"),
