@@ -17,7 +17,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.evaluate import Examination, examine_detector
 from pipeline.detection.files import Detector, open_detector
 from pipeline.detection.settings import DetectorSettings
-from pipeline.detection.train import train_detector
+from pipeline.detection.train import LEARNING, train_detector
 from pipeline.errors import UnknownArtefact
 from pipeline.models.files import Classifier, open_classifier
 from pipeline.run import Made, Stage, run
@@ -99,7 +99,7 @@ class Work:
                 )
             return {"id": made.id}
 
-        return open_detector(self.once("detector", [rows.id, settings.to_json()], "detectors", make))
+        return open_detector(self.once("detector", [LEARNING, rows.id, settings.to_json()], "detectors", make))
 
     def classifier(self, on: Made, settings: TrainingSettings) -> Classifier:
         """A classifier of these settings: trained now, or found trained."""

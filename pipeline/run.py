@@ -24,7 +24,7 @@ from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
 from pipeline.artefacts import DataRoot
 from pipeline.detection.files import Detector, open_detector
 from pipeline.detection.settings import DetectorSettings
-from pipeline.detection.train import train_detector
+from pipeline.detection.train import LEARNING, train_detector
 from pipeline.errors import BadGate, UnknownArtefact
 from pipeline.gate.files import Gate, read_gate
 from pipeline.gate.release import release
@@ -187,7 +187,7 @@ def _detector(adversarial: AdversarialSet, dataset: Dataset, classifier: Classif
             progress=progress,
         )
 
-    inputs = [adversarial.id, settings.to_json()]
+    inputs = [LEARNING, adversarial.id, settings.to_json()]
     return memory.once("detector", inputs, make, lambda made: open_detector(root.find("detectors", made)))
 
 

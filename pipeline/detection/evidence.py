@@ -1,34 +1,15 @@
-"""What the classifier says of scans, taken once, and the choice of an epoch by what is held out."""
+"""What the classifier says of scans, read one after the other."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.adversarial_store import AdversarialRows
 from datasets.progress import Progress
 from datasets.store import Dataset
-from detector.class_level import ClassLevel, fit_class_level
-from detector.fused import logit_margin
-from detector.fusion import Fusion, fit_fusion
-from detector.mahalanobis import Mahalanobis
-from detector.residual import ResidualNetwork
-from pipeline.detection.controls import STANDARD_CONTROLS
-from pipeline.detection.division import Part
-from pipeline.detection.heads import Heads
-from pipeline.detection.histories import attacked, draw_history
 from pipeline.detection.network import Scan, pixel_batches
-from pipeline.detection.samples import attack_cells
 from pipeline.models.adapter import PixelModel
-
-MAX_ATTACKED = 900
-MAX_CONTROLLED = 60
-MAX_PASSED_ON = 300
-MAX_FALSE_ALARMS = 0.05
-CLEAN_QUANTILE = 0.98
-"""The held-out threshold: at 2 % alarms a few hundred clean scans still hold some above it."""
 
 
 def clean_scans(dataset: Dataset, items: np.ndarray) -> Iterator[Scan]:
@@ -51,148 +32,3 @@ def features_and_logits(
         logits.append(some_logits)
         n_done += len(pixels)
     return torch.cat(features), torch.cat(logits)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """How an epoch does on held-out scans.
-
-    An epoch that finds all attacks by flagging all noise is worth nothing. What is found at a threshold hangs on the
-    three or four clean scans beside it, and most epochs find all; so `area` decides, over many thresholds.
-
-    Attributes:
-        found: share of attacked scans above the threshold.
-        flagged_harmless: the same of harmlessly changed ones.
-        area: of the ROC up to 5 % false alarms among clean and harmlessly changed scans, 1 at best.
-    """
-
-    found: float
-    flagged_harmless: float
-    area: float
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Held-out scans (clean, then harmlessly changed, then attacked) with the evidence of the classifier.
-
-    Attributes:
-        scans: in that order.
-        is_adv: (N,) bool.
-        is_clean: (N,) bool; neither is set for a harmlessly changed scan.
-        fold: (N,) 0 or 1: every scan made of one parent lies in one fold.
-        distance: (N,) log Mahalanobis.
-        logits: (N, K), the classifier's.
-    """
-
-    scans: list[Scan]
-    is_adv: Tensor
-    is_clean: Tensor
-    fold: Tensor
-    distance: Tensor
-    logits: Tensor
-
-    @torch.no_grad()
-    def evidence(self, residual: ResidualNetwork, model: PixelModel, *, what: str, progress: Progress) -> Tensor:
-        """What is fused, (N, E), under a state of the residual network."""
-        seen = []
-        n_done = 0
-        for pixels in pixel_batches(self.scans, model.spec):
-            progress(n_done, len(self.scans), what)
-            seen.append(residual(pixels).logit)
-            n_done += len(pixels)
-        return torch.stack([torch.cat(seen), self.distance, logit_margin(self.logits)], 1)
-
-    def fit(self, evidence: Tensor, chosen: Tensor | None = None) -> tuple[Fusion, ClassLevel]:
-        """The weights of the evidence and the level of each class, fitted on the chosen scans, (N,) bool, or on all."""
-        chosen = torch.ones_like(self.is_adv) if chosen is None else chosen
-        fusion = fit_fusion(evidence[chosen], self.is_adv[chosen])
-        clean = chosen & self.is_clean
-        return fusion, fit_class_level(fusion(evidence[clean]), self.logits[clean])
-
-    def judge(self, evidence: Tensor) -> Judged:
-        """How the evidence does when each fold is scored by what was fitted on the other."""
-        score = torch.zeros(len(evidence))
-        for fold in (0, 1):
-            inside, other = self.fold == fold, self.fold != fold
-            usable = bool(self.is_adv[other].any()) and bool(self.is_clean[other].any())
-            fusion, class_level = self.fit(evidence, other if usable else None)
-            score[inside] = fusion(evidence[inside]) - class_level(self.logits[inside])
-        tau = score[self.is_clean].quantile(CLEAN_QUANTILE)
-        attacked, ordinary = score[self.is_adv], score[~self.is_adv]
-        return Judged(
-            found=float((attacked > tau).float().mean()),
-            flagged_harmless=float((score[~self.is_adv & ~self.is_clean] > tau).float().mean()),
-            area=_area(attacked, ordinary),
-        )
-
-
-def hold_out(
-    model: PixelModel,
-    mahalanobis: Mahalanobis,
-    dataset: Dataset,
-    rows: AdversarialRows,
-    part: Part,
-    *,
-    seed: int,
-    progress: Progress,
-) -> HeldOut:
-    """Make the held-out scans and ask the classifier about them.
-
-    Attacked scans are as they were made, and some again with the histories that training draws, each beside the clean
-    scan of the same history, which counts as harmlessly changed.
-    """
-    rng = np.random.default_rng([seed, 1])
-    chosen = _even_choice(rows, part.attacked, rng)
-    controlled = rng.permutation(part.clean)[:MAX_CONTROLLED]
-    harmless = [
-        (control(levels, bits, rng), bits)
-        for levels, bits in clean_scans(dataset, controlled)
-        for control in STANDARD_CONTROLS.values()
-    ]
-    passed_on = rng.permutation(chosen)[:MAX_PASSED_ON]
-    pairs = list(_passed_on(dataset, rows, passed_on, rng))
-    scans = [*clean_scans(dataset, part.clean), *harmless, *(clean for clean, _ in pairs)]
-    scans += [(rows.levels(int(row)), int(rows.bits[row])) for row in chosen]
-    scans += [reached for _, reached in pairs]
-    controlled, again = np.repeat(controlled, len(STANDARD_CONTROLS)), rows.parent[passed_on]
-    parents = np.concatenate([part.clean, controlled, again, rows.parent[chosen], again])
-    what = "features of held-out scans"
-    features, logits = features_and_logits(model, scans, n=len(scans), what=what, progress=progress)
-    kind = np.repeat([0, 1, 2], [len(part.clean), len(harmless) + len(pairs), len(chosen) + len(pairs)])
-    return HeldOut(
-        scans=scans,
-        is_adv=torch.from_numpy(kind == 2),
-        is_clean=torch.from_numpy(kind == 0),
-        fold=torch.from_numpy(dataset.groups[parents] % 2),
-        distance=mahalanobis(features),
-        logits=logits,
-    )
-
-
-def _passed_on(
-    dataset: Dataset, rows: AdversarialRows, attacked_rows: np.ndarray, rng: np.random.Generator
-) -> Iterator[tuple[Scan, Scan]]:
-    """Of each attack its clean and its attacked scan, with one history."""
-    heads = Heads(dataset)
-    for row in attacked_rows:
-        parent, bits = int(rows.parent[row]), int(rows.bits[row])
-        perturbation = rows.levels(int(row)).astype(np.int32) - dataset.levels(parent)
-        head = heads.mask(parent)
-        history = draw_history(perturbation, bits, head, rng)
-        seen = history.seen(dataset.levels(parent), bits, rng)
-        clean = history.passed_on(seen, seen, bits, head, rng)
-        reached = history.passed_on(attacked(seen, bits, perturbation), seen, bits, head, rng)
-        yield (clean, bits), (reached, bits)
-
-
-def _area(attacked: Tensor, ordinary: Tensor) -> float:
-    """The mean, over the most suspicious of the ordinary scans, of the share of attacked ones above it."""
-    n = max(1, round(MAX_FALSE_ALARMS * len(ordinary)))
-    return float((attacked > ordinary.topk(n).values[:, None]).float().mean())
-
-
-def _even_choice(rows: AdversarialRows, attacked: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """At most `MAX_ATTACKED` rows, as many of each attack and eps as there are."""
-    cells = [cell for of_type in attack_cells(rows, attacked).values() for cell in of_type]
-    share = max(1, MAX_ATTACKED // len(cells))
-    return np.concatenate([rng.permutation(cell)[:share] for cell in cells])

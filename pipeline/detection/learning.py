@@ -16,7 +16,7 @@ from detector.training import ResidualTrainer
 from pipeline.attacks.adaptive.run import GateAt
 from pipeline.detection.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pipeline.detection.evasions import Perturbed, evade, read_evasions, write_evasions
-from pipeline.detection.evidence import CLEAN_QUANTILE, HeldOut
+from pipeline.detection.held_out import CLEAN_QUANTILE, HeldOut
 from pipeline.detection.network import GateNetwork
 from pipeline.detection.samples import Samples
 from pipeline.errors import BadDetector

@@ -7,6 +7,8 @@ import numpy as np
 from datasets.decoding import decode
 from datasets.encoding import check_fits, encode
 from datasets.errors import BadImage
+from pipeline.attacks.registry import create
+from pipeline.attacks.run import attack_levels
 from pipeline.detection.attacked import cell_name
 from pipeline.detection.controls import AFTER_ATTACK
 from pipeline.detection.evidence import clean_scans
@@ -21,8 +23,8 @@ _PART, _AFTER_PART = 30, 31
 
 
 def null_attack(examined: Examined) -> float:
-    """AUROC of all clean scans, written and decoded as attacked ones are, against themselves."""
-    scans = _written(clean_scans(examined.dataset, examined.items), "png")
+    """AUROC of all clean scans, attacked with eps 0 and written as attacked ones are, against themselves."""
+    scans = _written(_attacked_with_nothing(examined), "png")
     return auroc(examined.look(scans, len(examined.items), "null attack").score, examined.clean.score)
 
 
@@ -79,6 +81,13 @@ def survivor_rows(examined: Examined, cells: list[AttackedCell]) -> tuple[Surviv
                 )
             )
     return tuple(found)
+
+
+def _attacked_with_nothing(examined: Examined) -> Iterator[Scan]:
+    attack = create("pgd", {"eps": 0, "steps": 1})
+    for item, (levels, bits) in zip(examined.items, clean_scans(examined.dataset, examined.items), strict=True):
+        label = examined.dataset.labels[[int(item)]]
+        yield attack_levels(examined.network.model, attack, levels[None], bits, label).levels[0], bits
 
 
 def _written(scans: Iterator[Scan], file_format: str) -> Iterator[Scan]:

@@ -83,16 +83,17 @@ class Samples:
         for attack in chosen:
             view = _View.draw(self.spec, self.settings.crop, rng)
             beside, other = (attack.parent if rng.random() < _PARENT_SHARE else self._draw_other(rng) for _ in range(2))
-            history = draw_history(attack.perturbation, self._bits(attack.parent), self._heads.mask(attack.parent), rng)
-            for into, item, change in (
-                (attacks, attack.parent, _attacking(attack)),
-                (clean, beside, _nothing),
-                (harmless, other, _harmless(attack)),
-            ):
+            items = (attack.parent, beside, other)
+            heads = [self._heads.mask(item) for item in items]
+            # Black where one of them keeps its background would tell them apart.
+            head = heads[0] if all(mask is not None for mask in heads) else None
+            history = draw_history(attack.perturbation, self._bits(attack.parent), head, rng)
+            changes = (_attacking(attack), _nothing, _harmless(attack))
+            for into, item, mask, change in zip((attacks, clean, harmless), items, heads, changes, strict=True):
                 bits = self._bits(item)
                 seen = history.seen(self.dataset.levels(item), bits, rng)
                 changed = change(seen, bits, rng)
-                reached = history.passed_on(changed, seen, bits, self._heads.mask(item), rng)
+                reached = history.passed_on(changed, seen, bits, mask, rng)
                 into.append(view.of(reached, bits, self.spec))
         n = len(chosen)
         return Batch(

@@ -13,8 +13,9 @@ from detector.mahalanobis import Mahalanobis, fit_mahalanobis
 from pipeline.adversarial.files import AdversarialSet
 from pipeline.detection.checkpoint import Checkpoint
 from pipeline.detection.division import Part, divide, shown_rows
-from pipeline.detection.evidence import clean_scans, features_and_logits, hold_out
+from pipeline.detection.evidence import clean_scans, features_and_logits
 from pipeline.detection.files import Detector, save_detector
+from pipeline.detection.held_out import hold_out
 from pipeline.detection.learning import Learning
 from pipeline.detection.naming import learn_names
 from pipeline.detection.network import GateNetwork, score_scans
@@ -27,6 +28,8 @@ from pipeline.models.files import Classifier, load_model
 
 CALIBRATION_SPLIT = "calibration"
 CLASSIFIER_SPLIT = "train"
+LEARNING = 2
+"""Raised when the same settings come to make another detector, so that nothing of before is taken up as theirs."""
 
 
 def train_detector(
@@ -59,7 +62,7 @@ def train_detector(
         BadDetector: the three do not belong together, the settings leave no attack, or there are too few images.
     """
     _require_kin(adversarial_set, dataset, classifier)
-    key = content_id([adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
+    key = content_id([LEARNING, adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
     path = work / f"detector-{key}.ckpt"
     model = load_model(classifier)
     with as_pipeline_errors(), model.frozen():

@@ -94,11 +94,15 @@ def descend(problem: GateProblem, attack: AugmentedCW, seeds: Sequence[int], tic
 
 def _step(search: _Search, problem: GateProblem, attack: AugmentedCW, ledger: Ledger, k: int) -> None:
     """One step of Adam; its slope is taken at the file nearest to the point."""
-    point = problem.part(search.rows).on_file(search.x_adv)
+    part = problem.part(search.rows)
+    point = part.on_file(search.x_adv)
     short = torch.ones_like(search.rows, dtype=torch.bool)
     won, slope = hinge(search.part, point, search.c, attack.kappa, short)
-    ledger.offer(search.rows, point, won)
-    ledger.stepped(search.rows, won)
+    with torch.no_grad():
+        # Asked of the gate itself: on the way to its target a scan may pass as another wrong class.
+        worth = part.won_by(part.model(point))
+    ledger.offer(search.rows, point, worth)
+    ledger.stepped(search.rows, worth)
     search.c = (search.c * torch.where(won > 0, 1 - C_RATE, 1 + C_RATE)).clamp_max(C_MAX)
     slope = (slope + 2 * (point - search.part.x)) * search.half * (1 - search.bent.tanh().square())
     search.adam.step(search.bent, slope, k, attack.lr, slice(None))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from datasets.benign import jpeg, sign_noise
+from pipeline.detection import reencoded
 from pipeline.detection.attacked import cell_row, handed_out
 from pipeline.detection.background import zeroed_background
 from pipeline.detection.controls import EQUAL_NORM, shuffled
@@ -132,6 +133,13 @@ def test_a_shuffled_perturbation_is_another_scans(dataset):
     moved = shuffled(levels, 8, change)
     assert moved[3, 4] == 0
     assert (moved[20, 20] - levels[20, 20], int((moved != levels).sum())) == (9, 1)
+
+
+def test_the_null_attack_goes_the_way_of_attacks(dataset, monkeypatch):
+    given, _ = examined(roughness, attacked_rows(dataset, sign), dataset)
+    real = reencoded.create("fgsm", {"eps": 8 / 255})
+    monkeypatch.setattr(reencoded, "create", lambda *_: real)
+    assert null_attack(given) > 0.7
 
 
 def test_a_single_attacked_scan_has_no_other_to_shuffle_with(dataset):

@@ -10,6 +10,7 @@ from torch import Tensor
 from pipeline.attacks.adaptive.attack import AdaptiveAttack
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS, create_adaptive
 from pipeline.attacks.adaptive.view import GateView
+from pipeline.attacks.losses import margin
 from pipeline.attacks.pgd import PGD
 from pipeline.detection.network import GateNetwork
 from pipeline.errors import BadAttack
@@ -53,6 +54,15 @@ def test_success_is_what_a_gate_of_real_parts_says(name: str) -> None:
     assert torch.equal(found.success, passes(network, tau, found.x_adv, y))
     assert found.success.any()
     assert all((why == "") == ok for why, ok in zip(found.reason, found.success.tolist(), strict=True))
+
+
+def test_the_worth_told_is_what_the_gate_says_of_the_point(name: str) -> None:
+    network, tau, x, y = real_gate()
+    found = run(name, network, tau, x, y)
+    with torch.no_grad():
+        logits = GateView(network, tau)(found.x_adv)
+    worth = torch.minimum(margin(logits[:, :-1], y, None), logits[:, -1])
+    torch.testing.assert_close(found.worth, worth, atol=1e-3, rtol=1e-3)
 
 
 def test_stays_on_the_lattice_in_ball_and_box(name: str) -> None:
