@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import selectors
+import shutil
 import signal
 import socket
 import traceback
@@ -34,18 +35,20 @@ def main() -> None:
 
 @dataclass(eq=False)
 class _Nursery:
-    """Children by pid, each with the line on which its end is told."""
+    """Children by pid, each with the line on which its end is told, and its folder; the bell rings when one ends."""
 
     control: socket.socket
+    bell: tuple[socket.socket, socket.socket] = field(default_factory=socket.socketpair)
     lines: dict[int, socket.socket] = field(default_factory=dict)
+    homes: dict[int, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Serve until the other side of the control socket is gone."""
-        ended, wakes = socket.socketpair()
-        for end in (ended, wakes):
+        ended, wakes = self.bell
+        for end in self.bell:
             end.setblocking(False)
-        signal.set_wakeup_fd(wakes.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakes.fileno())
         with selectors.DefaultSelector() as waiting:
             waiting.register(self.control, selectors.EVENT_READ)
             waiting.register(ended, selectors.EVENT_READ)
@@ -60,9 +63,11 @@ class _Nursery:
                         return
 
     def kill_all(self) -> None:
-        """Leave no child behind."""
+        """Leave no child behind, nor its folder."""
         for pid in self.lines:
             _kill(pid)
+        for home in self.homes.values():
+            shutil.rmtree(home, ignore_errors=True)
 
     def _bear(self, waiting: selectors.BaseSelector) -> bool:
         """Fork the child that is asked for; false where nobody will ask any more."""
@@ -77,9 +82,10 @@ class _Nursery:
             line.sendall(to_line({"error": str(error)}))
             line.close()
         else:
+            request = from_line(asked)
             if pid == 0:
-                _live(from_line(asked), pipes)
-            self.lines[pid] = line
+                _live(request, pipes)
+            self.lines[pid], self.homes[pid] = line, str(request["home"])
             waiting.register(line, selectors.EVENT_READ, pid)
             _tell(line, {"pid": pid})
         for handle in pipes:
@@ -95,7 +101,9 @@ class _Nursery:
             # Before it is waited for, while its number can be nobody else's.
             _kill(pid)
             _, status = os.waitpid(pid, 0)
-            line = self.lines.pop(pid)
+            line, home = self.lines.pop(pid), self.homes.pop(pid)
+            # Whoever asked would do it, unless killed.
+            shutil.rmtree(home, ignore_errors=True)
             with contextlib.suppress(KeyError):
                 waiting.unregister(line)
             _tell(line, {"code": os.waitstatus_to_exitcode(status)})

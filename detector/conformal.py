@@ -102,14 +102,21 @@ def require_support(n: int, alpha: float) -> None:
     if supports(n, alpha):
         return
     supported = next((offer for offer in OFFERED_ALPHAS if offer > alpha and supports(n, offer)), None)
-    way_out = f"choose {supported:g} or more, or" if supported is not None else "no offered rate is supported:"
+    way_out = f"choose {_told(supported)} or more, or" if supported is not None else "no offered rate is supported:"
     low, high = false_alarm_band(n, alpha)
+    realised = (
+        f"the realised rate would lie anywhere in {low:.2%} to {high:.2%}" if high else "nothing would be flagged"
+    )
     raise NotEnoughClean(
-        f"{n} clean calibration images cannot support a false-alarm rate of {alpha:g} "
-        f"(the realised rate would lie anywhere in {low:.2%} to {high:.2%}); {way_out} calibrate on at least "
-        f"{n_needed(alpha)} clean images",
+        f"{n} clean calibration images cannot support a false-alarm rate of {_told(alpha)}: {realised}; {way_out} "
+        f"calibrate on at least {n_needed(alpha)} clean images",
         supported_alpha=supported,
     )
+
+
+def _told(alpha: float) -> str:
+    """As the API and the command line take it, and as forms do."""
+    return f"{alpha:g} ({100 * alpha:g} %)"
 
 
 def supported_alpha(n: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.attacks.names import type_name
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import Interval, rate, share_of
@@ -19,8 +20,8 @@ def not_measured(detector_id: str) -> str:
     """What must be said where nobody attacked the detector who knows it."""
     return (
         "No adaptive attack has been measured on this detector. The static figures are of attacks that do not know it; "
-        "they say nothing about an attacker who does. To measure one, order it on the detector's page, or run: "
-        f"python -m pipeline attack-gate {detector_id}"
+        "they say nothing about an attacker who does. To measure one, choose 'Try attackers who know it' on the "
+        f"detector's page, or run: .venv/bin/python -m pipeline attack-gate {detector_id}"
     )
 
 
@@ -122,9 +123,11 @@ def _hardness(run: Adaptive, static: Static) -> tuple[bool, float, int, int]:
 def _first_words(static: Static, run: Adaptive | None) -> Words:
     if run is None:
         return Words(not_measured(str(static.facts["detector_id"])), "warning")
+    n = len({cell.attack for cell in run.cells})
     told = (
-        "Static: the attacks of the adversarial set, which know the classifier alone. Adaptive: the best of all "
-        "attacks that know classifier, detector and threshold, scan by scan."
+        "Static: the attacks of the adversarial set, which know the classifier alone. Adaptive: the best, scan by "
+        f"scan, of {n} of {len(ADAPTIVE_ATTACKS)} attacks that know classifier, detector and threshold, on "
+        f"{run.facts['n_right']} scans."
     )
     if abs(float(run.facts["alpha"]) - float(static.facts["alpha"])) < 1e-9:
         return Words(told)

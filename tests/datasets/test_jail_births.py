@@ -55,14 +55,23 @@ def test_a_child_whose_nursery_is_killed_is_told_of():
 
 
 def test_no_process_is_left_when_this_one_is_killed():
-    started = (
-        "from datasets.jail_births import nursery; from datasets.jail_process import Child, JailLimits; import time"
+    lines = (
+        "import time",
+        "from datasets.jail_births import nursery",
+        "from datasets.jail_process import Child, JailLimits",
+        "child = Child(JailLimits()).__enter__()",
+        "print(nursery().pid, child._born.pid, child._scratch, flush=True)",
+        "time.sleep(60)",
     )
-    kept = "child = Child(JailLimits()).__enter__(); print(nursery().pid, child._born.pid, flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", f"{started}; {kept}"], stdout=subprocess.PIPE, text=True) as owner:
-        pids = [int(pid) for pid in owner.stdout.readline().split()]
+    with subprocess.Popen(
+        [sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as owner:
+        *pids, home = owner.stdout.readline().split()
         assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+        assert Path(home).is_dir()
         owner.kill()
+        assert owner.stderr.read() == ""  # Its end is that of the nursery, which holds it as well.
+    assert not Path(home).exists()
     ended = time.monotonic() + 20
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         assert time.monotonic() < ended

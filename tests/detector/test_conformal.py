@@ -66,6 +66,13 @@ def test_a_rate_that_n_cannot_support_is_refused_with_one_that_it_can():
     require_support(200, 0.02)
 
 
+def test_a_refusal_says_the_rate_as_forms_take_it_and_when_nothing_would_be_flagged():
+    with pytest.raises(
+        NotEnoughClean, match=r"of 0\.001 \(0\.1 %\): nothing would be flagged; choose 0\.1 \(10 %\) or more"
+    ):
+        require_support(40, 0.001)
+
+
 def test_too_few_for_any_rate_says_so():
     with pytest.raises(NotEnoughClean, match="no offered rate is supported: calibrate on at least 300") as e:
         require_support(5, 0.01)

@@ -153,7 +153,7 @@ def test_every_offer_says_its_band_or_what_it_needs():
 
 def test_a_rate_that_the_scans_cannot_support_is_refused():
     assert checked_alpha(250, None) == checked_alpha(250, 0.02) == 0.02
-    with pytest.raises(NotEnoughClean, match=r"250 clean .* cannot support .* 0.01 .*choose 0.02 or more.*300"):
+    with pytest.raises(NotEnoughClean, match=r"250 clean .* cannot support .* 0.01 .*choose 0.02 .2 %. or more.*300"):
         checked_alpha(250, 0.01)
     with pytest.raises(NotEnoughClean, match="expected within"):
         checked_alpha(250, float("nan"))

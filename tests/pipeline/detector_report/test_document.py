@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.detector_report.adaptive_section import standing_at_a_glance
 from pipeline.detector_report.blocks import Chart, Pairs, Pictures, Points, Table, Words
 from pipeline.detector_report.document import STATEMENT, document, told
@@ -51,6 +52,14 @@ def test_at_a_glance_the_two_figures_are_those_of_the_section(runs):
     assert words == first
     assert table.rows == tuple(row[:3] for row in chart.table.rows)
     assert len(table.head) == 3
+
+
+def test_at_a_glance_the_adaptive_figure_says_of_how_many_attacks_and_scans_it_is():
+    found = told("tiny", static(), (adaptive(n=3),))
+    words, _ = standing_at_a_glance(found.static, found.adaptive)
+    n = len({cell["attack"] for cell in adaptive()["cells"]})
+    assert f"of {n} of {len(ADAPTIVE_ATTACKS)} attacks that know" in words.text
+    assert words.text.endswith("on 3 scans.")
 
 
 def test_a_radius_that_only_one_of_them_has_says_so():

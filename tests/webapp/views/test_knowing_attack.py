@@ -166,6 +166,7 @@ def test_a_form_that_cannot_be_sent_says_why_and_orders_nothing(site, admin, pag
     answer = sent(admin, page, **changed)
     assert answer.status_code == 422
     assert says in html.unescape(answer.text)
+    assert 'aria-invalid="None"' not in answer.text
     assert n_jobs(site) == before
 
 
