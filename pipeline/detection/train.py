@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from datasets.adversarial_store import AdversarialRows
 from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
@@ -72,10 +73,9 @@ def train_detector(
         fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed, shown=shown)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
-        # The network sees pixels alone: what the classifier makes of scans that it has learned has no part in it.
-        others = np.concatenate([fit.clean, dataset.indices(CLASSIFIER_SPLIT)])
-        samples = Samples(dataset, rows, fit, others, classifier.spec, settings)
-        learning = Learning(samples, held_out, mahalanobis, model, path, key, progress)
+        learning = Learning(
+            _samples(dataset, rows, fit, classifier, settings), held_out, mahalanobis, model, path, key, progress
+        )
         learned = learning.run()
         naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
         fused = learning.fused(learned, naming)
@@ -84,6 +84,14 @@ def train_detector(
     detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
     learning.forget()
     return detector
+
+
+def _samples(
+    dataset: Dataset, rows: AdversarialRows, fit: Part, classifier: Classifier, settings: DetectorSettings
+) -> Samples:
+    # The network sees pixels alone: what the classifier makes of scans that it has learned has no part in it.
+    others = np.concatenate([fit.clean, dataset.indices(CLASSIFIER_SPLIT)])
+    return Samples(dataset, rows, fit, others, classifier.spec, settings)
 
 
 def _calibrate(network: GateNetwork, dataset: Dataset, items: np.ndarray, progress: Progress) -> np.ndarray:
