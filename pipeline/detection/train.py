@@ -68,8 +68,7 @@ def train_detector(
     model = load_model(classifier)
     with as_pipeline_errors(), model.frozen():
         calibration = _calibration_items(dataset)
-        rows = adversarial_set.rows()
-        shown = shown_rows(rows, settings)
+        shown = shown_rows(rows := adversarial_set.rows(), settings)
         fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed, shown=shown)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
