@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks import detector_report
+from benchmarks import detector_report, detector_stages
 from benchmarks.detector_adaptive import ADAPTIVE, HARDENED, PLAIN
 from benchmarks.detector_plan import LEFT_OUT, Plan
 from benchmarks.detector_stages import NEVER, STAGES, STATIC
@@ -135,6 +135,16 @@ def test_the_main_job_of_seed_0_is_that_of_results_main():
 
 def test_each_attack_and_the_family_of_near_twins_is_left_out_once():
     assert LEFT_OUT == (("fgsm",), ("bim",), ("pgd",), ("mim",), ("cw",), ("bim", "pgd", "mim"))
+
+
+@pytest.mark.parametrize("found", [None, "there"])
+def test_only_attacks_of_a_toolbox_that_is_absent_are_left_out(monkeypatch, found):
+    monkeypatch.setattr(detector_stages, "find_spec", lambda name: found)
+    monkeypatch.setattr(detector_stages, "_on_sets", lambda work, seed, stage, sets: list(sets))
+    plan = Plan(name="brain_mri")
+    expected = [name for name in plan.never_trained if found or not name.startswith("art:")]
+    assert detector_stages.never_trained(Namespace(plan=plan), 0) == expected
+    assert len(expected) < len(plan.never_trained) or found
 
 
 @pytest.mark.parametrize("words", [["--stages", "static,nothing"], ["--seeds", "0,7"]])
