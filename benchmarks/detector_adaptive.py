@@ -143,14 +143,14 @@ def _price(what: str, goal: str, price: dict[str, Any], alone: float | None) -> 
     if alone is None:
         return Goal(what, goal, f"half of the scans hold beyond {last:g}/255 without a gate", n, False)
     passing = cast("float | None", price["median_gate"])
-    # A radius is known to lie above the one that was tried before it. What is sure of the price is that radius over the
-    # classifier's: half of the scans hold there.
     held = max((radius for radius in price["grid"] if passing is None or radius < passing), default=0)
-    surely = held / alone
-    words = (
-        f"more than {surely:.2g} times: beyond {last:g}/255, over {alone:g}/255"
-        if passing is None
-        else f"{passing / alone:.2g} times: {passing:g}/255, over {alone:g}/255; surely more than {surely:.2g} times, "
-        f"the radius tried before being {held:g}/255"
-    )
-    return Goal(what, goal, words, n, surely >= _TIMES)
+    # What is sure of the price: on files of 8 bits, only a radius of a whole level more allows more than the one that
+    # held on half of the scans.
+    least = held + 1 if passing is None else min(passing, held + 1)
+    if passing is None:
+        words = f"at least {least / alone:.2g} times: beyond {last:g}/255, over {alone:g}/255"
+    else:
+        words = f"{passing / alone:.2g} times: {passing:g}/255, over {alone:g}/255"
+    if passing is not None and least < passing:
+        words += f"; surely {least / alone:.2g} times, the radius tried before being {held:g}/255"
+    return Goal(what, goal, words, n, least / alone >= _TIMES)
