@@ -23,19 +23,19 @@ def scattered(levels: np.ndarray, bits: int, perturbation: np.ndarray, rng: np.r
     """
     changes = perturbation.ravel()
     drawn = rng.permutation(changes) if changes.size == levels.size else rng.choice(changes, levels.size)
-    moved: np.ndarray = np.clip(levels.astype(np.int64) + drawn.reshape(levels.shape), 0, 2**bits - 1)
-    return moved.astype(levels.dtype)
+    return with_perturbation(levels, bits, drawn.reshape(levels.shape))
 
 
-def shuffled(levels: np.ndarray, bits: int, perturbation: np.ndarray) -> np.ndarray:
-    """The scan under what an attack added to another scan, every change in its place: an attack's look, no aim.
+def with_perturbation(levels: np.ndarray, bits: int, perturbation: np.ndarray) -> np.ndarray:
+    """The scan with what an attack added to a scan, every change in its place, within the box.
 
-    `scattered` keeps how large the changes are, this also how they lie.
+    On a scan that was not attacked it keeps the attack's look and has no aim: `scattered` keeps how large the changes
+    are, this also how they lie.
 
     Args:
         levels: (H, W, C).
         bits: depth of the levels.
-        perturbation: of the other scan, in levels of the same depth, (H, W, C).
+        perturbation: in levels of the same depth, (H, W, C).
     """
     moved: np.ndarray = np.clip(levels.astype(np.int64) + perturbation, 0, 2**bits - 1)
     return moved.astype(levels.dtype)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datasets.adversarial_store import AdversarialRows
 from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.detection.network import Scan, pixel_batches
@@ -16,6 +17,12 @@ def clean_scans(dataset: Dataset, items: np.ndarray) -> Iterator[Scan]:
     """The levels and bits of items of a data set, read one after the other."""
     for item in items:
         yield dataset.levels(int(item)), dataset.items[int(item)].bits
+
+
+def perturbation(dataset: Dataset, rows: AdversarialRows, row: int) -> np.ndarray:
+    """What the attack of a row added to its parent, (H, W, C) in levels, int64."""
+    clean = dataset.levels(int(rows.parent[row])).astype(np.int64)
+    return rows.levels(row).astype(np.int64) - clean
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from datasets.adversarial_store import AdversarialRows
 from datasets.progress import Progress
 from datasets.store import Dataset
 from detector.conformal import false_alarm_band, n_needed, supports, threshold
+from pipeline.detection.evidence import perturbation
 from pipeline.detection.network import GateNetwork, Scan, Scores, score_scans
 from pipeline.detection.protocol_rows import StrictRate
 from pipeline.detection.statistics import Interval, rate
@@ -99,8 +100,7 @@ class Examined:
 
     def perturbation(self, row: int) -> np.ndarray:
         """What the attack of a row added to its parent, in levels, int64."""
-        parent = self.dataset.levels(int(self.rows.parent[row])).astype(np.int64)
-        return self.rows.levels(int(row)).astype(np.int64) - parent
+        return perturbation(self.dataset, self.rows, row)
 
 
 def strict_rate(calibration: np.ndarray) -> tuple[StrictRate, float]:

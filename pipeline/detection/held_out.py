@@ -16,11 +16,11 @@ from detector.fused import logit_margin
 from detector.fusion import Fusion, fit_fusion
 from detector.mahalanobis import Mahalanobis
 from detector.residual import ResidualNetwork
-from pipeline.detection.controls import STANDARD_CONTROLS
+from pipeline.detection.controls import STANDARD_CONTROLS, with_perturbation
 from pipeline.detection.division import Part
-from pipeline.detection.evidence import clean_scans, features_and_logits
+from pipeline.detection.evidence import clean_scans, features_and_logits, perturbation
 from pipeline.detection.heads import Heads
-from pipeline.detection.histories import History, attacked, draw_history
+from pipeline.detection.histories import History, draw_history
 from pipeline.detection.network import Scan, pixel_batches
 from pipeline.detection.samples import attack_cells
 from pipeline.models.adapter import PixelModel
@@ -175,13 +175,13 @@ def _passed_on(
     heads = Heads(dataset)
     for row in attacked_rows:
         parent, bits = int(rows.parent[row]), int(rows.bits[row])
-        perturbation = rows.levels(int(row)).astype(np.int32) - dataset.levels(parent)
+        added = perturbation(dataset, rows, int(row))
         head = heads.mask(parent)
-        while (history := draw_history(perturbation, bits, head, rng)) == History():
+        while (history := draw_history(added, bits, head, rng)) == History():
             pass  # Without a history it is held out already.
         seen = history.seen(dataset.levels(parent), bits, rng)
         clean = history.passed_on(seen, seen, bits, head, rng)
-        reached = history.passed_on(attacked(seen, bits, perturbation), seen, bits, head, rng)
+        reached = history.passed_on(with_perturbation(seen, bits, added), seen, bits, head, rng)
         yield (clean, bits), (reached, bits)
 
 

@@ -71,20 +71,6 @@ class History:
         return changed * head[..., None].astype(changed.dtype) if self.black and head is not None else changed
 
 
-def attacked(seen: np.ndarray, bits: int, perturbation: np.ndarray) -> np.ndarray:
-    """The scan with what an attack added to another look of it.
-
-    The perturbation stays as it is: it fits where the anatomy is, and so do its look and its size.
-
-    Args:
-        seen: (H, W, C) levels.
-        bits: their depth.
-        perturbation: (H, W, C) in levels.
-    """
-    moved: np.ndarray = np.clip(seen.astype(np.int64) + perturbation, 0, 2**bits - 1)
-    return moved.astype(seen.dtype)
-
-
 def draw_history(perturbation: np.ndarray, bits: int, head: Mask | None, rng: np.random.Generator) -> History:
     """A history by chance, in which nothing happens that would leave nothing of this perturbation.
 

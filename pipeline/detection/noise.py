@@ -6,7 +6,7 @@ import numpy as np
 
 from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.detection.attacked import cell_name
-from pipeline.detection.controls import EQUAL_NORM, REPORTED_CONTROLS, noise_name, scattered, shuffled
+from pipeline.detection.controls import EQUAL_NORM, REPORTED_CONTROLS, noise_name, scattered, with_perturbation
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.examined import AttackedCell, Examined
 from pipeline.detection.network import Scan
@@ -115,7 +115,7 @@ def _paired(examined: Examined, cell: AttackedCell, what: str, pairs: list[tuple
         for (levels, bits), (_, donor) in zip(clean_scans(examined.dataset, parents), pairs, strict=True):
             perturbation = examined.perturbation(donor)
             moved = (
-                shuffled(levels, bits, perturbation)
+                with_perturbation(levels, bits, perturbation)
                 if what == "shuffled"
                 else scattered(levels, bits, perturbation, rng)
             )

@@ -11,11 +11,12 @@ from datasets.adversarial_store import AdversarialRows
 from datasets.store import Dataset
 from detector.training import Batch
 from detector.types import TYPES, type_index
-from pipeline.detection.controls import draw_harmless
+from pipeline.detection.controls import draw_harmless, with_perturbation
 from pipeline.detection.division import Part
 from pipeline.detection.evasions import Perturbed
+from pipeline.detection.evidence import perturbation
 from pipeline.detection.heads import Heads
-from pipeline.detection.histories import Change, attacked, draw_history
+from pipeline.detection.histories import Change, draw_history
 from pipeline.detection.network import stacked
 from pipeline.detection.settings import DetectorSettings
 from pipeline.models.resize import fit_levels
@@ -72,9 +73,8 @@ class Samples:
 
     def _attack(self, row: int) -> Perturbed:
         """A row of the adversarial set, as what it added to its parent."""
-        parent = int(self.rows.parent[row])
-        change = self.rows.levels(row).astype(np.int32) - self.dataset.levels(parent).astype(np.int32)
-        return Perturbed(parent, change, float(self.rows.linf[row]))
+        added = perturbation(self.dataset, self.rows, row)
+        return Perturbed(int(self.rows.parent[row]), added, float(self.rows.linf[row]))
 
     def _batch(self, chosen: list[Perturbed], rng: np.random.Generator) -> Batch:
         attacks: list[np.ndarray] = []
@@ -113,7 +113,7 @@ class Samples:
 
 
 def _attacking(attack: Perturbed) -> Change:
-    return lambda seen, bits, rng: attacked(seen, bits, attack.perturbation)
+    return lambda seen, bits, rng: with_perturbation(seen, bits, attack.perturbation)
 
 
 def _harmless(attack: Perturbed) -> Change:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from datasets import benign
-from pipeline.detection.histories import History, attacked, draw_history
+from pipeline.detection.controls import with_perturbation
+from pipeline.detection.histories import History, draw_history
 
 SIDE = 24
 
@@ -33,7 +34,7 @@ def perturbed(clean):
 
 def test_without_a_history_an_attacked_scan_is_what_the_attack_made():
     clean, rng = scan(), np.random.default_rng(0)
-    made = attacked(clean, 8, perturbed(clean))
+    made = with_perturbation(clean, 8, perturbed(clean))
     np.testing.assert_array_equal(made, clean + perturbed(clean))
     assert made.dtype == clean.dtype
     assert History().seen(clean, 8, rng) is clean
@@ -69,7 +70,7 @@ def test_a_scan_without_a_background_is_all_head():
 
 
 def test_levels_stay_in_their_box():
-    assert (attacked(scan(), 8, np.full((SIDE, SIDE, 1), 250)) == 255).all()
+    assert (with_perturbation(scan(), 8, np.full((SIDE, SIDE, 1), 250)) == 255).all()
 
 
 def histories(perturbation, bits=8, n=400, mask=None):
@@ -113,7 +114,7 @@ def test_every_change_keeps_shape_type_and_box():
         clean, rng = scan(bits), np.random.default_rng(0)
         perturbation = np.full(clean.shape, 3 * (2**bits - 1) // 255)
         for history in histories(perturbation, bits, n=60, mask=head()):
-            made = history.passed_on(attacked(clean, bits, perturbation), clean, bits, head(), rng)
+            made = history.passed_on(with_perturbation(clean, bits, perturbation), clean, bits, head(), rng)
             assert (made.shape, made.dtype) == (clean.shape, clean.dtype)
             assert made.max() < 2**bits
 
@@ -126,7 +127,7 @@ def test_the_same_draws_give_the_same_history():
         for _ in range(20):
             history = draw_history(perturbation, 8, head(), rng)
             seen = history.seen(clean, 8, rng)
-            drawn.append(history.passed_on(attacked(seen, 8, perturbation), seen, 8, head(), rng))
+            drawn.append(history.passed_on(with_perturbation(seen, 8, perturbation), seen, 8, head(), rng))
         return drawn
 
     assert all(np.array_equal(a, b) for a, b in zip(made(), made(), strict=True))

@@ -8,7 +8,7 @@ from datasets.benign import jpeg, sign_noise
 from pipeline.detection import reencoded
 from pipeline.detection.attacked import cell_row, handed_out
 from pipeline.detection.background import zeroed_background
-from pipeline.detection.controls import EQUAL_NORM, shuffled
+from pipeline.detection.controls import EQUAL_NORM, with_perturbation
 from pipeline.detection.examined import strict_rate
 from pipeline.detection.noise import control_rows, equal_norm_rows, look_at_controls, paired_rows
 from pipeline.detection.protocol_tables import strict_words
@@ -130,7 +130,7 @@ def test_a_shuffled_perturbation_is_another_scans(dataset):
     change = np.zeros(levels.shape, int)
     change[3, 4] = -7
     change[20, 20] = 9
-    moved = shuffled(levels, 8, change)
+    moved = with_perturbation(levels, 8, change)
     assert moved[3, 4] == 0
     assert (moved[20, 20] - levels[20, 20], int((moved != levels).sum())) == (9, 1)
 
