@@ -32,6 +32,7 @@ from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.terminal import shown_progress
 from pipeline.gate.files import read_gate
+from pipeline.memory import keep_freed_memory
 
 SEEDS = (0, 1, 2)
 SPEED = "speed"
@@ -40,6 +41,7 @@ SPEED = "speed"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stages that are asked for, for the seeds that are asked for, and write the page."""
     asked = _parser().parse_args(argv)
+    keep_freed_memory()
     asked.work.mkdir(parents=True, exist_ok=True)
     plan = Plan(name=asked.data.stem)
     report(Work(asked.data, DataRoot(asked.root), asked.work, plan, _stage, asked.limit), asked)

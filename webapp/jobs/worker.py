@@ -8,6 +8,7 @@ import threading
 
 from sqlalchemy.exc import DBAPIError
 
+from pipeline.memory import keep_freed_memory
 from webapp.config import Settings
 from webapp.jobs.huey_engine import consumer_of
 from webapp.jobs.process import worker_id
@@ -30,6 +31,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Huey tells every ticket; ours are in the job's log.
     logging.getLogger("huey").setLevel(logging.WARNING)
+    keep_freed_memory()
     settings = Settings.from_environment()
     database, owner, ended = Database(settings.database_url), worker_id(), threading.Event()
     load_kinds(settings)
