@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.fusion import Fusion, fit_fusion
+from detector.gaps import close_gaps
 from detector.high_pass import N_FILTERS, HighPass
 from detector.interface import Examples, Measured, Method, Seen
 from detector.weighed import Weighed
@@ -49,8 +50,8 @@ class ResidualNetwork(nn.Module):
         self.suspicion = nn.Linear(64, 1)
 
     def forward(self, pixels: Tensor) -> ResidualOutput:
-        """Judge `pixels` (N, channels, H, W) in [0, 1], H and W at least 16."""
-        return self.judge(self.body(self.high_pass(pixels)))
+        """Judge whole images `pixels` (N, channels, H, W) in [0, 1], H and W at least 16, their gaps closed first."""
+        return self.judge(self.body(self.high_pass(close_gaps(pixels))))
 
     def judge(self, maps: Tensor) -> ResidualOutput:
         """Judge the maps (N, D, h, w) that `body` made of the residuals."""

@@ -9,6 +9,7 @@ import torch
 
 from datasets.adversarial_store import AdversarialRows
 from datasets.store import Dataset
+from detector.gaps import close_gaps
 from detector.training import Batch
 from detector.types import TYPES, type_index
 from pipeline.detection.controls import draw_harmless, with_perturbation
@@ -162,8 +163,15 @@ class _View:
         return cls(top, left, side, orientation)
 
     def of(self, levels: np.ndarray, bits: int, spec: ClassifierSpec) -> np.ndarray:
-        pixels = fit_levels(levels, bits, spec)
+        pixels = _without_gaps(fit_levels(levels, bits, spec), is_grey=levels.shape[2] == 1)
         if self.side is not None:
             pixels = pixels[:, self.top : self.top + self.side, self.left : self.left + self.side]
         turned = np.rot90(pixels, self.orientation % 4, axes=(1, 2))
         return turned[:, :, ::-1] if self.orientation >= _N_ORIENTATIONS // 2 else turned
+
+
+def _without_gaps(pixels: np.ndarray, *, is_grey: bool) -> np.ndarray:
+    """The whole image (C, H, W) as the network sees it when it judges."""
+    # The channels of a grey scan are one and the same.
+    seen = torch.from_numpy(pixels[:1] if is_grey else pixels)[None]
+    return np.broadcast_to(close_gaps(seen)[0].numpy(), pixels.shape)

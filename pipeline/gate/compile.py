@@ -66,11 +66,14 @@ def largest_difference(network: GateNetwork, path: Path) -> float:
 
 
 def _probes(network: GateNetwork, n: int) -> Tensor:
-    """The same pixels at every call: steps of light from black to white, each with more noise than the last."""
+    """The same pixels at every call: steps of light from black to white, first without noise, then with more and more.
+
+    Steps without noise leave gaps in the histogram, which the detector closes.
+    """
     spec = network.model.spec
     rng = np.random.default_rng(0)
     noise = rng.random((n, spec.channels, spec.height, spec.width), dtype=np.float32)
-    strength = np.linspace(0.02, 1, n, dtype=np.float32)[:, None, None, None]
+    strength = np.linspace(0, 1, n, dtype=np.float32)[:, None, None, None]
     return torch.from_numpy(
         np.clip((1 - strength) * np.linspace(0, 1, spec.width, dtype=np.float32) + strength * noise, 0, 1)
     )

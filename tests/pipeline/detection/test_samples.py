@@ -66,15 +66,23 @@ def test_clean_scans_that_are_no_parents_are_drawn_from_the_others(tiny_chain, r
 
 
 def test_what_is_compared_went_through_the_same(tiny_chain, rows, parts, monkeypatch):
-    halved = History(before=lambda levels, bits, rng: levels // 2, after=lambda levels, bits, rng: levels // 2 * 2)
-    monkeypatch.setattr(samples_module, "draw_history", lambda *_: halved)
+    darker = History(before=lambda levels, *_: np.minimum(levels, 90), after=lambda levels, *_: levels // 2)
+    monkeypatch.setattr(samples_module, "draw_history", lambda *_: darker)
     monkeypatch.setattr(samples_module, "draw_harmless", lambda levels, *_: levels)
     batch = next(samples(tiny_chain, rows, parts[0]).batches(0))
     levels = (batch.pixels * 255).round()
-    assert (levels % 2 == 0).all()
-    assert levels[4:].max() <= 127
+    assert levels[:4].max() < 90
+    assert levels[4:].max() <= 45
     attacked = next(samples(tiny_chain, rows, parts[0]).batches(0)).pixels[:4]
     assert not torch.equal(attacked, batch.pixels[4:8])
+
+
+def test_gaps_of_a_stretched_scan_are_closed_before_the_crop(tiny_chain, rows, parts, monkeypatch):
+    stretched = History(after=lambda levels, *_: levels // 32 * 2)
+    monkeypatch.setattr(samples_module, "draw_history", lambda *_: stretched)
+    monkeypatch.setattr(samples_module, "draw_harmless", lambda levels, *_: levels)
+    pixels = next(samples(tiny_chain, rows, parts[0], crop=16).batches(0)).pixels[4:]
+    assert (pixels * 255).round().unique().diff().tolist() == [1.0] * 3
 
 
 def test_batches_depend_on_settings_and_number_alone(tiny_chain, rows, parts):
