@@ -10,6 +10,7 @@ from datasets.encoding import encode
 from datasets.jail import decode_jailed
 from datasets.progress import Progress
 from pipeline.gate.files import Gate
+from pipeline.gate.graph import INPUT, JUDGED
 from pipeline.gate.screening import open_gate, screen_upload
 from pipeline.models.resize import fit_levels
 
@@ -37,9 +38,7 @@ def gate_speed(gate: Gate, levels: list[np.ndarray], bits: int, progress: Progre
         # In turns, so that whatever else the machine does falls on all three alike.
         whole.append(_seconds(lambda data=data: screen_upload(opened, data)))
         decoding.append(_seconds(lambda data=data: decode_jailed(data)))
-        graph.append(
-            _seconds(lambda ready=ready: opened.session.run(["probs", "score", "type_probs"], {"pixels": ready}))
-        )
+        graph.append(_seconds(lambda ready=ready: opened.graph.judging.run(list(JUDGED), {INPUT: ready})))
     ms = {
         name: 1000 * np.array(some[N_WARM:])
         for name, some in (("whole", whole), ("decoding", decoding), ("graph", graph))

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from pipeline.detection.network import GateNetwork
 from pipeline.errors import BadGate
+from pipeline.gate.graph import INPUT, OUTPUTS
 
-INPUT = "pixels"
-OUTPUTS = ("probs", "score", "type_probs")
 MAX_DIFFERENCE = 1e-4
 """The graph may differ from torch by this much: relative for scores, absolute for probabilities."""
 

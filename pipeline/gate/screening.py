@@ -3,12 +3,11 @@
 import hashlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 
 from datasets.errors import BadImage
 from datasets.jail import decode_jailed
@@ -16,9 +15,9 @@ from datasets.limits import Limits
 from detector.conformal import alarms, p_values
 from detector.named import name_attack
 from detector.types import attack_probabilities, family_probabilities
-from pipeline.errors import BadGate
 from pipeline.gate.decision import AttackGuess, Decision, Models, OperatingPoint, Prediction, Verdict
 from pipeline.gate.files import GRAPH_FILE, PREPROCESSING, Gate, read_gate
+from pipeline.gate.graph import INPUT, JUDGED, NAMED, GraphParts, open_graph
 from pipeline.models.resize import fit_levels
 
 _REASONS = {
@@ -26,6 +25,10 @@ _REASONS = {
     Verdict.ADVERSARIAL: "The scan looks attacked; the class is withheld. Have a person review it.",
     Verdict.UNCERTAIN: "More suspicious than most clean scans; the class is withheld. Have a person review it.",
 }
+_NO_NUMBER = (
+    "The models gave no number for this scan. Send the original file; if it happens again, "
+    "have an administrator check the gate."
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class OpenGate:
     """A gate in memory, ready to screen; threads may share it."""
 
     gate: Gate
-    session: onnxruntime.InferenceSession
+    graph: GraphParts
 
     def screen(self, levels: np.ndarray, bits: int) -> Decision:
         """Decide on one decoded scan.
@@ -52,7 +55,7 @@ class OpenGate:
             verdict=Verdict.NOT_SCREENED, reason=reason, operating_point=self._operating_point(), models=self._models()
         )
 
-    def decide(self, probs: np.ndarray, score: float, type_probs: np.ndarray) -> Decision:
+    def decide(self, probs: np.ndarray, score: float, named: Callable[[], np.ndarray]) -> Decision:
         """The decision that the graph's outputs for one scan lead to.
 
         Anything that is not a number leads to no screening: it would slip past every comparison.
@@ -60,15 +63,15 @@ class OpenGate:
         Args:
             probs: (K,), of the classes.
             score: higher is more suspicious.
-            type_probs: (len(TYPES),).
+            named: gives the probabilities (len(TYPES),) of the types; asked only of a scan that is not clean.
         """
-        if not (np.isfinite(probs).all() and math.isfinite(score) and np.isfinite(type_probs).all()):
-            return self.not_screened(
-                "The models gave no number for this scan. Send the original file; if it happens again, "
-                "have an administrator check the gate."
-            )
+        if not (np.isfinite(probs).all() and math.isfinite(score)):
+            return self.not_screened(_NO_NUMBER)
         p_value = float(p_values(self.gate.calibration, np.array([score]))[0])
         verdict = self._verdict(p_value)
+        type_probs = None if verdict is Verdict.CLEAN else named()
+        if type_probs is not None and not np.isfinite(type_probs).all():
+            return self.not_screened(_NO_NUMBER)
         k = int(probs.argmax())
         return replace(
             self.not_screened(_REASONS[verdict]),
@@ -76,7 +79,7 @@ class OpenGate:
             p_value=p_value,
             score=score,
             prediction=Prediction(class_name=self.gate.spec.classes[k], probability=float(probs[k])),
-            attack=None if verdict is Verdict.CLEAN else _guess(type_probs),
+            attack=None if type_probs is None else _guess(type_probs),
         )
 
     def _screen(self, levels: np.ndarray, bits: int) -> Decision:
@@ -87,9 +90,9 @@ class OpenGate:
                 f"The image has {width} x {height} pixels; this gate's classifier sees {spec.width} x {spec.height} "
                 f"and takes no less than half of that. Send the original scan."
             )
-        pixels = fit_levels(levels, bits, spec)[None]
-        probs, score, type_probs = self.session.run(["probs", "score", "type_probs"], {"pixels": pixels})
-        return self.decide(probs[0], float(score[0]), type_probs[0])
+        pixels = {INPUT: fit_levels(levels, bits, spec)[None]}
+        probs, score = self.graph.judging.run(list(JUDGED), pixels)
+        return self.decide(probs[0], float(score[0]), lambda: self.graph.naming.run(list(NAMED), pixels)[0][0])
 
     def _verdict(self, p_value: float) -> Verdict:
         if alarms(p_value, self.gate.alpha):
@@ -124,18 +127,7 @@ def open_gate(folder: Path, *, n_threads: int = 1) -> OpenGate:
         BadGate: a file is missing or was changed, or ONNX Runtime cannot read the graph.
     """
     gate = read_gate(folder)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
-    options.inter_op_num_threads = 1
-    # Waiting threads would otherwise burn the cores that decoding and the web need.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(
-            folder / GRAPH_FILE, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except (Fail, InvalidGraph, InvalidProtobuf) as e:
-        raise BadGate(f"{folder.name}: ONNX Runtime cannot read {GRAPH_FILE}: {e}; release the detector again") from e
-    return OpenGate(gate, session)
+    return OpenGate(gate, open_graph(folder / GRAPH_FILE, n_threads=n_threads))
 
 
 def screen_upload(gate: OpenGate, data: bytes, name: str = "", *, limits: Limits | None = None) -> Decision:

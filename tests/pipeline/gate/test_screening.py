@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from datasets.atomic import read_json, write_json
-from detector.types import TYPES
 from pipeline.errors import BadGate
 from pipeline.gate.decision import Verdict
+from pipeline.gate.graph import GraphParts, open_graph
 from pipeline.gate.screening import open_gate, screen_upload
 
 
@@ -20,7 +22,7 @@ def gate(tiny_chain):
 
 
 def decide(gate, *, score=0.0, probs=(0.9, 0.1), type_probs=(0.5, 0.1, 0.1, 0.1, 0.1, 0.1)):
-    return gate.decide(np.array(probs), score, np.array(type_probs))
+    return gate.decide(np.array(probs), score, lambda: np.array(type_probs))
 
 
 def with_calibration(gate, calibration, **operating_point):
@@ -51,7 +53,7 @@ def test_the_verdict_changes_exactly_at_the_two_rates(gate, score, verdict, p_va
         {"score": float("nan")},
         {"score": float("inf")},
         {"probs": (float("nan"), 0.1)},
-        {"type_probs": (float("nan"),) * 6},
+        {"type_probs": (float("nan"),) * 6, "score": 1e9},
     ],
 )
 def test_what_is_no_number_is_not_screened_and_never_clean(gate, broken):
@@ -65,10 +67,36 @@ def test_a_graph_that_gives_nan_is_not_screened(gate):
     class Broken:
         def run(self, names, inputs):
             n = len(inputs["pixels"])
-            return [np.full((n, 2), np.nan), np.full(n, np.nan), np.full((n, len(TYPES)), np.nan)]
+            return [np.full((n, 2), np.nan), np.full(n, np.nan)]
 
-    decision = replace(gate, session=Broken()).screen(np.zeros((32, 32, 1), np.uint8), 8)
-    assert decision.verdict is Verdict.NOT_SCREENED
+    broken = replace(gate, graph=GraphParts(judging=Broken(), naming=Broken()))
+    assert broken.screen(np.zeros((32, 32, 1), np.uint8), 8).verdict is Verdict.NOT_SCREENED
+
+
+def test_only_what_is_not_clean_is_named(gate):
+    def refused():
+        raise AssertionError("a clean scan was named")
+
+    low = gate.gate.calibration.min() - 1
+    assert gate.decide(np.array([0.9, 0.1]), low, refused).verdict is Verdict.CLEAN
+
+
+def test_the_two_parts_of_the_graph_say_what_the_whole_says(gate, tiny_chain):
+    whole = onnxruntime.InferenceSession(tiny_chain.gate.folder / "gate.onnx", providers=["CPUExecutionProvider"])
+    pixels = {"pixels": np.random.default_rng(0).random((3, 1, 32, 32), dtype=np.float32)}
+    parts = [*gate.graph.judging.run(None, pixels), *gate.graph.naming.run(None, pixels)]
+    for ours, expected in zip(parts, whole.run(["probs", "score", "type_probs"], pixels), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_a_graph_of_something_else_is_refused(tiny_chain, tmp_path):
+    folder = tmp_path / tiny_chain.gate.id
+    shutil.copytree(tiny_chain.gate.folder, folder)
+    graph = folder / "gate.onnx"
+    for content in (b"no graph", onnx.ModelProto(ir_version=8).SerializeToString()):
+        graph.write_bytes(content)
+        with pytest.raises(BadGate, match=r"cannot read gate\.onnx.*release the detector again"):
+            open_graph(graph, n_threads=1)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.CLEAN, Verdict.UNCERTAIN, Verdict.ADVERSARIAL])
