@@ -80,6 +80,8 @@ def test_a_held_scan_withholds_its_class_until_a_reason_is_written_down(site, cl
     page = clinician.get(where).text
     assert 'class="answer"' not in page
     assert "class is withheld" in page
+    # Whatever it is called, even unknown: the bars say of what they are shares.
+    assert page.index("Shares if it was an attack of a known kind") < page.index('<dl class="bars">')
     token = token_of(clinician, where)
     refused = clinician.post(where, data={"csrf_token": token, "reason": "because"})
     assert refused.status_code == 422
