@@ -194,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m webapp.accounts", description="Users and API keys.")
     commands = parser.add_subparsers(dest="command", required=True)
     user = commands.add_parser("create-user", help="make an account; prints a password unless one is given")
-    user.add_argument("--role", choices=list(RoleName), default=RoleName.CLINICIAN)
+    user.add_argument("--role", choices=[str(role) for role in RoleName], default=RoleName.CLINICIAN)
     renewed = commands.add_parser("set-password", help="give an account a new password, which ends all its sessions")
     for command in (user, renewed):
         command.add_argument("email")
@@ -203,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     key = commands.add_parser("create-key", help="make an API key; prints it once")
     key.add_argument("name", help="which program it is for")
     key.add_argument("--owner", required=True, help="the address of the account that answers for it")
-    key.add_argument("--scope", choices=list(Scope), default=Scope.SCREEN)
+    key.add_argument("--scope", choices=[str(scope) for scope in Scope], default=Scope.SCREEN)
     key.add_argument("--days", type=int, help="how long it lives; without this, for ever")
     commands.add_parser("list-keys", help="list the API keys")
     commands.add_parser("revoke-key", help="end an API key").add_argument("id", type=int)

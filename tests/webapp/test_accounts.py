@@ -179,3 +179,18 @@ def test_the_command_line_refuses_a_short_password_and_an_unknown_account(settin
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     assert accounts.main(["set-password", "nobody@hospital.example", "--password-stdin"]) == 1
     assert "The password has 5 signs; choose 12 to 1024." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "allowed"),
+    [
+        (["create-user", "boss@example.org", "--role", "boss"], ("clinician", "admin")),
+        (["create-key", "boss@example.org", "--name", "all", "--scope", "all"], ("screen", "admin")),
+    ],
+)
+def test_the_command_line_names_what_may_be_chosen(settings, capsys, command, allowed):
+    with pytest.raises(SystemExit):
+        accounts.main(command)
+    told = capsys.readouterr().err
+    assert all(word in told for word in allowed)
+    assert "<" not in told
