@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.errors import JailFailure
-from datasets.jail_frames import Header, from_line, to_line
+from datasets.jail_frames import MAX_WORD_BYTES, Header, from_line, to_line
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_S = 60.0
@@ -46,11 +46,12 @@ class Born:
             self._code = int(str(word.get("code", -9)))
         return self._code
 
-    def end(self) -> None:
-        """Kill it with all that it started, and wait until it is gone."""
+    def end(self, *, wait: bool = True) -> None:
+        """Have it killed with all that it started, and wait until it is gone where that matters."""
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_WR)
-        self.code(_END_S)
+        if wait:
+            self.code(_END_S)
         self._line.close()
 
 
@@ -80,7 +81,7 @@ class Nursery:
         Raises:
             JailFailure: none can be started.
         """
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs, self._asking:
                 socket.send_fds(self._control, [to_line(request)], [*pipes, theirs.fileno()])
@@ -132,11 +133,7 @@ def born(request: Header, pipes: tuple[int, int, int]) -> Born:
     Raises:
         JailFailure: none can be started.
     """
-    try:
-        return nursery().bear(request, pipes)
-    except JailFailure:
-        # One that was killed since the last child gives way to another.
-        return nursery().bear(request, pipes)
+    return nursery().bear(request, pipes)
 
 
 def nursery() -> Nursery:
@@ -180,10 +177,5 @@ def _word(line: socket.socket, seconds: float) -> Header | None:
     poll.register(line, select.POLLIN)
     if not poll.poll(seconds * 1000):
         return None
-    said = b""
-    while not said.endswith(b"\n"):
-        part = line.recv(1 << 12)
-        if not part:
-            return {}
-        said += part
-    return from_line(said)
+    said = line.recv(MAX_WORD_BYTES)
+    return from_line(said) if said else {}

@@ -10,6 +10,9 @@ MAX_HEADER_BYTES = 16 << 20
 MAX_REQUEST_BYTES = 1 << 16
 """The longest line with which a child is asked for."""
 
+MAX_WORD_BYTES = 1 << 13
+"""The longest word that comes back about a child."""
+
 Header = dict[str, object]
 
 

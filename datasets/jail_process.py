@@ -22,7 +22,6 @@ from datasets.errors import JailFailure, LimitReached
 from datasets.jail_births import born
 from datasets.jail_frames import MAX_HEADER_BYTES, PREFIX, Header, pack
 
-_START_S = 60.0
 _DEATH_S = 5.0
 _PIPE_BYTES = 1 << 20
 _WORDS_SHOWN = 300
@@ -45,34 +44,16 @@ class Child:
 
     def __init__(self, limits: JailLimits, *, workdir: Path | None = None) -> None:
         self._limits = limits
-        self._scratch = Path(tempfile.mkdtemp(prefix="scangate-jail-"))
-        self._words = (self._scratch / "stderr").open("w+b")
-        theirs_in, self._in = os.pipe()
-        self._out, theirs_out = os.pipe()
+        self._lent = workdir is not None
+        self._owes = False
         try:
-            self._born = born(self._request(workdir or self._scratch), (theirs_in, theirs_out, self._words.fileno()))
+            self._start(workdir)
         except JailFailure:
-            self._clear()
-            raise
-        finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
-        for end in (self._in, self._out):
-            os.set_blocking(end, False)
-            # A larger pipe saves switches between the two processes; where it is refused, the usual size does.
-            with contextlib.suppress(OSError, AttributeError):
-                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            # A nursery, or a spare, that was killed meanwhile gives way to another; nothing was sent yet.
+            self._start(workdir)
 
     def __enter__(self) -> Self:
-        """Wait until the child is confined and ready."""
-        try:
-            header, _ = self._receive(_START_S)
-        except JailFailure as error:
-            self.close()
-            raise JailFailure(f"the reading process does not start ({error}); look at this machine") from error
-        if header != {"ready": True}:
-            self.close()
-            raise JailFailure("the reading process started with an unexpected word; look at this machine")
+        """The child, which is confined already."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -85,6 +66,7 @@ class Child:
         Raises:
             JailFailure: the child died, or does not listen.
         """
+        self._owes = True
         deadline = time.monotonic() + self._limits.wall_s
         for part in (pack(question, len(payload)), payload):
             rest = memoryview(part)
@@ -104,12 +86,38 @@ class Child:
             LimitReached: the child ran out of time or memory.
             JailFailure: the child crashed, or answered nonsense.
         """
-        return self._receive(self._limits.wall_s)
+        answer = self._receive(self._limits.wall_s)
+        self._owes = False
+        return answer
 
     def close(self) -> None:
-        """Kill the child and remove its folder."""
-        self._born.end()
+        """Have the child killed, and remove its folder.
+
+        A kernel takes longer to take a process down than to decode a scan, so who has the whole answer does not wait
+        for that: the child can change nothing any more that anybody reads. Who lent it a folder waits, because files
+        there are used or removed next, and so does who has no answer, because the child may be at anything.
+        """
+        self._born.end(wait=self._lent or self._owes)
         self._clear()
+
+    def _start(self, workdir: Path | None) -> None:
+        self._scratch = Path(tempfile.mkdtemp(prefix="scangate-jail-"))
+        self._words = (self._scratch / "stderr").open("w+b")
+        theirs_in, self._in = os.pipe()
+        self._out, theirs_out = os.pipe()
+        try:
+            self._born = born(self._request(workdir or self._scratch), (theirs_in, theirs_out, self._words.fileno()))
+        except JailFailure:
+            self._clear()
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        for end in (self._in, self._out):
+            os.set_blocking(end, False)
+            # A larger pipe saves switches between the two processes; where it is refused, the usual size does.
+            with contextlib.suppress(OSError, AttributeError):
+                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def _request(self, workdir: Path) -> Header:
         limits = {key: value for key, value in asdict(self._limits).items() if isinstance(value, int)}

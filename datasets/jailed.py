@@ -1,6 +1,6 @@
 """The child's side of the jail: takes limits upon itself, then answers questions until its input ends.
 
-Forked by `datasets.jail_nursery`, never started by hand.
+Forked by `datasets.jail_spare`, never started by hand.
 """
 
 import os
@@ -20,20 +20,19 @@ ERROR_MODULES = ("datasets.errors", "pipeline.errors")
 Answer = tuple[Header, bytes | memoryview]
 
 
-def serve(limits: dict[str, int]) -> None:
-    """Answer the questions on standard input, one frame each, under these limits."""
-    _confine(limits)
+def serve(cpu_s: int) -> None:
+    """Answer the questions on standard input, one frame each, in so many seconds of processor time each."""
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     # A library that prints would break the frames; from here on its words go to the error file.
     os.dup2(2, 1)
-    write_frame(answers, {"ready": True}, b"")
     while (question := read_frame(questions)) is not None:
-        _allow_more_seconds(limits["cpu_s"])
-        write_frame(answers, *_answer(*question))
+        _allow_more_seconds(cpu_s)
+        write_frame(answers, *answer(*question))
 
 
-def _confine(limits: dict[str, int]) -> None:
+def confine(limits: dict[str, int]) -> None:
+    """Take all limits upon this process but that of processor time, which `serve` renews for each question."""
     for what, bound in (
         (resource.RLIMIT_AS, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
@@ -53,7 +52,8 @@ def _allow_more_seconds(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
 
 
-def _answer(question: Header, payload: bytes) -> Answer:
+def answer(question: Header, payload: bytes) -> Answer:
+    """The frame that answers a question: what was asked for, or why there is nothing."""
     try:
         if question["do"] == "decode":
             return _decode(question, payload)

@@ -19,7 +19,9 @@ from datasets.jail import JailLimits, decode_jailed, decode_many_jailed, run_jai
 from datasets.jail_births import nursery
 from datasets.jail_process import Child
 from tests.datasets.dicom_files import dicom_bytes
-from tests.datasets.jailed_children import children
+from tests.datasets.jailed_children import children, none_left
+
+pytestmark = pytest.mark.usefixtures("empty_jail")
 
 RNG = np.random.default_rng(3)
 LEVELS = RNG.integers(0, 256, size=(9, 11, 3), dtype=np.uint8)
@@ -32,7 +34,7 @@ def test_the_jail_gives_what_decoding_gives():
         jailed, free = decode_jailed(data), decode(data)
         np.testing.assert_array_equal(jailed.levels, free.levels)
         assert (jailed.bits, jailed.file_type) == (free.bits, free.file_type)
-    assert not children()
+    assert none_left()
 
 
 def test_refusals_come_back_as_they_were_raised():
@@ -57,7 +59,7 @@ def test_running_out_of_memory_is_a_refusal_of_the_file():
 def test_running_out_of_time_is_a_refusal_of_the_file():
     with pytest.raises(BadImage, match=r"a.png: decoding ran out of time \(more than 0.001 s\); send a smaller"):
         decode_jailed(LARGE, name="a.png", jail=JailLimits(wall_s=0.001))
-    assert not children()
+    assert none_left()
 
 
 def test_the_child_has_limits_an_empty_environment_and_a_session_of_its_own(monkeypatch):
@@ -132,7 +134,7 @@ def test_a_reader_that_stops_early_leaves_no_child():
     next(images)
     assert children()
     images.close()
-    assert not children()
+    assert none_left()
 
 
 def test_no_files_need_no_child():

@@ -17,7 +17,9 @@ from datasets.image import encode_png
 from datasets.jail import decode_jailed
 from datasets.jail_births import born, nursery
 from datasets.jail_process import Child, JailLimits
-from tests.datasets.jailed_children import children
+from tests.datasets.jailed_children import children, none_left
+
+pytestmark = pytest.mark.usefixtures("empty_jail")
 
 RNG = np.random.default_rng(3)
 PNG = encode_png(RNG.integers(0, 256, size=(9, 11, 3), dtype=np.uint8), 8)
@@ -29,7 +31,7 @@ def test_children_live_beside_each_other():
         for child in (one, other, one):
             child.ask({"do": "run", "target": "datasets.atomic:content_id", "args": {"value": 1}})
             assert child.receive()[0] == {"result": content_id(1)}
-    assert not children()
+    assert none_left()
 
 
 def test_threads_that_decode_at_once_get_their_own_images():
@@ -38,7 +40,7 @@ def test_threads_that_decode_at_once_get_their_own_images():
         found = list(pool.map(lambda levels: decode_jailed(encode_png(levels, 8)).levels, images))
     for levels, decoded in zip(images, found, strict=True):
         np.testing.assert_array_equal(levels, decoded)
-    assert not children()
+    assert none_left()
 
 
 def test_a_nursery_that_was_killed_is_replaced():
@@ -93,7 +95,7 @@ def test_a_fork_of_this_process_has_a_nursery_of_its_own():
 def test_a_child_that_cannot_live_says_so(tmp_path):
     with pytest.raises(JailFailure, match=r"the reading process does not start \(.*No such file or directory"):
         Child(JailLimits(), workdir=tmp_path / "nowhere").__enter__()
-    assert not children()
+    assert none_left()
 
 
 def test_how_a_child_ended_is_kept(tmp_path):
