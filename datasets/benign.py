@@ -47,6 +47,15 @@ def rician_noise(levels: np.ndarray, bits: int, sigma_levels: float, rng: np.ran
     return _to_levels(np.hypot(real, imaginary), levels, bits)
 
 
+def specks(levels: np.ndarray, bits: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """A share of the levels moved up or down by one level of 8 bits: what another rounding or decoder leaves."""
+    if not 0 <= share <= 1:
+        raise BadImage(f"share {share}, expected 0 to 1.")
+    one = ((1 << bits) - 1) / 255
+    signs = rng.integers(0, 2, levels.shape) * 2 - 1
+    return _to_levels(levels + np.where(rng.random(levels.shape) < share, signs * one, 0.0), levels, bits)
+
+
 def jpeg(levels: np.ndarray, bits: int, quality: float, rng: np.random.Generator) -> np.ndarray:
     """Saved as JPEG of `quality` (1 to 100) and read again; deeper images go through 8 bits, as JPEG does."""
     if not 1 <= quality <= 100:
@@ -86,6 +95,7 @@ CONTROLS: dict[str, Control] = {
     "uniform_noise": uniform_noise,
     "gaussian_noise": gaussian_noise,
     "rician_noise": rician_noise,
+    "specks": specks,
     "jpeg": jpeg,
     "gamma": gamma,
     "small_resize": small_resize,

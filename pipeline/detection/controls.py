@@ -44,11 +44,11 @@ def with_perturbation(levels: np.ndarray, bits: int, perturbation: np.ndarray) -
 def draw_harmless(
     levels: np.ndarray, bits: int, perturbation: np.ndarray, linf: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """One harmlessly changed scan; half of the draws have an attack's own norm.
+    """One harmlessly changed scan; nearly half of the draws have an attack's own norm.
 
-    Ranges after detection.md's list of what scans go through: JPEG 75 to 100, noise of 0.5 to 4 levels of
-    8 bit, gamma within 25 %, resizing within 10 %. Noise is drawn evenly in its logarithm: noise of about one
-    level is what a detector takes for an attack longest.
+    JPEG 75 to 100, noise of 1/8 to 4 levels of 8 bit, single levels of 0.1 to 35 % of the pixels, gamma within 25 %, of
+    it half with faint noise after it, resizing within 10 %. Noise is drawn evenly in its logarithm: with none below
+    half a level, the few pixels that fainter noise moves are taken for an attack.
 
     Args:
         levels: (H, W, C) of a clean scan.
@@ -66,13 +66,15 @@ def draw_harmless(
     if kind == 5:
         return benign.jpeg(levels, bits, int(rng.integers(75, 101)), rng)
     if kind == 6:
-        return benign.gaussian_noise(levels, bits, scale * 2 ** rng.uniform(-1, 2), rng)
+        return benign.gaussian_noise(levels, bits, scale * 2 ** rng.uniform(-3, 2), rng)
     if kind == 7:
-        return benign.rician_noise(levels, bits, scale * 2 ** rng.uniform(-1, 2), rng)
+        return benign.rician_noise(levels, bits, scale * 2 ** rng.uniform(-3, 2), rng)
     if kind == 8:
         return benign.small_resize(levels, bits, rng.uniform(0.9, 1.1), rng)
-    # Oftener than the rest: the steps that it spreads over the dark look like an attack's longest.
-    return benign.gamma(levels, bits, 2 ** rng.uniform(-0.32, 0.32), rng)
+    if kind == 9:
+        return benign.specks(levels, bits, 2 ** rng.uniform(-10, -1.5), rng)
+    brighter = benign.gamma(levels, bits, 2 ** rng.uniform(-0.32, 0.32), rng)
+    return benign.gaussian_noise(brighter, bits, scale * 2 ** rng.uniform(-3, 0), rng) if kind == 10 else brighter
 
 
 def _fixed(kind: str, strength: float, *, in_grey_levels: bool = False) -> Control:
@@ -85,14 +87,23 @@ def _fixed(kind: str, strength: float, *, in_grey_levels: bool = False) -> Contr
     return control
 
 
+def _then(first: Control, second: Control) -> Control:
+    """One control after the other."""
+    return lambda levels, bits, rng: second(first(levels, bits, rng), bits, rng)
+
+
 STANDARD_CONTROLS: dict[str, Control] = {
     **{f"sign noise {k}/255": _fixed("sign_noise", k, in_grey_levels=True) for k in (1, 2, 4, 8)},
-    **{f"Gaussian noise {s}/255": _fixed("gaussian_noise", s, in_grey_levels=True) for s in (1, 2, 4)},
+    **{f"Gaussian noise {s:g}/255": _fixed("gaussian_noise", s, in_grey_levels=True) for s in (0.3, 1, 2, 4)},
     "Rician noise 2/255": _fixed("rician_noise", 2, in_grey_levels=True),
+    "specks 2 %": _fixed("specks", 0.02),
     "JPEG 95": _fixed("jpeg", 95),
     "JPEG 75": _fixed("jpeg", 75),
     "gamma 0.9": _fixed("gamma", 0.9),
     "gamma 1.1": _fixed("gamma", 1.1),
+    "gamma 0.9, then Gaussian noise 0.3/255": _then(
+        _fixed("gamma", 0.9), _fixed("gaussian_noise", 0.3, in_grey_levels=True)
+    ),
     "resize 0.95": _fixed("small_resize", 0.95),
 }
 """What a detector's false alarms are counted on while it is trained, on held-out scans."""
@@ -114,11 +125,28 @@ def noise_name(noise: str, level: int) -> str:
     return f"{noise} noise {level}/255"
 
 
+FAINT: dict[str, Control] = {
+    "Gaussian noise 0.25/255": _fixed("gaussian_noise", 0.25, in_grey_levels=True),
+    "Gaussian noise 0.5/255": _fixed("gaussian_noise", 0.5, in_grey_levels=True),
+    "specks 1 %": _fixed("specks", 0.01),
+    "specks 5 %": _fixed("specks", 0.05),
+}
+"""Noise that moves a part of the pixels by a level, and the rest not at all."""
+
+MIXED: dict[str, Control] = {
+    "gamma 0.9, then specks 1 %": _then(_fixed("gamma", 0.9), FAINT["specks 1 %"]),
+    "gamma 0.9, then Gaussian noise 0.25/255": _then(_fixed("gamma", 0.9), FAINT["Gaussian noise 0.25/255"]),
+    "Gaussian noise 0.5/255, then gamma 0.9": _then(FAINT["Gaussian noise 0.5/255"], _fixed("gamma", 0.9)),
+}
+"""Two changes, one after the other: a detector that undoes the one alone is found out."""
+
 REPORTED_CONTROLS: dict[str, Control] = {
     **{noise_name(noise, k): control for (noise, k), control in EQUAL_NORM.items()},
     "Rician noise 2/255": _fixed("rician_noise", 2, in_grey_levels=True),
+    **FAINT,
     **{f"JPEG {quality}": _fixed("jpeg", quality) for quality in (95, 90, 75)},
     **{f"gamma {exponent:g}": _fixed("gamma", exponent) for exponent in (0.9, 1.1)},
+    **MIXED,
     **{f"resize {factor:g}": _fixed("small_resize", factor) for factor in (0.9, 0.95, 1.1)},
 }
 """What a detector's false alarms are counted on in its report."""

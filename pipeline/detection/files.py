@@ -17,7 +17,7 @@ from pipeline.errors import BadDetector
 WEIGHTS_FILE = "weights.safetensors"
 JSON_FILE = "detector.json"
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True)

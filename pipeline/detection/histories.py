@@ -74,8 +74,9 @@ class History:
 def draw_history(perturbation: np.ndarray, bits: int, head: Mask | None, rng: np.random.Generator) -> History:
     """A history by chance, in which nothing happens that would leave nothing of this perturbation.
 
-    Gamma within 25 %, JPEG from 75 (after an attack from 80), resizing within 10 %, Gaussian noise of 0.5 to 1.5
-    levels of 8 bit. A fifth of the changes lie in the head alone, of another fifth nothing else is left.
+    Gamma within 25 %, JPEG from 75 (after an attack from 80), resizing within 10 %, Gaussian noise of 1/8 to 1.5 levels
+    of 8 bit (after an attack up to 1). A fifth of the changes lie in the head alone, of another fifth nothing else is
+    left.
 
     Args:
         perturbation: (H, W, C) in levels.
@@ -86,7 +87,7 @@ def draw_history(perturbation: np.ndarray, bits: int, head: Mask | None, rng: np
     size = np.sqrt(np.mean(np.square(perturbation, dtype=np.float64))) * _EIGHT_BIT / (2**bits - 1)
     strong = bool(size >= _LEAST_LEFT)
     before = _draw_before(bits, rng, noise=strong) if rng.random() < _BEFORE_SHARE else None
-    after = _draw_after(rng) if rng.random() < _AFTER_SHARE and strong else None
+    after = _draw_after(bits, rng) if rng.random() < _AFTER_SHARE and strong else None
     place = rng.random() if _is_inside(perturbation, head) else 1.0
     held, black = place < _HELD_SHARE, _HELD_SHARE <= place < _HELD_SHARE + _BLACK_SHARE
     return History(before, held, after, black)
@@ -101,20 +102,24 @@ def _is_inside(perturbation: np.ndarray, head: Mask | None) -> bool:
 
 
 def _draw_before(bits: int, rng: np.random.Generator, *, noise: bool) -> Change:
-    kind = int(rng.integers(4 + noise))
+    kind = int(rng.integers(5 + noise))
     if kind < 2:
         return _fixed(benign.gamma, 2 ** rng.uniform(-0.32, 0.32))
     if kind == 2:
         return _fixed(benign.jpeg, int(rng.integers(75, 101)))
     if kind == 3:
         return _fixed(benign.small_resize, rng.uniform(0.9, 1.1))
-    return _fixed(benign.gaussian_noise, rng.uniform(0.5, 1.5) * (2**bits - 1) / _EIGHT_BIT)
+    sigma = 2 ** rng.uniform(-3, -1) if kind == 4 else rng.uniform(0.5, 1.5)
+    return _fixed(benign.gaussian_noise, sigma * (2**bits - 1) / _EIGHT_BIT)
 
 
-def _draw_after(rng: np.random.Generator) -> Change:
-    if rng.random() < 2 / 3:
+def _draw_after(bits: int, rng: np.random.Generator) -> Change:
+    kind = int(rng.integers(4))
+    if kind < 2:
         return _fixed(benign.jpeg, int(rng.integers(80, 101)))
-    return _fixed(benign.small_resize, rng.uniform(0.9, 1.1))
+    if kind == 2:
+        return _fixed(benign.small_resize, rng.uniform(0.9, 1.1))
+    return _fixed(benign.gaussian_noise, 2 ** rng.uniform(-3, 0) * (2**bits - 1) / _EIGHT_BIT)
 
 
 def _fixed(control: benign.Control, strength: float) -> Change:

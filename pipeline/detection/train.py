@@ -29,7 +29,7 @@ from pipeline.models.files import Classifier, load_model
 
 CALIBRATION_SPLIT = "calibration"
 CLASSIFIER_SPLIT = "train"
-LEARNING = 3
+LEARNING = 4
 """Raised when the same settings come to make another detector, so that nothing of before is taken up as theirs."""
 
 

@@ -11,6 +11,7 @@ from datasets.benign import (
     rician_noise,
     sign_noise,
     small_resize,
+    specks,
     uniform_noise,
 )
 from datasets.errors import BadImage
@@ -20,6 +21,7 @@ STRENGTHS = {
     "uniform_noise": 2,
     "gaussian_noise": 3,
     "rician_noise": 3,
+    "specks": 0.05,
     "jpeg": 90,
     "gamma": 0.8,
     "small_resize": 0.9,
@@ -88,7 +90,16 @@ def test_rician_noise_lifts_the_dark_as_a_rayleigh_distribution() -> None:
     assert dark.mean() == pytest.approx(20 * np.sqrt(np.pi / 2), rel=0.02)
 
 
-@pytest.mark.parametrize("control", [sign_noise, gaussian_noise, rician_noise])
+@pytest.mark.parametrize("bits", [8, 12])
+def test_specks_move_a_share_of_the_levels_by_one_of_eight_bits(bits: int) -> None:
+    one = round(((1 << bits) - 1) / 255)
+    levels = np.full((200, 200, 1), 100 * one, dtype=np.uint16)
+    moved = specks(levels, bits, 0.05, rng()).astype(int) - 100 * one
+    assert set(np.unique(moved)) == {-one, 0, one}
+    assert (moved != 0).mean() == pytest.approx(0.05, rel=0.1)
+
+
+@pytest.mark.parametrize("control", [sign_noise, gaussian_noise, rician_noise, specks])
 def test_noise_of_no_strength_changes_nothing(control: Callable[..., np.ndarray]) -> None:
     np.testing.assert_array_equal(control(ramp(16, 3), 16, 0, rng()), ramp(16, 3))
 
@@ -114,6 +125,7 @@ def test_resize_leaves_a_flat_image_flat() -> None:
         (sign_noise, -1, "amplitude_levels -1, expected at least 0"),
         (gaussian_noise, float("nan"), "sigma_levels nan"),
         (rician_noise, -1, "sigma_levels -1"),
+        (specks, 1.5, "share 1.5, expected 0 to 1"),
         (jpeg, 0, "quality 0, expected 1 to 100"),
         (gamma, 0, "exponent 0, expected more than 0"),
         (small_resize, 9, "factor 9, expected 0.1 to 4"),

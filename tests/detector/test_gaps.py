@@ -55,6 +55,18 @@ def test_a_level_beside_a_rare_one_may_be_empty_by_chance():
     np.testing.assert_array_equal(_closed(levels), levels)
 
 
+def test_faint_noise_after_gamma_does_not_hide_the_gaps():
+    gamma = benign.gamma(_levels(), 8, 0.9, _generator())
+    for noisy in (benign.specks(gamma, 8, 0.02, _generator()), benign.gaussian_noise(gamma, 8, 0.25, _generator())):
+        taken = gamma.astype(int) - _closed(gamma)
+        assert (np.abs(noisy.astype(int) - _closed(noisy) - taken) <= 1).all()
+
+
+def test_what_lies_between_levels_moves_with_the_nearest():
+    stretched = _pixels(np.rint(_levels(200) * 1.25).astype(np.uint8)).double()
+    torch.testing.assert_close(close_gaps(stretched + 0.4 / 255) - 0.4 / 255, close_gaps(stretched))
+
+
 def test_a_part_of_the_range_that_is_not_used_stays():
     levels = np.repeat([0, 3, 4], (SIDE * SIDE - 200, 100, 100)).reshape(SIDE, SIDE, 1)
     np.testing.assert_array_equal(_closed(levels), levels)
