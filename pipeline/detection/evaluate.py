@@ -18,7 +18,8 @@ from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.naming_figures import CALLED, naming_figures
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.noise import Controlled, control_rows, equal_norm_rows, look_at_controls, paired_rows
-from pipeline.detection.protocol_rows import Beside, Coverage
+from pipeline.detection.operating import margin_rows, operating_rows
+from pipeline.detection.protocol_rows import Beside, Coverage, OperatingRow
 from pipeline.detection.rates import checked_alpha
 from pipeline.detection.reencoded import null_attack, reencoded_rows, survivor_rows
 from pipeline.detection.report import Cell, DetectorReport
@@ -113,7 +114,7 @@ def examine_detector(
     if beside:
         report = replace(
             report,
-            beside=_beside(examined, cells, controlled),
+            beside=_beside(examined, cells, controlled, operating_rows(examined, cells, detector.calibration, alpha)),
             drawn=drawn(examined, cells, controlled),
             sources=_sources(detector, adversarial_set, dataset, classifier),
         )
@@ -152,9 +153,13 @@ def _report(
     )
 
 
-def _beside(examined: Examined, cells: list[AttackedCell], controlled: Controlled) -> Beside:
+def _beside(
+    examined: Examined, cells: list[AttackedCell], controlled: Controlled, operating: tuple[OperatingRow, ...]
+) -> Beside:
     background, background_clean = zeroed_background(examined, cells)
     return Beside(
+        operating=operating,
+        margins=margin_rows(examined),
         equal_norm=equal_norm_rows(examined, cells, controlled),
         paired=paired_rows(examined, cells),
         background=background,

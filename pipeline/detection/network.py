@@ -16,6 +16,7 @@ from pipeline.models.resize import fit_levels
 from pipeline.models.spec import ClassifierSpec
 
 BATCH = 32
+_FIRST_OVER_SECOND = torch.tensor([1.0, -1.0])
 
 Scan = tuple[np.ndarray, int]
 """Levels (H, W, C) and their bits."""
@@ -56,6 +57,7 @@ class Scores:
     score: np.ndarray  # (N,)
     type_probs: np.ndarray  # (N, len(TYPES))
     preds: np.ndarray  # (N,), the classifier's classes
+    margin: np.ndarray  # (N,), by how much the likeliest class is likelier than the next
 
 
 def pixel_batches(scans: Iterable[Scan], spec: ClassifierSpec) -> Iterator[Tensor]:
@@ -75,7 +77,7 @@ def score_scans(
     network: GateNetwork, scans: Iterable[Scan], *, n: int, what: str, progress: Progress = ignore
 ) -> Scores:
     """Score `n` scans one batch after the other."""
-    score, type_probs, preds = [], [], []
+    score, type_probs, preds, margin = [], [], [], []
     n_done = 0
     progress(0, n, what)
     for pixels in pixel_batches(scans, network.model.spec):
@@ -83,8 +85,11 @@ def score_scans(
         score.append(out.score.numpy())
         type_probs.append(out.type_probs.numpy())
         preds.append(out.probs.argmax(1).numpy())
+        margin.append((out.probs.topk(2, 1).values @ _FIRST_OVER_SECOND).numpy())
         n_done += len(pixels)
         progress(n_done, n, what)
     if not score:
-        return Scores(np.empty(0, np.float32), np.empty((0, 0), np.float32), np.empty(0, np.int64))
-    return Scores(np.concatenate(score), np.concatenate(type_probs), np.concatenate(preds))
+        return Scores(
+            np.empty(0, np.float32), np.empty((0, 0), np.float32), np.empty(0, np.int64), np.empty(0, np.float32)
+        )
+    return Scores(*(np.concatenate(each) for each in (score, type_probs, preds, margin)))

@@ -158,9 +158,43 @@ class ShortcutRow:
 
 
 @dataclass(frozen=True)
+class OperatingRow:
+    """A gate that withholds the class of everything up to a p-value of `alpha`.
+
+    Attributes:
+        accepted: share of `n_clean` clean scans whose class is shown; `right_accepted` how often it is right there.
+        found: share of `n_hits` successful attacks that is held.
+        all_found: share of the `n_parents` scans with a successful attack of which every one is held.
+        handed_out: share of `n_attacked` attacked scans, whatever came of the attack, that is shown a wrong class.
+    """
+
+    alpha: float
+    n_clean: int
+    accepted: Interval
+    right_accepted: Interval
+    n_hits: int
+    found: Interval
+    n_parents: int
+    all_found: Interval
+    n_attacked: int
+    handed_out: Interval
+
+
+@dataclass(frozen=True)
+class MarginRow:
+    """False alarms on the clean scans that the classifier is about equally sure of."""
+
+    margin: str
+    n: int
+    flagged: Interval
+
+
+@dataclass(frozen=True)
 class Beside:
     """Everything that stands beside the headline."""
 
+    operating: tuple[OperatingRow, ...] = ()
+    margins: tuple[MarginRow, ...] = ()
     equal_norm: tuple[EqualNormRow, ...] = ()
     paired: tuple[PairedRow, ...] = ()
     background: tuple[BackgroundRow, ...] = ()

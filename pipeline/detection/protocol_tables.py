@@ -58,8 +58,40 @@ class BesideTable:
 
 def tables_beside(beside: Beside) -> Iterator[BesideTable]:
     """Every table that there are rows for."""
-    made = (_equal_norm, _paired, _background, _reencoded, _survivors, _shortcuts)
+    made = (_operating, _margins, _equal_norm, _paired, _background, _reencoded, _survivors, _shortcuts)
     return (table for table in (make(beside) for make in made) if table.rows)
+
+
+def _operating(beside: Beside) -> BesideTable:
+    head = (
+        "held up to p =",
+        "clean shown",
+        "class right of these",
+        "attacks held",
+        "scans with all held",
+        "handed out",
+    )
+    rows = tuple(
+        (f"{row.alpha:g}", share_of(row.accepted), share_of(row.right_accepted), share_of(row.found),
+         share_of(row.all_found), share_of(row.handed_out))
+        for row in beside.operating
+    )  # fmt: skip
+    words = ""
+    if beside.operating:
+        one = beside.operating[0]
+        words = (
+            "Unless told otherwise, a released gate withholds the class of uncertain scans too, up to twice the rate "
+            f"at which it flags: its figures are those of the row of twice {one.alpha:g}. The rows are of "
+            f"{one.n_clean} clean scans, {one.n_hits} successful attacks on {one.n_parents} scans, and "
+            f"{one.n_attacked} attacked scans. All of a scan are held where no successful attack on it passes."
+        )
+    return BesideTable("At other rates", words, head, rows)
+
+
+def _margins(beside: Beside) -> BesideTable:
+    rows = tuple((row.margin, str(row.n), share_of(row.flagged)) for row in beside.margins)
+    words = "Hard cases are those of which the classifier is least sure."
+    return BesideTable("False alarms by how sure the classifier is", words, ("classifier", "n", "flagged"), rows)
 
 
 def _equal_norm(beside: Beside) -> BesideTable:

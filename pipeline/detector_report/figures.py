@@ -15,6 +15,8 @@ from pipeline.detection.protocol_rows import (
     Coverage,
     EqualNormRow,
     HandedOut,
+    MarginRow,
+    OperatingRow,
     PairedRow,
     ReencodedRow,
     ShortcutRow,
@@ -140,6 +142,8 @@ def _control(values: Facts) -> ControlRow:
 
 def _beside(facts: Facts) -> Beside:
     kinds = {
+        "operating": OperatingRow,
+        "margins": MarginRow,
         "equal_norm": EqualNormRow,
         "paired": PairedRow,
         "background": BackgroundRow,

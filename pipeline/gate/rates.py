@@ -1,10 +1,9 @@
 """The two thresholds of a gate, checked: up to the first a scan is adversarial, up to the second uncertain."""
 
 from detector.conformal import require_support
+from pipeline.detection.rates import MAX_ALPHA, usual_uncertain
 from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.errors import BadRate
-
-MAX_ALPHA = 0.5
 
 
 def checked_rates(n: int, alpha: float, alpha_uncertain: float | None) -> float:
@@ -18,7 +17,7 @@ def checked_rates(n: int, alpha: float, alpha_uncertain: float | None) -> float:
     """
     with as_pipeline_errors():
         require_support(n, alpha)
-    uncertain = min(2 * alpha, MAX_ALPHA) if alpha_uncertain is None else alpha_uncertain
+    uncertain = usual_uncertain(alpha) if alpha_uncertain is None else alpha_uncertain
     if not alpha <= uncertain <= MAX_ALPHA:
         raise BadRate(f"alpha_uncertain {uncertain:g}; give {alpha:g} (alpha) to {MAX_ALPHA}")
     return uncertain

@@ -225,21 +225,28 @@ def test_a_file_fresh_from_jpeg_lies_on_its_grid_until_something_is_added(datase
 
 def test_a_score_at_the_threshold_is_not_flagged(dataset):
     given, cells = examined(
-        lambda levels: torch.full((len(levels),), 3.0), attacked_rows(dataset, sign), dataset, tau=3.0
+        lambda levels: torch.full((len(levels),), 3.0), attacked_rows(dataset, lifted), dataset, tau=3.0
     )
     assert given.flagged(given.clean.score).value == 0.0
     assert cell_row(given, cells[0]).handed_out.value == handed_out(given, cells).accepted.value == 1.0
 
 
 def test_wrong_answers_are_counted_over_all_that_was_attacked(dataset):
-    rows = attacked_rows(dataset, sign)
-    rows.status[:4], rows.pred_after[:4] = "failed", rows.label[:4]
+    rows = attacked_rows(dataset, lifted)
+    rows.status[:4], rows.images[:4] = "failed", attacked_rows(dataset, sign).images[:4]
     rows.status[4:8] = "clean_wrong"
     given, cells = examined(roughness, rows, dataset, tau=-1.0)
     told = handed_out(given, cells)
     assert (told.n, told.undefended.value, told.accepted.value) == (N - 4, (N - 8) / (N - 4), 0.0)
     given, cells = examined(roughness, rows, dataset, tau=1e6)
     assert handed_out(given, cells).accepted.value == (N - 8) / (N - 4)
+
+
+def test_what_fooled_another_classifier_is_handed_out_wrong_only_where_this_one_is(dataset):
+    rows = attacked_rows(dataset, sign)
+    assert (rows.pred_after != rows.label).all()
+    given, cells = examined(roughness, rows, dataset, tau=1e6, own=False)
+    assert handed_out(given, cells).undefended.value == 0.0
 
 
 def test_regions_are_cells_of_their_own(dataset):
