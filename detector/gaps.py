@@ -9,8 +9,8 @@ WELL_FILLED = 20
 does not leave next to nothing."""
 
 NEARLY_EMPTY = 0.2
-"""A level is a gap with at most this share of the pixels of either neighbour. After gamma, faint noise leaves a tenth of
-them in a gap, signs of one level leave as many as beside it. Chosen on clean scans of the detector and calibration
+"""A level is a gap with at most this share of the pixels of either neighbour. After gamma, faint noise leaves a tenth
+of them in a gap, signs of one level leave as many as beside it. Chosen on clean scans of the detector and calibration
 splits, of which one in 25 has one such level by nature."""
 
 _TOP = 255

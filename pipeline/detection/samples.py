@@ -39,15 +39,11 @@ class Samples:
     and reflections move levels without changing them, so that they add no trace.
 
     A batch depends on the settings, its epoch and its number, and on nothing that was drawn before it.
-
-    Attributes:
-        others: items that clean and harmlessly changed scans are drawn from where they are not the parent.
     """
 
     dataset: Dataset
     rows: AdversarialRows
     part: Part
-    others: np.ndarray
     spec: ClassifierSpec
     settings: DetectorSettings
 
@@ -103,7 +99,7 @@ class Samples:
         )
 
     def _draw_other(self, rng: np.random.Generator) -> int:
-        return int(rng.choice(self.others))
+        return int(rng.choice(self.part.clean))
 
     def _bits(self, item: int) -> int:
         return self.dataset.items[item].bits

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.adversarial_store import AdversarialRows
 from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
@@ -28,7 +27,6 @@ from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 
 CALIBRATION_SPLIT = "calibration"
-CLASSIFIER_SPLIT = "train"
 LEARNING = 4
 """Raised when the same settings come to make another detector, so that nothing of before is taken up as theirs."""
 
@@ -73,7 +71,7 @@ def train_detector(
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
         learning = Learning(
-            _samples(dataset, rows, fit, classifier, settings), held_out, mahalanobis, model, path, key, progress
+            Samples(dataset, rows, fit, classifier.spec, settings), held_out, mahalanobis, model, path, key, progress
         )
         learned = learning.run()
         naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
@@ -83,14 +81,6 @@ def train_detector(
     detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
     learning.forget()
     return detector
-
-
-def _samples(
-    dataset: Dataset, rows: AdversarialRows, fit: Part, classifier: Classifier, settings: DetectorSettings
-) -> Samples:
-    # The network sees pixels alone: what the classifier makes of scans that it has learned has no part in it.
-    others = np.concatenate([fit.clean, dataset.indices(CLASSIFIER_SPLIT)])
-    return Samples(dataset, rows, fit, others, classifier.spec, settings)
 
 
 def _calibrate(network: GateNetwork, dataset: Dataset, items: np.ndarray, progress: Progress) -> np.ndarray:
@@ -107,7 +97,6 @@ def _notes(learning: Learning, learned: Checkpoint, fused: FusedDetector, n_cali
         "class_levels": fused.class_level.levels.tolist(),
         "fusion_weights": dict(zip(EVIDENCE, fused.fusion.weights.tolist(), strict=True)),
         "n_clean": len(fit.clean),
-        "n_other_clean": len(learning.samples.others) - len(fit.clean),
         "n_attacked": len(fit.attacked),
         "n_held_out_clean": int(held_out.is_clean.sum()),
         "n_held_out_attacked": int(held_out.is_adv.sum()),

@@ -43,6 +43,11 @@ def limits_of(static: Static) -> Iterator[str]:
         "The attacks are those of the table, with the steps that built the adversarial set. A stronger one, of another "
         "kind or of another radius, can do better."
     )
+    yield (
+        "Found means found of attackers who do not know the detector. One that withstood every attacker at a radius "
+        "would make a classifier robust at half of it (Tramèr 2022, arXiv:2107.11630), far beyond what any is: 100 % "
+        "in the table is no such claim."
+    )
     yield "A scan that is no brain MRI, or is damaged, gets a score that means nothing; no check of content is made."
 
 

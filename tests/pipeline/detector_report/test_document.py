@@ -166,6 +166,7 @@ def test_examples_are_named_by_row_and_hash():
 
 def test_limits_count_what_an_alarm_is_worth():
     items = of_kind(Points, section(made(), "limits"))[0].items
+    assert any("no such claim" in item for item in items)
     assert any("8.3% would be attacked ones" in item for item in items)
     assert any("most on meningioma, 3.1%" in item for item in items)
 
