@@ -9,6 +9,7 @@ from pipeline.attacks.names import type_name
 from pipeline.attacks.radii import radius_words
 from pipeline.detection.adaptive_report import AttackCell, BestRow, Price
 from pipeline.detection.drawn_rows import Drawn, Example, Histogram, RocCurve, Sources
+from pipeline.detection.naming_figures import NamingFigures
 from pipeline.detection.protocol_rows import (
     BackgroundRow,
     Beside,
@@ -43,6 +44,7 @@ class Static:
     strict: StrictRate | None
     coverage: Coverage | None
     handed_out: HandedOut | None
+    naming: NamingFigures | None
     beside: Beside
     drawn: Drawn | None
     sources: Sources | None
@@ -80,6 +82,7 @@ def read_static(facts: Facts) -> Static:
         strict=_maybe(StrictRate, facts.get("strict")),
         coverage=_maybe(Coverage, facts.get("coverage")),
         handed_out=_maybe(HandedOut, facts.get("handed_out")),
+        naming=_maybe(NamingFigures, facts.get("naming")),
         beside=_beside(facts.get("beside") or {}),
         drawn=_drawn(facts.get("drawn")),
         sources=_maybe(Sources, facts.get("sources")),

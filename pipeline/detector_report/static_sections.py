@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.attacks.names import type_name
 from pipeline.attacks.radii import radius_words
+from pipeline.detection.naming_figures import naming_words
 from pipeline.detection.protocol_tables import coverage_words, strict_words, tables_beside
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import ranged, share_of
@@ -98,7 +99,8 @@ def naming_section(static: Static) -> Section | None:
         "Of the n successful attacks in a row, over all radii, so many are called by each name. After rounding to the "
         "levels of a file BIM, PGD and MIM leave much the same trace; their family is surer than their name."
     )
-    return Section("Naming the attack", "naming", (words, table))
+    figures = () if static.naming is None else (Words(naming_words(static.naming)),)
+    return Section("Naming the attack", "naming", (words, *figures, table))
 
 
 def examples_section(static: Static) -> Section | None:

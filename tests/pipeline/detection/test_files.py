@@ -41,7 +41,7 @@ def test_a_changed_calibration_is_refused(copied):
 
 def test_a_folder_without_or_with_foreign_json_is_refused(copied):
     write_json(copied / "detector.json", {"format": 99})
-    with pytest.raises(BadDetector, match="is not of format 3; train the detector again"):
+    with pytest.raises(BadDetector, match="is not of format 4; train the detector again"):
         open_detector(copied)
     (copied / "detector.json").unlink()
     with pytest.raises(BadDetector, match="not a detector's folder"):

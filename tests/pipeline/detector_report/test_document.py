@@ -144,6 +144,15 @@ def test_names_are_told_with_their_number():
     assert table.rows[0] == ("PGD", "160", "60 (38%)", "20 (12%)", "80 (50%)", "0 (0%)", "0 (0%)")
 
 
+def test_how_good_the_names_are_is_told_where_it_is_known():
+    share = {"value": 0.5, "low": 0.4, "high": 0.6}
+    named = {name: share for name in ("unknown", "one", "right", "one_right", "strange_unknown")}
+    facts = static(naming={**named, "n": 80, "type_f1": 0.91, "family_f1": 0.974, "n_strange": 0})
+    words = [one.text for one in of_kind(Words, section(made(facts), "naming"))]
+    assert any("macro-F1 0.910 of the likeliest type, 0.974 of its family" in text for text in words)
+    assert len(of_kind(Words, section(made(static(naming={})), "naming"))) == len(words) - 1
+
+
 def test_a_name_that_the_head_learns_later_gets_its_column():
     facts = static(confusion={"pgd": {"pgd": 3, "unknown": 1}})
     (table,) = of_kind(Table, section(made(facts), "naming"))
