@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any, cast
 
-from benchmarks.detector_goal import Goal, missing
+from benchmarks.detector_goal import Goal, incomplete, missing
 from benchmarks.detector_stages import hardened_chain, plain_chain
 from benchmarks.detector_work import Json, On, Work, sources_id
 from benchmarks.tables import share, table
@@ -50,9 +50,11 @@ def adaptive_goals(found: dict[str, Json]) -> Iterator[Goal]:
     """What was promised of the strongest gate, beside where the classifier started without any."""
     start = _rows(found.get(PLAIN))
     for what, name in ((HARDENED, "classifier hardened"), (PLAIN, "classifier as it is")):
-        rows, by = _rows(found.get(what)), _by(found.get(what))
+        rows = _rows(found.get(what))
         for level, most in MOST.items():
-            yield _accepted_and_wrong(level, most, (name, by), rows.get(level), start.get(level))
+            untried = _untried(found[what], level) if what in found else []
+            goal = _accepted_and_wrong(level, most, (name, untried), rows.get(level), start.get(level))
+            yield incomplete(goal, untried) if goal.n else goal
     yield from _prices(found)
 
 
@@ -99,25 +101,24 @@ def _rows(report: Json | None) -> dict[int, Json]:
     return {row["level"]: row for row in report["rows"]} if report else {}
 
 
-def _untried(report: Json) -> list[str]:
-    """Attacks that know the gate, of which the figures are without."""
-    tried = {cell["attack"] for cell in report["cells"]}
+def _untried(report: Json, level: int | None = None) -> list[str]:
+    """Attacks that know the gate, of which the figures are without: at any radius, or at one in 1/255."""
+    tried = {cell["attack"] for cell in report["cells"] if level in (None, cell["level"])}
     return [name for name in ADAPTIVE_ATTACKS if name not in tried]
 
 
-def _by(report: Json | None) -> str:
-    """How many attacks the best is the best of."""
-    untried = _untried(report) if report else []
-    n, without = len(ADAPTIVE_ATTACKS), f" (not {', '.join(untried)})" if untried else ""
-    return f"by {n - len(untried)} of {n} attacks{without}"
-
-
-def _accepted_and_wrong(level: int, most: float, on: tuple[str, str], row: Json | None, start: Json | None) -> Goal:
-    name, by = on
+def _accepted_and_wrong(
+    level: int, most: float, on: tuple[str, list[str]], row: Json | None, start: Json | None
+) -> Goal:
+    """One radius, by the attacks that were tried; `on` names the classifier and the others."""
+    name, untried = on
     what, goal = f"adaptive: accepted and wrong at {level}/255, best of all attacks, {name}", f"at most {most:.0%}"
     if row is None or row["best"]["value"] is None:
         return missing(what, goal)
-    words = f"{share(row['best'])}, {by}; without a gate {row['undefended']['value']:.1%}"
+    n = len(ADAPTIVE_ATTACKS)
+    words = (
+        f"{share(row['best'])}, by {n - len(untried)} of {n} attacks; without a gate {row['undefended']['value']:.1%}"
+    )
     if start is not None and start is not row:
         words += f", before hardening {start['undefended']['value']:.1%}"
     return Goal(what, goal, words, row["n"], row["best"]["value"] <= most)
@@ -135,7 +136,9 @@ def _prices(found: dict[str, Json]) -> Iterator[Goal]:
         if guarded not in found or alone not in found:
             yield missing(what, goal)
             continue
-        yield _price(what, goal, found[guarded]["price"], found[alone]["price"]["median_classifier"])
+        price = _price(what, goal, found[guarded]["price"], found[alone]["price"]["median_classifier"])
+        # The radius at which a gate is passed is that of the best of all attacks, like the share above.
+        yield incomplete(price, _untried(found[guarded]))
 
 
 def _price(what: str, goal: str, price: dict[str, Any], alone: float | None) -> Goal:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.detector_parts import IMAGE, Part, Parts, Seen
+from benchmarks.detector_plan import SEEDS
 from benchmarks.detector_stages import STATIC
 from benchmarks.detector_work import Json
 from pipeline.detection import naming_figures
 from pipeline.detection.pooled import NOTHING, Pooled, Sample, pooled_auroc, pooled_rate
 
 N_RESAMPLES = 500
-IMAGE = "image"
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,24 @@ class Cell:
     @property
     def name(self) -> str:
         """For people."""
-        named = self.attack if self.level is None else f"{self.attack} {self.level:g}/255"
-        return named if self.region == IMAGE else f"{named}, {self.region}"
+        return str(self.part) if self.region == IMAGE else f"{self.part}, {self.region}"
+
+    @property
+    def part(self) -> Part:
+        """What goals know it by."""
+        return Part(self.attack, self.level)
 
 
 @dataclass(frozen=True)
 class Found:
-    """All notes that the report is made from, as the stages gave them."""
+    """All notes that the report is made from, as the stages gave them; `promised` are the seeds that goals speak of."""
 
     notes: Sequence[Json]
+    promised: Sequence[int] = SEEDS
+
+    def parts(self, promised: Sequence[Part], seen: Seen) -> Parts:
+        """What a goal speaks of, of every promised seed, beside what was seen of it."""
+        return Parts(promised, self.promised, seen)
 
     def of(self, stage: str, what: str | None = None) -> list[Json]:
         """The notes of a stage, one a seed or more."""
@@ -77,16 +87,6 @@ def against(notes: Sequence[Json], control: str, level: float) -> Pooled:
     return pooled_auroc(found, n_resamples=N_RESAMPLES)
 
 
-def lacking(notes: Sequence[Json], controls: Iterable[str]) -> list[str]:
-    """Which of these controls a seed has no scores of."""
-    return [
-        f"{name}, seed {note['seed']}"
-        for note in notes
-        for name in controls
-        if not note["raw"]["controls"].get(name, {}).get("scores")
-    ]
-
-
 def flagged(notes: Sequence[Json], control: str) -> Pooled:
     """Share of the controlled scans that is flagged; the worst seed is the one that flags most."""
     told = [
@@ -120,11 +120,6 @@ def macro_f1(
             for name, count in cell["named"].items():
                 row[name] = row.get(name, 0) + count
     return naming_figures.macro_f1(counts, classes), sum(sum(row.values()) for row in counts.values())
-
-
-def share(hits: int, n: int) -> float | None:
-    """A share, None of nothing."""
-    return hits / n if n else None
 
 
 def _cell(notes: Sequence[Json], attack: str, level: float | None, region: str) -> Cell:

@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.detector_adaptive import adaptive_page
-from benchmarks.detector_figures import Cell, Found, against, cells, flagged
+from benchmarks.detector_beside_page import attacked_page, beside_page
+from benchmarks.detector_controls_page import controls_page
+from benchmarks.detector_figures import Cell, Found, cells
 from benchmarks.detector_goal import Goal, told
 from benchmarks.detector_plan import SIGN_ATTACKS
 from benchmarks.detector_stages import HARD, LEAVE_OUT, NEVER, OTHER, PAST, STAGES, STATIC, UNSEEN_EPS, VARIANTS
 from benchmarks.detector_work import Json
 from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
-from pipeline.detection.controls import EQUAL_NORM, REPORTED_CONTROLS, noise_name
-from pipeline.detection.pooled import Pooled
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ def _lines(page: Told) -> Iterator[str]:
     )
     found = page.found
     yield from _cell_table("Attacks that the detector was trained on", cells(found.of(STATIC)))
+    yield from attacked_page(found)
     for what in found.whats(VARIANTS):
         yield from _cell_table(f"The same detector: {what}", cells(found.of(VARIANTS, what)))
-    yield from _shortcuts(found)
-    yield from _noise(found)
-    yield from _controls(found)
+    yield from controls_page(found)
+    yield from beside_page(found)
     for what in found.whats(LEAVE_OUT):
         left = what.split(" + ")
         some = cells(found.of(LEAVE_OUT, what), lambda cell, left=left: cell["attack"] in left)
@@ -131,60 +131,14 @@ def _cell_table(title: str, some: Sequence[Cell]) -> Iterator[str]:
     yield from table(
         ["attack", "n", "groups", "AUROC", "found at 1 %", "at the strictest rate"],
         (
-            [cell.name, str(cell.auroc.n), str(cell.auroc.n_groups), told(cell.auroc, False), told(cell.found, True),
-             told(cell.found_strict, True)]
+            [cell.name, str(cell.auroc.n), str(cell.auroc.n_groups), *(_figures(cell) if cell.found.n else _NO_SUCCESS)]
             for cell in some
         ),
-    )  # fmt: skip
-
-
-def _shortcuts(found: Found) -> Iterator[str]:
-    rows = found.rows("shortcuts")
-    if not rows:
-        return
-    yield from ("", "## What one feature of the file tells by itself", "")
-    yield (
-        "AUROC of the same attacks, whichever way the feature goes, the mean over seeds. Where it is as high as the "
-        "detector's, the detector's own figure against clean files proves nothing that the feature does not."
-    )
-    yield ""
-    keys = list(dict.fromkeys((row["feature"], row["against"]) for some in rows for row in some))
-    levels = sorted({row["level"] for some in rows for row in some}, key=lambda level: level or 99)
-
-    def figure(key: tuple[str, str], level: float | None) -> str:
-        seen = [
-            row["auroc"]["value"]
-            for some in rows
-            for row in some
-            if (row["feature"], row["against"]) == key and row["level"] == level and row["auroc"]["value"] is not None
-        ]
-        return f"{sum(seen) / len(seen):.3f}" if seen else "-"
-
-    yield from table(
-        ["feature", "against", *("without radius" if level is None else f"{level:g}/255" for level in levels)],
-        ([*key, *(figure(key, level) for level in levels)] for key in keys),
     )
 
 
-def _noise(found: Found) -> Iterator[str]:
-    notes = found.of(STATIC)
-    if not notes:
-        return
-    yield from ("", "## Attacks against noise of equal norm", "")
-    yield from table(
-        ["noise", "attacks", "AUROC", "noise flagged"],
-        (
-            [noise_name(*key), str(figure.n), told(figure, False), told(flagged(notes, noise_name(*key)), True)]
-            for key in EQUAL_NORM
-            for figure in [against(notes, noise_name(*key), key[1])]
-        ),
-    )
+def _figures(cell: Cell) -> tuple[str, str, str]:
+    return told(cell.auroc, False), told(cell.found, True), told(cell.found_strict, True)
 
 
-def _controls(found: Found) -> Iterator[str]:
-    notes = found.of(STATIC)
-    if not notes:
-        return
-    yield from ("", "## Harmless changes flagged", "")
-    some: list[tuple[str, Pooled]] = [(name, flagged(notes, name)) for name in REPORTED_CONTROLS]
-    yield from table(["change", "n", "flagged"], ([name, str(one.n), told(one, True)] for name, one in some))
+_NO_SUCCESS = ("no success", "-", "-")

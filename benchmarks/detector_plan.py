@@ -11,6 +11,9 @@ from pipeline.run import Choices
 from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 
+SEEDS = (0, 1, 2)
+"""Every figure is of these, but those of attackers who know the gate, which are of the first."""
+
 LEVELS = (1, 2, 4, 8)
 SIGN_ATTACKS = ("fgsm", "bim", "pgd", "mim")
 _EPS = tuple(k / 255 for k in LEVELS)

@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks.detector_adaptive import ADAPTIVE, adaptive_caveats, adaptive_goals, withstood
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found
-from benchmarks.detector_gate_goals import honest_goals, speed_goals
+from benchmarks.detector_gate_goals import honest_goals, speed_caveats, speed_goals
 from benchmarks.detector_page import Told, caveats, write_page
-from benchmarks.detector_plan import Plan
+from benchmarks.detector_plan import SEEDS, Plan
 from benchmarks.detector_speed import gate_speed
 from benchmarks.detector_speed_gate import timing_gate
 from benchmarks.detector_stages import HARD, STAGES, STATIC
@@ -34,7 +34,6 @@ from pipeline.cli.terminal import shown_progress
 from pipeline.gate.files import read_gate
 from pipeline.memory import keep_freed_memory
 
-SEEDS = (0, 1, 2)
 SPEED = "speed"
 
 
@@ -64,7 +63,7 @@ def report(work: Work, asked: argparse.Namespace) -> None:
     speed: list[Json] = _noted(work, SPEED, [])
     detectors = [note["report"]["detector_id"] for stage in (STATIC, HARD) for note in found.of(stage)]
     said = caveats(found, SEEDS, work.limit, sources_id(), never=work.plan.never_trained)
-    said += adaptive_caveats(adaptive, detectors, sources_id())
+    said += [*adaptive_caveats(adaptive, detectors, sources_id()), *speed_caveats(speed, sources_id())]
     write_page(
         asked.out,
         Told(
@@ -141,7 +140,10 @@ def _time_gates(work: Work, asked: argparse.Namespace) -> None:
     with work.stage(SPEED) as progress:
         timed_only = timing_gate("resnet18", made, work.notes / "timing", progress)
         gates = [made.gate, timed_only, *(read_gate(folder) for folder in asked.gate)]
-        timed = [gate_speed(gate, levels, commonest[1], progress, n=asked.speed_scans) for gate in gates]
+        timed = [
+            {**gate_speed(gate, levels, commonest[1], progress, n=asked.speed_scans), "sources": sources_id()}
+            for gate in gates
+        ]
     write_json(_note(work, SPEED), timed)
 
 

@@ -27,11 +27,24 @@ from pipeline.training.train import train_classifier
 Json = dict[str, Any]
 
 
-def sources_id() -> str:
-    """A hash of the code that detects and judges, to tell figures of another state of it."""
-    root = Path(__file__).resolve().parent.parent
-    folders = (root / "detector", root / "pipeline" / "detection")
-    return content_id([path.read_text() for folder in folders for path in sorted(folder.glob("*.py"))])
+_ROOT = Path(__file__).resolve().parent.parent
+
+SOURCES = (
+    "detector",
+    "pipeline/attacks",
+    "pipeline/detection",
+    "pipeline/gate",
+    "pipeline/models",
+    "datasets/benign.py",
+    "datasets/head.py",
+)
+"""The code that attacks, changes, detects and judges: folders with all that lies below them, and files."""
+
+
+def sources_id(root: Path = _ROOT) -> str:
+    """A hash of the code that figures hang on, to tell those of another state of it; `root` is that of the code."""
+    paths = [path for name in SOURCES for path in [root / name, *sorted((root / name).rglob("*.py"))] if path.is_file()]
+    return content_id([[path.relative_to(root).as_posix(), path.read_text()] for path in paths])
 
 
 @dataclass(frozen=True, eq=False)
