@@ -8,6 +8,7 @@ from benchmarks.detector_goal import Goal, listed
 from benchmarks.detector_parts import STATIC_PARTS, Part, cells_seen
 from benchmarks.detector_stages import STATIC
 from benchmarks.detector_work import Json
+from pipeline.detection.rates import usual_uncertain
 
 _WRONG, _CLEAN = "wrong answers handed out under the static attacks", "clean scans accepted"
 
@@ -23,9 +24,19 @@ def passed_goals(found: Found) -> Iterator[Goal]:
     """What passes at the threshold of the report, and what passes the gate as it is released."""
     reports = {note["seed"]: note["report"] for note in found.of(STATIC)}
     yield from _goals(found, _Gate(" at 1 %, by a gate without an uncertain band", reports))
-    # A report of before its detector was judged as it is released has none of this.
-    released = {seed: report["released"] for seed, report in reports.items() if report.get("released")}
+    released = {seed: one for seed, report in reports.items() if (one := _as_released(report)) is not None}
     yield from _goals(found, _Gate(" by the gate as released, which holds uncertain scans as well", released))
+
+
+def _as_released(report: Json) -> Json | None:
+    """What passes the gate of the usual second threshold; None of a report that has no such row."""
+    uncertain = usual_uncertain(report["alpha"])
+    row = next((row for row in report["beside"].get("operating", ()) if row["alpha"] == uncertain), None)
+    return row and {
+        "alpha_uncertain": uncertain,
+        "coverage": {"n": row["n_clean"], "accepted": row["accepted"]},
+        "handed_out": {**report["handed_out"], "n": row["n_attacked"], "accepted": row["handed_out"]},
+    }
 
 
 def _goals(found: Found, gate: _Gate) -> Iterator[Goal]:

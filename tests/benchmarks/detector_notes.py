@@ -37,7 +37,7 @@ def on_all(value=3.0, *, names=(*SIGN, "cw"), levels=LEVELS, n=10, region="image
     ]
 
 
-def note(stage, cells, *, seed=0, what="static", supported=False, **report):
+def note(stage, cells, *, seed=0, what="static", supported=False, released=None, **report):
     """A detector whose clean scans score 0 to 1, whose alarms begin above 1, and whose controls score 0.5."""
     return {
         "stage": stage,
@@ -53,6 +53,7 @@ def note(stage, cells, *, seed=0, what="static", supported=False, **report):
         },
         "report": {
             "detector_id": f"detector{seed}",
+            "alpha": 0.01,
             "n_calibration": 970,
             "n_clean": N,
             "null_attack": 0.5,
@@ -63,7 +64,7 @@ def note(stage, cells, *, seed=0, what="static", supported=False, **report):
             "handed_out": {"n": 100, "undefended": interval(0.5), "accepted": interval(0.0)},
             "cells": [row for one in cells if (row := attacked(one)) is not None],
             "confusion": {name: {**dict.fromkeys((*TYPES[1:], UNKNOWN), 0), name: 10} for name in TYPES[1:]},
-            "beside": beside(cells),
+            "beside": {**beside(cells), "operating": [released] if released else []},
             **report,
         },
     }

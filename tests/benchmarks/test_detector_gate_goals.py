@@ -103,9 +103,11 @@ def test_an_attack_that_was_not_tried_hands_out_no_promise_and_one_that_failed_d
 
 def released(accepted, wrong=0.0):
     return {
-        "alpha_uncertain": 0.02,
-        "coverage": {"n": N, "accepted": interval(accepted)},
-        "handed_out": {"n": 100, "undefended": interval(0.5), "accepted": interval(wrong)},
+        "alpha": 0.02,
+        "n_clean": N,
+        "accepted": interval(accepted),
+        "n_attacked": 100,
+        "handed_out": interval(wrong),
     }
 
 

@@ -31,9 +31,11 @@ def test_what_was_not_run_is_not_measured_and_not_met():
 def every_stage(seeds):
     """All that the goals about attacks and honest scans speak of, and all of it good."""
     released = {
-        "alpha_uncertain": 0.02,
-        "coverage": {"n": 40, "accepted": interval(0.99)},
-        "handed_out": {"n": 100, "undefended": interval(0.5), "accepted": interval(0.001)},
+        "alpha": 0.02,
+        "n_clean": 40,
+        "accepted": interval(0.99),
+        "n_attacked": 100,
+        "handed_out": interval(0.001),
     }
     never = {
         "deepfool": (None,),

@@ -146,7 +146,7 @@ def test_names_are_told_with_their_number():
 
 def test_how_good_the_names_are_is_told_where_it_is_known():
     share = {"value": 0.5, "low": 0.4, "high": 0.6}
-    named = {name: share for name in ("unknown", "one", "right", "one_right", "strange_unknown")}
+    named = dict.fromkeys(("unknown", "one", "right", "one_right", "strange_unknown"), share)
     facts = static(naming={**named, "n": 80, "type_f1": 0.91, "family_f1": 0.974, "n_strange": 0})
     words = [one.text for one in of_kind(Words, section(made(facts), "naming"))]
     assert any("macro-F1 0.910 of the likeliest type, 0.974 of its family" in text for text in words)
