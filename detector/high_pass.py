@@ -71,4 +71,4 @@ class HighPass(nn.Module):
         """Residuals (N, 8 * channels, H, W) of `pixels` (N, channels, H, W) in [0, 1]."""
         # Reflection keeps the border free of an edge that is not in the image.
         padded = F.pad(pixels * _LEVELS, (_SIDE // 2,) * 4, mode="reflect")
-        return F.conv2d(padded, self.bank, groups=self.channels).clamp_(-1, 1)
+        return F.conv2d(padded, self.bank, groups=self.channels).clamp(-1, 1)

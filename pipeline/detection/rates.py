@@ -14,10 +14,14 @@ def usual_uncertain(alpha: float) -> float:
 def checked_alpha(n: int, alpha: float | None) -> float:
     """The rate asked for, or without one 1 %, or the smallest on offer that n calibration scans support.
 
+    Where they support none it is the largest on offer, so that a detector of a few scans can be judged, with its band;
+    no gate of it can be released.
+
     Raises:
-        NotEnoughClean: n scans cannot support `alpha`, or no rate at all.
+        NotEnoughClean: n scans cannot support `alpha`.
     """
-    chosen = supported_alpha(n) if alpha is None else alpha
+    if alpha is None:
+        return supported_alpha(n)
     with as_pipeline_errors():
-        require_support(n, chosen)
-    return chosen
+        require_support(n, alpha)
+    return alpha
