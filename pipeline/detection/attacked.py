@@ -65,7 +65,7 @@ def cell_row(examined: Examined, cell: AttackedCell) -> Cell:
         family_right=None if right is None or n == 0 else right[1] / n,
         region=cell.region,
         found_strict=rate(int((hit > examined.strict_tau).sum()), n),
-        handed_out=rate(int((wrong_classes(examined, cell) & (score <= examined.tau)).sum()), int(is_attacked.sum())),
+        handed_out=rate(int((_wrong(examined, cell) & (score <= examined.tau)).sum()), int(is_attacked.sum())),
         named=named,
     )
 
@@ -73,12 +73,12 @@ def cell_row(examined: Examined, cell: AttackedCell) -> Cell:
 def handed_out(examined: Examined, cells: list[AttackedCell]) -> HandedOut:
     """Wrong classes with and without the gate, over all attacked scans."""
     n = sum(int((examined.rows.status[cell.rows] != "clean_wrong").sum()) for cell in cells)
-    wrong = [wrong_classes(examined, cell) for cell in cells]
+    wrong = [_wrong(examined, cell) for cell in cells]
     past = sum(int((w & (cell.scores.score <= examined.tau)).sum()) for w, cell in zip(wrong, cells, strict=True))
     return HandedOut(n, rate(sum(int(w.sum()) for w in wrong), n), rate(past, n))
 
 
-def wrong_classes(examined: Examined, cell: AttackedCell) -> np.ndarray:
+def _wrong(examined: Examined, cell: AttackedCell) -> np.ndarray:
     """Whether each file of a cell was attacked and is wrong by this gate's classifier, whichever one was attacked."""
     rows = examined.rows
     wrong: np.ndarray = (rows.status[cell.rows] != "clean_wrong") & (cell.scores.preds != rows.label[cell.rows])

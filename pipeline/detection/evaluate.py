@@ -18,13 +18,13 @@ from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.naming_figures import CALLED, naming_figures
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.noise import Controlled, control_rows, equal_norm_rows, look_at_controls, paired_rows
-from pipeline.detection.operating import margin_rows, operating_rows
-from pipeline.detection.protocol_rows import Beside, Coverage, OperatingRow
+from pipeline.detection.operating import coverage, margin_rows, operating_rows
+from pipeline.detection.protocol_rows import Beside, OperatingRow
 from pipeline.detection.rates import checked_alpha
 from pipeline.detection.reencoded import null_attack, reencoded_rows, survivor_rows
 from pipeline.detection.report import Cell, DetectorReport
 from pipeline.detection.shortcuts import shortcut_rows
-from pipeline.detection.statistics import Interval, rate
+from pipeline.detection.statistics import Interval
 from pipeline.errors import BadDetector
 from pipeline.models.files import Classifier, load_model
 
@@ -147,7 +147,7 @@ def _report(
         controls=control_rows(examined, cells, controlled),
         confusion=_confusion(told),
         strict=examined.strict,
-        coverage=_coverage(examined),
+        coverage=coverage(examined),
         handed_out=handed_out(examined, cells),
         naming=naming_figures(cells),
     )
@@ -208,13 +208,6 @@ def _alarms_by_class(examined: Examined) -> dict[str, Interval]:
     """False alarms of each class, since an average hides whom they fall on."""
     labels, score = examined.dataset.labels[examined.items], examined.clean.score
     return {name: examined.flagged(score[labels == k]) for k, name in enumerate(examined.dataset.classes)}
-
-
-def _coverage(examined: Examined) -> Coverage:
-    right = examined.clean.preds == examined.dataset.labels[examined.items]
-    accepted = examined.clean.score <= examined.tau
-    n, n_accepted = len(right), int(accepted.sum())
-    return Coverage(n, rate(n_accepted, n), rate(int((right & accepted).sum()), n_accepted), rate(int(right.sum()), n))
 
 
 def _confusion(cells: list[Cell]) -> dict[str, dict[str, int]]:

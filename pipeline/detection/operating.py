@@ -1,11 +1,13 @@
 """What a gate lets through at other false-alarm rates than the one that is judged, and whom its alarms fall on."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from detector.conformal import OFFERED_ALPHAS, supports, threshold
-from pipeline.detection.attacked import wrong_classes
+from pipeline.detection.attacked import handed_out
 from pipeline.detection.examined import AttackedCell, Examined
-from pipeline.detection.protocol_rows import MarginRow, OperatingRow
+from pipeline.detection.protocol_rows import Coverage, MarginRow, OperatingRow
 from pipeline.detection.rates import usual_uncertain
 from pipeline.detection.statistics import rate
 
@@ -25,7 +27,7 @@ def operating_rows(
     """
     offered = {offer for offer in OFFERED_ALPHAS if offer >= alpha and supports(len(calibration), offer)}
     rates = sorted(offered | {alpha, usual_uncertain(alpha)})
-    return tuple(_row(examined, cells, each, threshold(calibration, each)) for each in rates)
+    return tuple(_row(replace(examined, tau=threshold(calibration, each)), cells, each) for each in rates)
 
 
 def margin_rows(examined: Examined) -> tuple[MarginRow, ...]:
@@ -37,24 +39,28 @@ def margin_rows(examined: Examined) -> tuple[MarginRow, ...]:
     )
 
 
-def _row(examined: Examined, cells: list[AttackedCell], alpha: float, tau: float) -> OperatingRow:
+def coverage(examined: Examined) -> Coverage:
+    """What passes the gate of the clean scans."""
     right = examined.clean.preds == examined.dataset.labels[examined.items]
-    accepted = examined.clean.score <= tau
-    n_accepted = int(accepted.sum())
+    accepted = examined.clean.score <= examined.tau
+    n, n_accepted = len(right), int(accepted.sum())
+    return Coverage(n, rate(n_accepted, n), rate(int((right & accepted).sum()), n_accepted), rate(int(right.sum()), n))
+
+
+def _row(at: Examined, cells: list[AttackedCell], alpha: float) -> OperatingRow:
+    clean, attacked = coverage(at), handed_out(at, cells)
     hits = np.concatenate([cell.hit for cell in cells] or [np.empty(0)])
-    parents = np.concatenate([examined.rows.parent[cell.rows[cell.success]] for cell in cells] or [np.empty(0, int)])
-    n_parents, n_missed = len(np.unique(parents)), len(np.unique(parents[hits <= tau]))
-    n_attacked = sum(int((examined.rows.status[cell.rows] != "clean_wrong").sum()) for cell in cells)
-    past = sum(int((wrong_classes(examined, cell) & (cell.scores.score <= tau)).sum()) for cell in cells)
+    parents = np.concatenate([at.rows.parent[cell.rows[cell.success]] for cell in cells] or [np.empty(0, int)])
+    n_parents, n_missed = len(np.unique(parents)), len(np.unique(parents[hits <= at.tau]))
     return OperatingRow(
         alpha=alpha,
-        n_clean=len(right),
-        accepted=rate(n_accepted, len(right)),
-        right_accepted=rate(int((right & accepted).sum()), n_accepted),
+        n_clean=clean.n,
+        accepted=clean.accepted,
+        right_accepted=clean.right_accepted,
         n_hits=len(hits),
-        found=rate(int((hits > tau).sum()), len(hits)),
+        found=at.flagged(hits),
         n_parents=n_parents,
         all_found=rate(n_parents - n_missed, n_parents),
-        n_attacked=n_attacked,
-        handed_out=rate(past, n_attacked),
+        n_attacked=attacked.n,
+        handed_out=attacked.accepted,
     )
