@@ -34,8 +34,8 @@ def test_children_live_beside_each_other():
     assert none_left()
 
 
-def test_threads_that_decode_at_once_get_their_own_images():
-    images = [RNG.integers(0, 256, size=(9, 11, 1), dtype=np.uint8) for _ in range(16)]
+def test_threads_that_decode_again_and_again_get_their_own_images():
+    images = [RNG.integers(0, 256, size=(9, 11, 1), dtype=np.uint8) for _ in range(160)]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda levels: decode_jailed(encode_png(levels, 8)).levels, images))
     for levels, decoded in zip(images, found, strict=True):

@@ -124,15 +124,6 @@ def test_a_spare_runs_out_of_memory_where_a_fresh_fork_does():
         decode_jailed(LARGE, name="a.png", jail=JailLimits(memory_bytes=260 << 20))
 
 
-def test_threads_that_decode_again_and_again_get_their_own_images():
-    images = [RNG.integers(0, 256, size=(9, 11, 1), dtype=np.uint8) for _ in range(160)]
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda levels: decode_jailed(encode_png(levels, 8)).levels, images))
-    for levels, decoded in zip(images, found, strict=True):
-        np.testing.assert_array_equal(levels, decoded)
-    assert none_left()
-
-
 def test_who_has_the_answer_does_not_wait_for_the_end():
     child = Child(JailLimits())
     child.ask(QUESTION)
