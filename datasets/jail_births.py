@@ -78,6 +78,10 @@ class Nursery:
     def bear(self, request: Header, pipes: tuple[int, int, int]) -> Born:
         """A child with these handles for its input, output and errors.
 
+        Args:
+            request: "limits" of the process, its "home" for what is passing, and the "workdir" in which it starts.
+            pipes: may be closed afterwards.
+
         Raises:
             JailFailure: none can be started.
         """
@@ -121,19 +125,6 @@ class Nursery:
 
 _mine: Nursery | None = None
 _choosing = threading.Lock()
-
-
-def born(request: Header, pipes: tuple[int, int, int]) -> Born:
-    """A child with these handles for its input, output and errors.
-
-    Args:
-        request: "limits" of the process, its "home" for what is passing, and the "workdir" in which it starts.
-        pipes: may be closed afterwards.
-
-    Raises:
-        JailFailure: none can be started.
-    """
-    return nursery().bear(request, pipes)
 
 
 def nursery() -> Nursery:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from datasets.errors import JailFailure, LimitReached
-from datasets.jail_births import born
+from datasets.jail_births import nursery
 from datasets.jail_frames import MAX_HEADER_BYTES, PREFIX, Header, pack
 
 _DEATH_S = 5.0
@@ -106,7 +106,8 @@ class Child:
         theirs_in, self._in = os.pipe()
         self._out, theirs_out = os.pipe()
         try:
-            self._born = born(self._request(workdir or self._scratch), (theirs_in, theirs_out, self._words.fileno()))
+            pipes = (theirs_in, theirs_out, self._words.fileno())
+            self._born = nursery().bear(self._request(workdir or self._scratch), pipes)
         except JailFailure:
             self._clear()
             raise

@@ -15,7 +15,7 @@ from datasets.atomic import content_id
 from datasets.errors import JailFailure
 from datasets.image import encode_png
 from datasets.jail import decode_jailed
-from datasets.jail_births import born, nursery
+from datasets.jail_births import nursery
 from datasets.jail_process import Child, JailLimits
 from tests.datasets.jailed_children import children, none_left
 
@@ -101,7 +101,7 @@ def test_a_child_that_cannot_live_says_so(tmp_path):
 def test_how_a_child_ended_is_kept(tmp_path):
     inputs, outputs, words = os.pipe(), os.pipe(), os.open(os.devnull, os.O_RDWR)
     request = {"limits": {"memory_bytes": 1 << 30, "file_bytes": 1 << 20, "open_files": 32, "cpu_s": 5}}
-    child = born({**request, "home": str(tmp_path), "workdir": str(tmp_path)}, (inputs[0], outputs[1], words))
+    child = nursery().bear({**request, "home": str(tmp_path), "workdir": str(tmp_path)}, (inputs[0], outputs[1], words))
     os.kill(child.pid, signal.SIGKILL)
     assert child.code(10) == -signal.SIGKILL
     child.end()
