@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from benchmarks.detector_goal import Goal, incomplete, missing
+from benchmarks.detector_plan import SEEDS
 from benchmarks.detector_stages import hardened_chain, plain_chain
 from benchmarks.detector_work import Json, On, Work, sources_id
 from benchmarks.tables import share, table
@@ -23,7 +24,13 @@ _TIMES = 4
 
 def withstood(work: Work, seed: int) -> dict[str, Json]:
     """The report of `attack-gate` on both gates, and the accuracy of both classifiers on clean test scans."""
-    return {what: _attacked(work, what, on) for what, on in _chains(work, seed)}
+    surrogate = plain_chain(work, _another(seed))
+    return {what: _attacked(work, what, on, surrogate) for what, on in _chains(work, seed)}
+
+
+def _another(seed: int) -> int:
+    """Whose detector the attacker holds who has no access to the first."""
+    return next(other for other in SEEDS if other != seed)
 
 
 def _chains(work: Work, seed: int) -> Iterator[tuple[str, On]]:
@@ -31,7 +38,7 @@ def _chains(work: Work, seed: int) -> Iterator[tuple[str, On]]:
     yield HARDENED, hardened_chain(work, seed)
 
 
-def _attacked(work: Work, what: str, on: On) -> Json:
+def _attacked(work: Work, what: str, on: On, surrogate: On) -> Json:
     with work.stage(f"adaptive attacks, classifier {what}") as progress:
         report = evaluate_adaptive(
             (on.detector, on.classifier),
@@ -39,6 +46,7 @@ def _attacked(work: Work, what: str, on: On) -> Json:
             work.plan.adaptive,
             work=work.root.work / "attack-gate",
             alpha=work.plan.alpha,
+            surrogate=(surrogate.detector, surrogate.classifier),
             progress=progress,
         )
     clean = evaluate_classifier(on.classifier, on.dataset, "test")

@@ -62,12 +62,7 @@ def _hardened() -> TrainingSettings:
 
 
 def _adaptive() -> AdaptivePlan:
-    # Square takes 1,000 looks at each scan and radius, and is left to `attack-gate`, as is a second detector.
-    return AdaptivePlan(
-        n=16,
-        grid=(*range(1, 13), 16),
-        attacks=("joint_pgd", "orthogonal_pgd", "selective_pgd", "feature_matching", "augmented_cw"),
-    )
+    return AdaptivePlan(n=16, grid=(*range(1, 13), 16))
 
 
 @dataclass(frozen=True, kw_only=True)
