@@ -88,7 +88,8 @@ def adaptive_page(found: dict[str, Json]) -> Iterator[str]:
         yield from ("", f"### Classifier {what}", "")
         clean = report["accuracy"]
         yield (
-            f"Classifier {report['classifier_id']}, detector {report['detector_id']}. Clean test scans classified "
+            f"Classifier {report['classifier_id']}, detector {report['detector_id']}, surrogate "
+            f"{report['surrogate_id'] or 'none'}. Clean test scans classified "
             f"right: {share(clean)} of {clean['n']}. Price: {report['price']['said']}."
         )
         yield ""

@@ -9,6 +9,7 @@ from benchmarks.detector_beside_page import attacked_page, beside_page
 from benchmarks.detector_controls_page import controls_page
 from benchmarks.detector_figures import Cell, Found, cells
 from benchmarks.detector_goal import Goal, told
+from benchmarks.detector_methods import methods_page
 from benchmarks.detector_plan import SIGN_ATTACKS
 from benchmarks.detector_stages import HARD, LEAVE_OUT, NEVER, OTHER, PAST, STAGES, STATIC, UNSEEN_EPS, VARIANTS
 from benchmarks.detector_work import Json
@@ -24,6 +25,7 @@ class Told:
         head: what it is about, and on what.
         caveats: why these are not the figures that were asked for; none where they are.
         adaptive: what `withstood` found, by whose classifier; empty where it was not run.
+        methods: what `compared` found; empty where it was not run.
         facts: seeds, ids and machine, for the JSON.
     """
 
@@ -32,6 +34,7 @@ class Told:
     found: Found
     goals: Sequence[Goal]
     adaptive: dict[str, Json]
+    methods: Json
     speed: Sequence[Json]
     facts: Json
 
@@ -82,6 +85,7 @@ def write_page(stem: Path, page: Told) -> None:
         },
         "reports": [{key: note[key] for key in ("stage", "seed", "what", "report")} for note in page.found.notes],
         "adaptive": page.adaptive,
+        "methods": page.methods,
         "speed": list(page.speed),
     }
     write_json(stem.with_suffix(".json"), facts)
@@ -121,6 +125,7 @@ def _lines(page: Told) -> Iterator[str]:
         yield from ("", f"Of these scans as they are, before any attack, are flagged: {', '.join(alarms)}.")
     yield from _cell_table("A hardened classifier, with attacks and a detector of its own", cells(found.of(HARD)))
     yield from adaptive_page(page.adaptive)
+    yield from methods_page(page.methods)
     yield from ("", "The JSON beside this page has the whole report of every seed and stage.")
 
 

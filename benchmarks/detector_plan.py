@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from datasets.splits import Shares
 from pipeline.adversarial.recipe import DEFAULT_RECIPE, AttackSpec, Recipe
 from pipeline.detection.adaptive_plan import AdaptivePlan
+from pipeline.detection.compare import ComparisonSettings
 from pipeline.detection.settings import DetectorSettings
 from pipeline.run import Choices
 from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 
 SEEDS = (0, 1, 2)
-"""Every figure is of these, but those of attackers who know the gate, which are of the first."""
+"""Every figure is of these, but those of attackers who know the gate and of other ways to detect, of the first."""
 
 LEVELS = (1, 2, 4, 8)
 SIGN_ATTACKS = ("fgsm", "bim", "pgd", "mim")
@@ -80,6 +81,7 @@ class Plan:
         only_eps: the radii that the detector of the stage `unseen-eps` is shown.
         hardened: the classifier of the stage `hardened`.
         adaptive: how attackers who know the gate go about it.
+        methods: on what the other ways of detecting are judged beside the detector.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Plan:
     only_eps: tuple[float, ...] = (2 / 255,)
     hardened: TrainingSettings = field(default_factory=_hardened)
     adaptive: AdaptivePlan = field(default_factory=_adaptive)
+    methods: ComparisonSettings = field(default_factory=ComparisonSettings)
 
     def choices(self, seed: int) -> Choices:
         """What the main job is told for this seed; for seed 0 the same as by `make results-main`."""

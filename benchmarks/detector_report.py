@@ -21,6 +21,7 @@ from benchmarks.detector_adaptive import ADAPTIVE, adaptive_caveats, adaptive_go
 from benchmarks.detector_attack_goals import attack_goals
 from benchmarks.detector_figures import Found
 from benchmarks.detector_gate_goals import honest_goals, speed_caveats, speed_goals
+from benchmarks.detector_methods import METHODS, compared, methods_caveats
 from benchmarks.detector_page import Told, caveats, write_page
 from benchmarks.detector_plan import SEEDS, Plan
 from benchmarks.detector_speed import gate_speed
@@ -58,12 +59,16 @@ def report(work: Work, asked: argparse.Namespace) -> None:
         _time_gates(work, asked)
     if ADAPTIVE in asked.stages:
         write_json(_note(work, ADAPTIVE), withstood(work, asked.seeds[0]))
+    if METHODS in asked.stages:
+        write_json(_note(work, METHODS), compared(work, asked.seeds[0]))
     found = Found([note for name in STAGES for seed in SEEDS for note in kept(work, name, seed)])
     adaptive: dict[str, Json] = _noted(work, ADAPTIVE, {})
+    methods: Json = _noted(work, METHODS, {})
     speed: list[Json] = _noted(work, SPEED, [])
     detectors = [note["report"]["detector_id"] for stage in (STATIC, HARD) for note in found.of(stage)]
     said = caveats(found, SEEDS, work.limit, sources_id(), never=work.plan.never_trained)
-    said += [*adaptive_caveats(adaptive, detectors, sources_id()), *speed_caveats(speed, sources_id())]
+    said += [*adaptive_caveats(adaptive, detectors, sources_id()), *methods_caveats(methods, sources_id())]
+    said += speed_caveats(speed, sources_id())
     write_page(
         asked.out,
         Told(
@@ -72,6 +77,7 @@ def report(work: Work, asked: argparse.Namespace) -> None:
             found=found,
             goals=[*attack_goals(found), *honest_goals(found), *adaptive_goals(adaptive), *speed_goals(speed)],
             adaptive=adaptive,
+            methods=methods,
             speed=speed,
             facts={"seeds": found.seeds(STATIC), "machine": _machine(), "detectors": detectors},
         ),
@@ -100,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, default=Path("var/results-main"), help="its data root")
     parser.add_argument("--work", type=Path, default=Path("var/results-detector"), help="where figures are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/results/detector"))
-    names = (*STAGES, SPEED, ADAPTIVE)
+    names = (*STAGES, SPEED, ADAPTIVE, METHODS)
     parser.add_argument(
         "--stages", type=_some(names), default=names, metavar="NAME,NAME", help=f"some of {', '.join(names)} (all)"
     )

@@ -10,7 +10,7 @@ from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer, reported
 
 NAME = "compare-detectors"
-HELP = "judge every way of detecting beside trained detectors, with its cost"
+HELP = "judge every way of detecting beside trained detectors, with its cost, and keep that for their reports"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,6 +32,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.detection.compare import ComparisonSettings, compare_detectors
     from pipeline.detection.files import open_detector
     from pipeline.detection.lineage import trained_from
+    from pipeline.detector_report.kept import keep_comparison
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
@@ -53,4 +54,5 @@ def run(args: Namespace, progress: Progress) -> Answer:
         ),
         progress=progress,
     )
+    keep_comparison(root, report.to_json())
     return reported(report, None)

@@ -1,4 +1,4 @@
-"""`report-detector`: what was measured of a detector, static and adaptive, as tables, JSON and PDF."""
+"""`report-detector`: what was measured of a detector, and of others beside it, as tables, JSON and PDF."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipeline.cli.command import Answer
 from pipeline.detector_report.blocks import Block, Chart, Pairs, Pictures, Points, Table, Words
 
 NAME = "report-detector"
-HELP = "put together what evaluate-detector and attack-gate kept of a detector, as a PDF and as JSON"
+HELP = "put together what evaluate-detector, attack-gate and compare-detectors kept, as a PDF and as JSON"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,13 +24,18 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Read what was kept, and write it."""
     from pipeline.detection.files import open_detector
     from pipeline.detector_report.document import document, told
-    from pipeline.detector_report.kept import kept_adaptive, static_or_refuse
+    from pipeline.detector_report.kept import kept_adaptive, kept_comparison, static_or_refuse
     from pipeline.detector_report.pdf import pdf
     from pipeline.detector_report.scans import Scans
 
     root = DataRoot(args.root)
     detector = open_detector(root.find("detectors", args.detector))
-    found = told(detector.name, static_or_refuse(root, detector.id), kept_adaptive(root, detector.id))
+    found = told(
+        detector.name,
+        static_or_refuse(root, detector.id),
+        kept_adaptive(root, detector.id),
+        kept_comparison(root, detector.id),
+    )
     made = document(found)
     if args.report is not None:
         write_json(args.report, found.to_json())

@@ -6,8 +6,9 @@ from typing import Any
 
 from pipeline.detector_report.adaptive_section import adaptive_limit, adaptive_section, chosen, standing_section
 from pipeline.detector_report.blocks import Block, Document, Pairs, Section, Table, Words
-from pipeline.detector_report.figures import Adaptive, Static, read_adaptive, read_static
+from pipeline.detector_report.figures import Adaptive, Compared, Static, read_adaptive, read_compared, read_static
 from pipeline.detector_report.limits import limits_of, limits_section
+from pipeline.detector_report.methods_section import methods_section
 from pipeline.detector_report.standards import Standard, standards
 from pipeline.detector_report.static_sections import (
     attacks_section,
@@ -24,11 +25,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Told:
-    """Everything that is known of a detector: one static report, and every adaptive one."""
+    """Everything that is known of a detector: one static report, every adaptive one, and other ways beside it.
+
+    Attributes:
+        compared: with other ways of detecting; None where nobody asked for it.
+    """
 
     name: str
     static: Static
     adaptive: tuple[Adaptive, ...]
+    compared: Compared | None = None
 
     @property
     def detector_id(self) -> str:
@@ -61,26 +67,34 @@ class Told:
             "static": self.static.facts,
             "adaptive": None if run is None else run.facts,
             "other_adaptive": [other.facts for other in self.adaptive if other is not run],
+            "comparison": None if self.compared is None else self.compared.facts,
             "missing": list(self.static.missing),
             "limits": list(self.limits),
             "standards": [asdict(one) for one in self.standards],
         }
 
 
-def told(name: str, static: Mapping[str, Any], adaptive: Sequence[Mapping[str, Any]]) -> Told:
+def told(
+    name: str,
+    static: Mapping[str, Any],
+    adaptive: Sequence[Mapping[str, Any]],
+    comparison: Mapping[str, Any] | None = None,
+) -> Told:
     """What was kept, read.
 
     Raises:
         BadDetector: a report lacks what every one has.
     """
     try:
-        found = Told(name, read_static(static), tuple(read_adaptive(run) for run in adaptive))
+        runs = tuple(read_adaptive(run) for run in adaptive)
+        compared = None if comparison is None else read_compared(comparison)
+        found = Told(name, read_static(static), runs, compared)
         for needed in ("detector_id", "adversarial_id", "split", "alpha", "n_calibration", "band", "n_clean",
                        "null_attack"):  # fmt: skip
             found.static.facts[needed]
     except (KeyError, TypeError, AttributeError) as e:
         raise BadDetector(
-            f"a kept report lacks or garbles {e}; make it anew with evaluate-detector or attack-gate"
+            f"a kept report lacks or garbles {e}; make it anew with evaluate-detector, attack-gate or compare-detectors"
         ) from e
     return found
 
@@ -95,6 +109,7 @@ def document(found: Told) -> Document:
         clean_section(static),
         beside_section(static),
         naming_section(static),
+        methods_section(found.compared, found.detector_id),
         examples_section(static),
         limits_section(found.limits),
         _judged(found),

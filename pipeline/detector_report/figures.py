@@ -8,6 +8,7 @@ from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.attacks.names import type_name
 from pipeline.attacks.radii import radius_words
 from pipeline.detection.adaptive_report import AttackCell, BestRow, Price
+from pipeline.detection.comparison_report import ComparedCell, Comparison, MethodReport
 from pipeline.detection.drawn_rows import Drawn, Example, Histogram, RocCurve, Sources
 from pipeline.detection.naming_figures import NamingFigures
 from pipeline.detection.protocol_rows import (
@@ -71,6 +72,19 @@ class Adaptive:
     price: Price
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A comparison with other ways of detecting, or why there is none."""
+
+    facts: Facts
+    found: Comparison | None
+
+    @property
+    def refused(self) -> str:
+        """Why there is none; empty where there is one."""
+        return str(self.facts.get("refused", ""))
+
+
 def read_static(facts: Facts) -> Static:
     """A kept report, of this form or an older one."""
     return Static(
@@ -96,6 +110,25 @@ def read_adaptive(facts: Facts) -> Adaptive:
     return Adaptive(
         facts, tuple(_row(BestRow, row) for row in rows), tuple(_row(AttackCell, row) for row in cells), Price(**price)
     )
+
+
+def read_compared(facts: Facts) -> Compared:
+    """What was kept of a comparison, or of its refusal."""
+    return Compared(facts, None if "refused" in facts else read_comparison(facts))
+
+
+def read_comparison(facts: Facts) -> Comparison:
+    """A comparison with other ways of detecting."""
+    methods = tuple(
+        MethodReport(
+            **{name: method[name] for name in ("name", "source", "ms")},
+            clean_alarms=_interval(method["clean_alarms"]),
+            cells=tuple(_row(ComparedCell, cell) for cell in method["cells"]),
+            controls=tuple(_control(row) for row in method["controls"]),
+        )
+        for method in facts["methods"]
+    )
+    return _row(Comparison, {**facts, "methods": methods})
 
 
 def attack_at(attack: str, eps: float, region: str = WHOLE_IMAGE) -> str:

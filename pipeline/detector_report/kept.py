@@ -10,6 +10,8 @@ from pipeline.errors import BadDetector, NoReport
 
 _STATIC = "static.json"
 _ADAPTIVE = "adaptive-{}.json"
+_COMPARISON = "comparison.json"
+_MADE_BY = {_STATIC: "evaluate-detector", _COMPARISON: "compare-detectors"}
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
 
 Facts = dict[str, Any]
@@ -30,6 +32,14 @@ def keep_adaptive(root: DataRoot, report: Facts) -> Path:
     return path
 
 
+def keep_comparison(root: DataRoot, report: Facts) -> list[Path]:
+    """Keep what a comparison found of each detector in it, in place of an older one."""
+    paths = [root.reports / str(detector_id) / _COMPARISON for detector_id in report["detector_ids"]]
+    for path in paths:
+        write_json(path, report)
+    return paths
+
+
 def kept_static(root: DataRoot, detector_id: str) -> Facts | None:
     """The report that was kept last; None where there is none.
 
@@ -47,6 +57,16 @@ def kept_adaptive(root: DataRoot, detector_id: str) -> list[Facts]:
         BadDetector: one cannot be read.
     """
     return [_read(path, detector_id) for path in sorted(_home(root, detector_id).glob(_ADAPTIVE.format("*")))]
+
+
+def kept_comparison(root: DataRoot, detector_id: str) -> Facts | None:
+    """The comparison that was kept last; None where there is none.
+
+    Raises:
+        BadDetector: it cannot be read.
+    """
+    path = _home(root, detector_id) / _COMPARISON
+    return _read(path, detector_id) if path.is_file() else None
 
 
 def static_or_refuse(root: DataRoot, detector_id: str) -> Facts:
@@ -72,11 +92,11 @@ def _home(root: DataRoot, detector_id: str) -> Path:
 
 
 def _read(path: Path, detector_id: str) -> Facts:
-    again = f"move it away and make it anew with {'attack-gate' if path.name != _STATIC else 'evaluate-detector'}"
+    again = f"move it away and make it anew with {_MADE_BY.get(path.name, 'attack-gate')}"
     try:
         found = read_json(path)
     except (OSError, ValueError) as e:
         raise BadDetector(f"{path}: the report cannot be read ({e}); {again}") from e
-    if not isinstance(found, dict) or found.get("detector_id") != detector_id:
+    if not isinstance(found, dict) or detector_id not in found.get("detector_ids", [found.get("detector_id")]):
         raise BadDetector(f"{path}: this is no report on detector {detector_id}; {again}")
     return found

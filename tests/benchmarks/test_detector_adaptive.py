@@ -20,6 +20,7 @@ def withstood(best, undefended, median, gate_median):
     return {
         "classifier_id": "c1",
         "detector_id": "d1",
+        "surrogate_id": "d9",
         "accuracy": {**interval(0.9), "n": 60},
         "rows": [row],
         "cells": [cell],
@@ -101,6 +102,7 @@ def test_the_page_tells_both_gates_apart():
     )
     assert "### Classifier as it is" in page
     assert "### Classifier hardened" in page
+    assert "Classifier c1, detector d1, surrogate d9." in page
     assert "| joint_pgd | 2/255 | 20.0%" in page
     assert "Left out: surrogate_transfer, since no second detector was given." in page
     assert "Not among the attacks: orthogonal_pgd, selective_pgd, feature_matching, augmented_cw, gate_square." in page

@@ -98,7 +98,7 @@ def test_shares_are_of_the_files_of_all_seeds_and_aurocs_the_mean():
 
 def test_the_page_has_everything_beside_the_headline(tmp_path):
     found = Found([note(STATIC, [*on_all(), cell("fgsm", 16, [])])])
-    write_page(tmp_path / "page", Told([], [], found, [], {}, [], {}))
+    write_page(tmp_path / "page", Told([], [], found, [], {}, {}, [], {}))
     page = (tmp_path / "page.md").read_text()
     titles = re.findall(r"^##+ (.*)$", page, re.MULTILINE)
     assert titles == [

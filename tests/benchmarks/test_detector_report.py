@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import detector_report, detector_stages
 from benchmarks.detector_adaptive import ADAPTIVE, HARDENED, PLAIN
+from benchmarks.detector_methods import METHODS
 from benchmarks.detector_plan import LEFT_OUT, Plan
 from benchmarks.detector_stages import NEVER, STAGES, STATIC
 from benchmarks.detector_work import Work
@@ -16,6 +17,7 @@ from datasets.splits import Shares
 from pipeline.adversarial.recipe import AttackSpec, Recipe
 from pipeline.artefacts import DataRoot
 from pipeline.detection.adaptive_plan import AdaptivePlan
+from pipeline.detection.compare import ComparisonSettings
 from pipeline.detection.settings import DetectorSettings
 from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
@@ -48,6 +50,7 @@ PLAN = Plan(
     adaptive=AdaptivePlan(
         n=4, radii=(16,), grid=(16,), attacks=("joint_pgd",), params={"joint_pgd": {"steps": 2, "restarts": 1}}
     ),
+    methods=ComparisonSettings(n_clean=60, n_attacked=4, n_controlled=2),
 )
 
 
@@ -74,7 +77,7 @@ def asked(work, **given):
 @pytest.mark.timeout(1200)
 def test_every_stage_runs_is_kept_and_makes_the_page(work):
     made, opened = work
-    detector_report.report(made, asked(made, stages=(*STAGES, detector_report.SPEED, ADAPTIVE)))
+    detector_report.report(made, asked(made, stages=(*STAGES, detector_report.SPEED, ADAPTIVE, METHODS)))
     page = (made.notes / "page.md").read_text()
     facts = json.loads((made.notes / "page.json").read_text())
     assert {note["stage"] for note in facts["reports"]} == set(STAGES)
@@ -96,7 +99,13 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
         assert speed["n"] == 5
     assert set(facts["adaptive"]) == {PLAIN, HARDENED}
     assert len({report["detector_id"] for report in facts["adaptive"].values()}) == 2
-    assert not any("adaptive figures" in each or "The times of" in each for each in facts["caveats"])
+    seed_1 = made.chain(1).detector.id
+    assert {report["surrogate_id"] for report in facts["adaptive"].values()} == {seed_1}
+    assert "| 6. fused | this project" in page
+    assert facts["methods"]["detector_ids"] == [made.chain(0).detector.id]
+    assert not any(
+        "ways of detecting" in each or "adaptive figures" in each or "The times of" in each for each in facts["caveats"]
+    )
     opened.clear()
     detector_report.report(made, asked(made, stages=tuple(STAGES)))
     assert [name for name in opened if not name.startswith("attacks: ")] == []

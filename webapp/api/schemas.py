@@ -136,6 +136,9 @@ class DetectorReportTold(Schema):
         metadata={"description": "Under attacks that know it, as attack-gate wrote it; null: never measured."},
     )
     other_adaptive = List(Dict(), metadata={"description": "Further runs of attack-gate that were kept."})
+    comparison = Dict(
+        allow_none=True, metadata={"description": "Other ways of detecting and what each costs; null without any."}
+    )
     missing = List(String(), metadata={"description": "What a report of an older form lacks."})
     limits = List(String())
     standards = List(Nested(StandardTold))

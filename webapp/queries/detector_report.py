@@ -6,7 +6,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.detector_report.adaptive_section import standing_at_a_glance
 from pipeline.detector_report.blocks import Table, Words
 from pipeline.detector_report.document import Told, document, told
-from pipeline.detector_report.kept import kept_adaptive, kept_static
+from pipeline.detector_report.kept import kept_adaptive, kept_comparison, kept_static
 from pipeline.detector_report.scans import Scans
 from pipeline.errors import BadDetector, NoReport
 from webapp.context import context
@@ -20,7 +20,8 @@ def detector_report(row: Artefact) -> Told:
         NoReport: it was never judged.
         BadDetector: a kept report cannot be read.
     """
-    return told(row.name, _static(row), kept_adaptive(_root(), row.id))
+    root = _root()
+    return told(row.name, _static(row), kept_adaptive(root, row.id), kept_comparison(root, row.id))
 
 
 def rate_of_report(row: Artefact) -> float:

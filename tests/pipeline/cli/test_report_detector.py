@@ -37,6 +37,15 @@ def test_the_report_is_printed_as_tables(tiny_chain, root, capsys, answer):
     assert tiny_chain.adversarial_set.rows_sha256 in said
 
 
+def test_other_ways_of_detecting_join_the_report_once_they_are_compared(tiny_chain, root, answer):
+    id_, at = tiny_chain.detector.id, ("--root", root)
+    answer("evaluate-detector", id_, "--alpha", "0.1", *at)
+    few = ("--alpha", "0.2", "--clean", "40", "--attacked", "2", "--controlled", "1")
+    _, compared = answer("compare-detectors", id_, *few, *at)
+    _, told = answer("report-detector", id_, *at)
+    assert told["comparison"] == compared
+
+
 def test_an_unknown_detector_is_refused(root, answer):
     status, told = answer("report-detector", "none", "--root", root)
     assert (status, told["error"]) == (1, "UnknownArtefact")

@@ -80,3 +80,20 @@ def adaptive(*, n: int = 14, alpha: float = 0.01, best: float = 0.9) -> dict[str
         "price": {"grid": [2, 4], "classifier": [2.0] * n, "gate": [4.0] * n, "said": "2 times"},
         "left_out": {"surrogate_transfer": "since no second detector was given"},
     }  # fmt: skip
+
+
+def comparison() -> dict[str, Any]:
+    """Two ways of detecting beside each other."""
+
+    def method(name: str, found: float) -> dict[str, Any]:
+        cells = [{"attack": "pgd", "eps": 4 / 255, "n": 40, "auroc": share(found), "found": share(found)}]
+        controls = [{"name": "jpeg 75", "n": 30, "flagged": share(0.04), "auroc_attacked": None}]
+        return {"name": name, "source": "somebody 2020", "ms": 4.0, "clean_alarms": share(0.01), "cells": cells,
+                "controls": controls}  # fmt: skip
+
+    return {
+        "detector_ids": ["d1", "d2"], "adversarial_id": "a1", "classifier_id": "c1", "split": "test", "alpha": 0.01,
+        "learned_from": {"clean": 300, "attacked": 210}, "n_calibration": 300, "flagged_range": [0.0, 0.03],
+        "n_clean": 300, "size": [224, 224], "classifier_ms": 2.0, "shown_ms": 2.5,
+        "methods": [method("squeezing disagreement", 0.25), method("fused", 0.875)],
+    }  # fmt: skip

@@ -5,13 +5,15 @@ import pytest
 from pipeline.artefacts import DataRoot
 from pipeline.detector_report.kept import (
     keep_adaptive,
+    keep_comparison,
     keep_static,
     kept_adaptive,
+    kept_comparison,
     kept_static,
     static_or_refuse,
 )
 from pipeline.errors import BadDetector, NoReport
-from tests.pipeline.detector_report.reports import adaptive, static
+from tests.pipeline.detector_report.reports import adaptive, comparison, static
 
 
 @pytest.fixture
@@ -29,9 +31,17 @@ def test_a_later_static_report_replaces_and_a_later_adaptive_one_does_not(root):
     assert sorted(run["rows"][0]["best"]["value"] for run in kept_adaptive(root, "d1")) == [0.1, 0.9]
 
 
+def test_a_comparison_is_kept_for_every_detector_in_it(root):
+    keep_comparison(root, comparison())
+    keep_comparison(root, {"detector_ids": ["d2"], "refused": "too few scans"})
+    assert kept_comparison(root, "d1") == comparison()
+    assert kept_comparison(root, "d2") == {"detector_ids": ["d2"], "refused": "too few scans"}
+
+
 def test_a_detector_without_a_report_has_none(root):
     assert kept_static(root, "d1") is None
     assert kept_adaptive(root, "d1") == []
+    assert kept_comparison(root, "d1") is None
     with pytest.raises(NoReport, match="d1 has no report yet; make it with: python -m pipeline evaluate-detector d1"):
         static_or_refuse(root, "d1")
     assert not (root.path / "reports").exists()
@@ -43,12 +53,17 @@ def test_a_detector_without_a_report_has_none(root):
         ("{", "cannot be read"),
         ("[]", "no report on detector d1"),
         ('{"detector_id": "d2"}', "no report on detector d1"),
+        ('{"detector_ids": ["d2"]}', "no report on detector d1"),
     ],
 )
 def test_a_broken_report_is_refused_with_the_way_out(root, text, says):
     keep_static(root, static()).write_text(text)
     with pytest.raises(BadDetector, match=f"{says}.*evaluate-detector"):
         kept_static(root, "d1")
+    for path in keep_comparison(root, comparison()):
+        path.write_text(text)
+    with pytest.raises(BadDetector, match=f"{says}.*compare-detectors"):
+        kept_comparison(root, "d1")
     keep_adaptive(root, adaptive()).write_text(text)
     with pytest.raises(BadDetector, match=f"{says}.*attack-gate"):
         kept_adaptive(root, "d1")

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.artefacts import DataRoot
-from pipeline.detector_report.kept import keep_adaptive, kept_static
+from pipeline.detector_report.kept import keep_adaptive, kept_comparison, kept_static
+from pipeline.errors import BadDetector
 from tests.pipeline.detector_report.reports import adaptive
 from tests.webapp.views.site import token_of
 from webapp.jobs.service import Jobs
@@ -140,9 +141,32 @@ def test_judging_again_is_a_job_that_renews_and_keeps_the_report(site, api, admi
             row = session.get_one(Artefact, id_)
         assert (row.name, row.facts["report"]) == ("Tiny", kept)
         assert row.parents == [site.chain.adversarial_set.id, site.chain.classifier.id]
-        assert "at a stated rate of 10.0%" in admin.get(f"{page}/report").text
+        text = admin.get(f"{page}/report").text
+        assert "at a stated rate of 10.0%" in text
+        compared = kept_comparison(root, id_)
+        assert compared["alpha"] == 0.1
+        assert "1. noise-residual network" in text
     finally:
-        (root.reports / id_ / "static.json").unlink()
+        for name in ("static.json", "comparison.json"):
+            (root.reports / id_ / name).unlink(missing_ok=True)
+
+
+def test_where_no_other_way_can_be_judged_the_report_says_why(site, admin, admin_key, api, page, monkeypatch):
+    def refused(*args, **kwargs):
+        raise BadDetector("too few scans for it; import more")
+
+    monkeypatch.setattr("pipeline.detection.compare.compare_detectors", refused)
+    answer = api.post(f"/api/v1{page}/evaluate", headers=admin_key, json={"alpha": 0.1})
+    root, id_ = DataRoot(site.settings.data_root), site.chain.detector.id
+    try:
+        assert Jobs(site.database, site.settings).run_until_ended(answer.get_json()["id"]).state == "done"
+        assert (
+            "could not be judged beside this one: too few scans for it; import more."
+            in admin.get(f"{page}/report").text
+        )
+    finally:
+        for name in ("static.json", "comparison.json"):
+            (root.reports / id_ / name).unlink(missing_ok=True)
 
 
 def test_a_form_has_it_judged_too(site, admin, page):
