@@ -66,6 +66,10 @@ def _adaptive() -> AdaptivePlan:
     return AdaptivePlan(n=16, grid=(*range(1, 13), 16))
 
 
+def _methods() -> ComparisonSettings:
+    return ComparisonSettings(n_clean=1000, n_attacked=100)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that decides a figure.
@@ -98,7 +102,7 @@ class Plan:
     only_eps: tuple[float, ...] = (2 / 255,)
     hardened: TrainingSettings = field(default_factory=_hardened)
     adaptive: AdaptivePlan = field(default_factory=_adaptive)
-    methods: ComparisonSettings = field(default_factory=ComparisonSettings)
+    methods: ComparisonSettings = field(default_factory=_methods)
 
     def choices(self, seed: int) -> Choices:
         """What the main job is told for this seed; for seed 0 the same as by `make results-main`."""

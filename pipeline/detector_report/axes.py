@@ -17,6 +17,14 @@ def share_axis(label: str, tallest: float = 1.0) -> Axis:
     return Axis(label, 0.0, high, tuple((high * part, percent(high * part)) for part in _QUARTERS))
 
 
+def top_axis(label: str, low: float) -> Axis:
+    """A share of which little is missing, from a little below `low` up to 1."""
+    step = _round_step(max((1.0 - low) / 4, 0.001))
+    n = math.ceil((1.0 - low) / step - 1e-9) or 1
+    ticks = [1.0 - k * step for k in range(n, -1, -1)]
+    return Axis(label, ticks[0], 1.0, tuple((at, percent(at)) for at in ticks))
+
+
 def rate_axis(label: str, low: float) -> Axis:
     """A rate from `low` to 1 in the logarithm; its lowest tick is at `low`, where whole decades leave room."""
     decades = [rate for rate in _DECADES if rate > 1.8 * low]

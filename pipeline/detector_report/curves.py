@@ -6,8 +6,9 @@ from itertools import groupby
 from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.attacks.names import type_name
 from pipeline.detection.drawn_rows import Drawn, RocCurve
+from pipeline.detection.protocol_rows import OperatingRow
 from pipeline.detection.report import Cell
-from pipeline.detector_report.axes import dodged, percent, radius_axis, rate_axis, score_axis, share_axis
+from pipeline.detector_report.axes import dodged, percent, radius_axis, rate_axis, score_axis, share_axis, top_axis
 from pipeline.detector_report.blocks import Chart, Series, Table
 from pipeline.detector_report.drawing import N_TONES
 
@@ -61,6 +62,24 @@ def histogram_chart(drawn: Drawn, *, alpha: float) -> Chart:
         table=Table("Where the scores lie", _QUARTERS, rows),
         marks=((drawn.tau, f"flagged from {drawn.tau:.3g} on, at {percent(alpha)}"),),
     )  # fmt: skip
+
+
+def risk_chart(rows: Sequence[OperatingRow], table: Table) -> Chart | None:
+    """What is handed out wrong against what is shown at all, one point a rate; None where nothing was attacked."""
+    known = sorted((row for row in rows if row.n_attacked and row.n_clean), key=lambda row: row.accepted.value or 0.0)
+    if len(known) < 2:
+        return None
+    points = tuple((row.accepted.value or 0.0, row.handed_out.value or 0.0) for row in known)
+    spans = tuple((row.handed_out.low or 0.0, row.handed_out.high or 0.0) for row in known)
+    return Chart(
+        title="Risk, against what is still shown",
+        what="Share of attacked scans that are shown a wrong class against the share of clean scans that are shown "
+        "one at all, with 95 % intervals: one point a rate, from the highest on the left to the lowest.",
+        x=top_axis("clean scans whose class is shown", points[0][0]),
+        y=share_axis("attacked scans shown a wrong class", max(high for _, high in spans) or 0.01),
+        series=(Series("attacks that do not know the detector", points, spans, dots=True),),
+        table=table,
+    )
 
 
 def radius_chart(cells: Sequence[Cell], table: Table) -> Chart | None:

@@ -23,6 +23,10 @@ def limits_of(static: Static) -> Iterator[str]:
     worst = max(static.by_class.items(), key=lambda item: item[1].value or 0.0, default=None)
     if worst is not None and (worst[1].value or 0.0) > 0:
         yield f"False alarms do not fall on all alike: most on {worst[0]}, {share_of(worst[1])}."
+    yield (
+        "The data set does not say which scanner or site a scan is from, so false alarms are told by class and by how "
+        "sure the classifier is, and not by source."
+    )
     yield from _shortcut(static)
     few = [cell for cell in static.cells if 0 < cell.n < 30]
     if few:

@@ -9,10 +9,12 @@ from pipeline.detection.protocol_tables import coverage_words, strict_words, tab
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import ranged, share_of
 from pipeline.detector_report.blocks import Block, Picture, Pictures, Section, Table, Words
-from pipeline.detector_report.curves import histogram_chart, radius_chart, roc_chart
+from pipeline.detector_report.curves import histogram_chart, radius_chart, risk_chart, roc_chart
 from pipeline.detector_report.figures import Static, attack_at
 from pipeline.pictures import amplified
 
+# The title of the table that `tables_beside` makes of the operating rows.
+AT_OTHER_RATES = "At other rates"
 _FOUND = ("attack", "eps", "n", "AUROC", "found", "at the strictest rate", "handed out")
 _APART = ("attack", "eps", "failed", "failed, flagged", "unchanged", "wrong before", "type right", "family right")
 
@@ -75,7 +77,9 @@ def beside_section(static: Static) -> Section | None:
         if table.words:
             blocks.append(Words(table.words))
         named = tuple(tuple(type_name(cell) for cell in row) for row in table.rows)
-        blocks.append(Table(table.title, table.head, named, table.n_text))
+        shown = Table(table.title, table.head, named, table.n_text)
+        chart = risk_chart(static.beside.operating, shown) if table.title == AT_OTHER_RATES else None
+        blocks.append(chart or shown)
     if not blocks:
         return None
     words = Words(

@@ -8,7 +8,7 @@ from pipeline.detector_report.blocks import Chart, Pairs, Pictures, Points, Tabl
 from pipeline.detector_report.document import STATEMENT, document, told
 from pipeline.detector_report.standards import standards
 from pipeline.errors import BadDetector
-from tests.pipeline.detector_report.reports import adaptive, cell, older, static
+from tests.pipeline.detector_report.reports import adaptive, cell, older, share, static
 
 
 def made(static_facts=None, runs=()):
@@ -157,6 +157,33 @@ def test_a_name_that_the_head_learns_later_gets_its_column():
     facts = static(confusion={"pgd": {"pgd": 3, "unknown": 1}})
     (table,) = of_kind(Table, section(made(facts), "naming"))
     assert table.head == ("attack", "n", "called PGD", "called unknown")
+
+
+def operating(alpha, accepted, handed_out, n_attacked=300):
+    return {"alpha": alpha, "n_clean": 200, "accepted": share(accepted), "right_accepted": share(0.95), "n_hits": 160,
+            "found": share(0.9), "n_parents": 60, "all_found": share(0.8), "n_attacked": n_attacked,
+            "handed_out": share(handed_out)}  # fmt: skip
+
+
+def at_other_rates(*rows):
+    blocks = section(made(static(beside={"operating": list(rows)})), "controls").blocks
+    return next(one for one in blocks if isinstance(one, Chart | Table))
+
+
+def test_risk_is_drawn_against_what_is_still_shown_from_the_highest_rate_on():
+    chart = at_other_rates(operating(0.01, 0.99, 0.02), operating(0.02, 0.97, 0.01), operating(0.05, 0.94, 0.005))
+    assert isinstance(chart, Chart)
+    assert chart.series[0].points == ((0.94, 0.005), (0.97, 0.01), (0.99, 0.02))
+    assert chart.series[0].spans[-1] == (0.02 * 0.9, pytest.approx(0.022))
+    assert chart.x.low <= 0.94
+    assert [row[0] for row in chart.table.rows] == ["0.01", "0.02", "0.05"]
+
+
+@pytest.mark.parametrize(
+    "rows", [[operating(0.01, 0.99, 0.02)], [operating(0.01, 0.99, 0, 0), operating(0.02, 0.97, 0, 0)]]
+)
+def test_one_rate_or_nothing_attacked_makes_a_table_alone(rows):
+    assert isinstance(at_other_rates(*rows), Table)
 
 
 def test_hashes_of_all_that_was_judged_are_told():

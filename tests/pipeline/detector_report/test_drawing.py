@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.detector_report.axes import rate_axis, score_axis, share_axis
+from pipeline.detector_report.axes import rate_axis, score_axis, share_axis, top_axis
 from pipeline.detector_report.blocks import Chart, Series, Table
 from pipeline.detector_report.drawing import HEIGHT, N_TONES, WIDTH, Path, Text, drawing
 
@@ -67,3 +67,12 @@ def test_shares_have_round_ticks_that_reach_the_tallest(tallest, high):
     axis = share_axis("share", tallest)
     assert axis.high == pytest.approx(high)
     assert axis.high >= tallest
+
+
+@pytest.mark.parametrize("low", [0.0, 0.1, 0.35, 0.941, 0.99, 0.9995, 1.0])
+def test_an_axis_of_which_little_is_missing_ends_at_all_and_holds_its_lowest(low):
+    axis = top_axis("shown", low)
+    assert 0.0 <= axis.low <= low
+    assert axis.high == axis.ticks[-1][0] == 1.0
+    assert 2 <= len(axis.ticks) <= 6
+    assert len({words for _, words in axis.ticks}) == len(axis.ticks)

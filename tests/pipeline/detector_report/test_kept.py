@@ -33,6 +33,7 @@ def test_a_later_static_report_replaces_and_a_later_adaptive_one_does_not(root):
 
 def test_a_comparison_is_kept_for_every_detector_in_it(root):
     keep_comparison(root, comparison())
+    assert kept_comparison(root, "d1") == kept_comparison(root, "d2") == comparison()
     keep_comparison(root, {"detector_ids": ["d2"], "refused": "too few scans"})
     assert kept_comparison(root, "d1") == comparison()
     assert kept_comparison(root, "d2") == {"detector_ids": ["d2"], "refused": "too few scans"}
