@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pipeline.detection.local_scans import offered_rates
 from pipeline.detector_report.document import document
 from pipeline.detector_report.drawing import HEIGHT, WIDTH, drawing
 from webapp import orders
@@ -10,6 +11,7 @@ from webapp.context import user_id
 from webapp.forms.attacking import AttackForm
 from webapp.forms.detectors import DetectorForm
 from webapp.forms.parts import offer
+from webapp.forms.rates import RateForm
 from webapp.forms.recalibration import LocalScansForm, RecalibrationForm
 from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, detectors_beside, named
 from webapp.queries.contents import detector_cells
@@ -86,10 +88,17 @@ def report_json(detector_id: str) -> Response:
     return _file(jsonify(detector_report(row).to_json()), f"detector-{row.id}.json")
 
 
-@bp.post("/<detector_id>/evaluate")
+@bp.route("/<detector_id>/evaluate", methods=["GET", "POST"])
 def evaluate(detector_id: str) -> ResponseReturnValue:
-    """Judge a detector again."""
-    job = orders.evaluate_detector(detector_id=detector_id, alpha=None, owner_id=user_id())
+    """The rates at which a detector can be judged; one that is sent becomes a job."""
+    row = artefact(ArtefactKind.DETECTOR, detector_id)
+    n, form = row.facts["n_calibration"], RateForm()
+    rates = offered_rates(n)
+    form.offer_rates(rates, n)
+    if not form.validate_on_submit():
+        return render_template("detectors/evaluate.html", row=row, form=form, rates=rates), 422 if form.errors else 200
+    alpha = form.alpha.data if "alpha" in form else None
+    job = orders.evaluate_detector(detector_id=row.id, alpha=alpha, owner_id=user_id())
     return redirect(url_for("jobs.show", job_id=job.id))
 
 

@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pipeline.detection.local_scans import offered_rates
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.gates import GateForm
@@ -26,9 +27,11 @@ def index() -> str:
 def new() -> ResponseReturnValue:
     """The form of a release; a sent one becomes a job."""
     form = GateForm(alpha_percent=request.args.get("percent", 1.0, type=float))
-    offer(form.detector_id, artefacts_of(ArtefactKind.DETECTOR), chosen=request.args.get("detector"))
+    rows = artefacts_of(ArtefactKind.DETECTOR)
+    offer(form.detector_id, rows, chosen=request.args.get("detector"))
     if not form.validate_on_submit():
-        return render_template("gates/new.html", form=form), 422 if form.errors else 200
+        detectors = [(row, offered_rates(row.facts["n_calibration"])) for row in rows]
+        return render_template("gates/new.html", form=form, detectors=detectors), 422 if form.errors else 200
     alpha, alpha_uncertain = form.rates()
     job = orders.release_gate(
         detector_id=form.detector_id.data,

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.artefacts import DataRoot
+from pipeline.detection.local_scans import offered_rates
 from pipeline.detector_report.kept import keep_adaptive, kept_comparison, kept_static
 from pipeline.errors import BadDetector
 from tests.pipeline.detector_report.reports import adaptive
 from tests.webapp.views.site import token_of
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact
+from webapp.records.jobs import Job
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_an_older_report_opens_and_says_how_to_renew_it(site, admin, page):
     with facts_of(site, report=report):
         text = admin.get(f"{page}/report").text
         assert "of an older form and lacks: the controls beside the headline; curves" in text
-        assert f'action="{page}/evaluate"' in text
+        assert f'href="{page}/evaluate"' in text
         assert admin.get(f"{page}/report.pdf").status_code == 200
 
 
@@ -96,7 +98,7 @@ def test_a_detector_that_was_never_judged_has_no_report(site, admin, page, api, 
             assert answer.status_code == 404
             assert "was never judged" in answer.text
         assert f'href="{page}/report"' not in admin.get(page).text
-        assert f'action="{page}/evaluate"' in admin.get(page).text
+        assert f'href="{page}/evaluate"' in admin.get(page).text
         answer = api.get(f"/api/v1{page}/report", headers=admin_key)
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "no_report")
 
@@ -169,11 +171,41 @@ def test_where_no_other_way_can_be_judged_the_report_says_why(site, admin, admin
             (root.reports / id_ / name).unlink(missing_ok=True)
 
 
-def test_a_form_has_it_judged_too(site, admin, page):
-    sent = admin.post(f"{page}/evaluate", data={"csrf_token": token_of(admin, page)})
-    assert sent.status_code == 302
-    assert "/jobs/" in sent.location
-    Jobs(site.database, site.settings).cancel(int(sent.location.rpartition("/")[2]))
+def judge(site, admin, page, **fields):
+    """What a sent form answers, and the parameters of the job that it ordered, which is cancelled."""
+    sent = admin.post(f"{page}/evaluate", data={"csrf_token": token_of(admin, f"{page}/evaluate"), **fields})
+    if sent.status_code != 302:
+        return sent, None
+    number = int(sent.location.rpartition("/")[2])
+    Jobs(site.database, site.settings).cancel(number)
+    with site.database.reading() as session:
+        return sent, session.get_one(Job, number).params
+
+
+def test_a_form_has_it_judged_at_a_rate_that_the_calibration_supports(site, admin, page):
+    text = admin.get(f"{page}/evaluate").text
+    rates = offered_rates(len(site.chain.detector.calibration))
+    chosen = [float(value) for value in re.findall(r'<input[^>]*name="alpha"[^>]*value="([^"]+)"', text)]
+    assert chosen == [rate.alpha for rate in rates if rate.supported]
+    assert f"from {max(rate.n_needed for rate in rates)} on" in text
+    _, params = judge(site, admin, page, alpha="0.2")
+    assert params["alpha"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"), [({}, "Choose a rate."), ({"alpha": "0.001"}, "cannot support a false-alarm rate of 0.001")]
+)
+def test_a_rate_that_is_missing_or_not_supported_is_refused_in_the_form(site, admin, page, fields, says):
+    refused, _ = judge(site, admin, page, **fields)
+    assert refused.status_code == 422
+    assert says in refused.text
+
+
+def test_a_detector_of_too_few_scans_for_any_rate_is_judged_at_the_usual_one(site, admin, page):
+    with facts_of(site, n_calibration=4):
+        assert "So few clean images support no rate on offer." in admin.get(f"{page}/evaluate").text
+        _, params = judge(site, admin, page)
+    assert params["alpha"] is None
 
 
 @pytest.mark.parametrize(

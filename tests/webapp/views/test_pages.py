@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from pipeline.detection.local_scans import offered_rates
 from pipeline.gate.decision import Verdict
 from tests.webapp.views.site import token_of
 
@@ -57,6 +58,16 @@ def test_each_artefact_has_its_page(site, admin):
         answer = admin.get(path)
         assert answer.status_code == 200, path
         assert words in answer.text
+
+
+def test_before_a_release_the_form_shows_what_each_calibration_allows(site, admin):
+    rates = offered_rates(len(site.chain.detector.calibration))
+    text = admin.get("/gates/new").text
+    (row,) = (line for line in text.splitlines() if f'">{site.chain.detector.id[:8]}</span></th>' in line)
+    known = [f"{100 * rate.band[0]:.2g} to {100 * rate.band[1]:.2g} %" for rate in rates if rate.supported]
+    assert known
+    assert re.findall(r">([^<>]+ to [^<>]+ %)<", row) == known
+    assert [int(n) for n in re.findall(r"needs (\d+)", row)] == [rate.n_needed for rate in rates if not rate.supported]
 
 
 @pytest.mark.parametrize("side", ["clean", "attacked", "difference"])
