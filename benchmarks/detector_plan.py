@@ -41,8 +41,13 @@ def _never_trained() -> dict[str, Recipe]:
         "apgd": _test_only(AttackSpec("apgd", _EPS[1:]), n=100),
         "square": _test_only(AttackSpec("square", _EPS[2:], {"n_queries": 1000}), n=50),
         "universal": _test_only(AttackSpec("universal", _EPS[2:]), n=200),
-        "art:SaliencyMapMethod": _test_only(AttackSpec("art:SaliencyMapMethod", None, {"theta": 0.1}), n=25),
-        "art:ElasticNet": _test_only(AttackSpec("art:ElasticNet"), n=25),
+        # As the toolbox presets them, of all pixels and 900 steps, one scan takes longer than all others together.
+        "art:SaliencyMapMethod": _test_only(
+            AttackSpec("art:SaliencyMapMethod", None, {"theta": 0.5, "gamma": 0.004}), n=12
+        ),
+        "art:ElasticNet": _test_only(
+            AttackSpec("art:ElasticNet", None, {"max_iter": 40, "binary_search_steps": 3}), n=12
+        ),
         "art:SpatialTransformation": _test_only(
             AttackSpec(
                 "art:SpatialTransformation",
