@@ -116,6 +116,12 @@ def _untried(report: Json, level: int | None = None) -> list[str]:
     return [name for name in ADAPTIVE_ATTACKS if name not in tried]
 
 
+def _untried_for_price(report: Json) -> list[str]:
+    """Attacks that a price is without: between the radii of all attacks only some look for it."""
+    untried, looking = _untried(report), report["plan"]["for_price"]
+    return [name for name in ADAPTIVE_ATTACKS if name in untried or name not in looking]
+
+
 def _accepted_and_wrong(
     level: int, most: float, on: tuple[str, list[str]], row: Json | None, start: Json | None
 ) -> Goal:
@@ -146,8 +152,7 @@ def _prices(found: dict[str, Json]) -> Iterator[Goal]:
             yield missing(what, goal)
             continue
         price = _price(what, goal, found[guarded]["price"], found[alone]["price"]["median_classifier"])
-        # The radius at which a gate is passed is that of the best of all attacks, like the share above.
-        yield incomplete(price, _untried(found[guarded]))
+        yield incomplete(price, _untried_for_price(found[guarded]))
 
 
 def _price(what: str, goal: str, price: dict[str, Any], alone: float | None) -> Goal:

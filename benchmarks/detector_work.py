@@ -31,10 +31,12 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 SOURCES = (
     "detector",
+    "pipeline/adversarial",
     "pipeline/attacks",
     "pipeline/detection",
     "pipeline/gate",
     "pipeline/models",
+    "pipeline/training",
     "datasets/benign.py",
     "datasets/head.py",
 )

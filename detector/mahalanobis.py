@@ -51,7 +51,7 @@ def fit_mahalanobis(features: Tensor, labels: Tensor) -> Mahalanobis:
     if len(features) < len(classes) + 2:
         raise NotEnoughSamples(
             f"{len(features)} clean images of {len(classes)} classes; expected at least {len(classes) + 2} "
-            "to measure how features vary"
+            "to measure how features vary: give the split that they are from more images"
         )
     if not bool(torch.isfinite(features).all()):
         raise NotEnoughSamples("the classifier's features of clean images hold NaN or infinity; check its weights")

@@ -59,7 +59,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Attack, and say what passed."""
     from pipeline.detection.adaptive import Known, evaluate_adaptive
     from pipeline.detection.files import open_detector
-    from pipeline.detection.lineage import trained_from
+    from pipeline.detection.lineage import lineage
+    from pipeline.detection.unseen import require_unseen
     from pipeline.detector_report.kept import keep_adaptive
     from pipeline.models.files import open_classifier
 
@@ -70,7 +71,9 @@ def run(args: Namespace, progress: Progress) -> Answer:
         return detector, open_classifier(root.find("models", detector.classifier_id))
 
     known = opened(args.detector)
-    dataset_id = args.dataset or trained_from(known[0].parents, known[0].notes)[1]
+    origin = lineage(root, known[0].id)
+    dataset = open_dataset(root.find("datasets", args.dataset or origin.dataset_id))
+    require_unseen(root, origin, dataset, args.split)
     plan = AdaptivePlan(
         n=args.n,
         radii=args.radii,
@@ -82,7 +85,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     )
     report = evaluate_adaptive(
         known,
-        open_dataset(root.find("datasets", dataset_id)),
+        dataset,
         plan,
         work=root.work / "attack-gate",
         surrogate=opened(args.surrogate) if args.surrogate else None,

@@ -20,8 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("detector", help="id of the detector")
     parser.add_argument(
         "--adversarial",
-        help="id of an adversarial set of the same data set, also of attacks or against a classifier that the detector "
-        "never met (default: the one that it was trained with)",
+        help="id of an adversarial set whose scans are new to the detector, also of attacks or against a classifier "
+        "that it never met (default: the one that it was trained with)",
     )
     parser.add_argument("--split", default=JUDGED, help="which split (default: %(default)s)")
     parser.add_argument("--alpha", type=float, help="false-alarm rate (default: 1 %%, or the smallest that n supports)")
@@ -37,25 +37,28 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Judge, and write the report where one is asked for."""
     from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
-    from pipeline.detection.lineage import trained_from
+    from pipeline.detection.lineage import lineage
+    from pipeline.detection.unseen import require_unseen
     from pipeline.detector_report.kept import keep_static
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
     detector = open_detector(root.find("detectors", args.detector))
-    own_id = trained_from(detector.parents, detector.notes)[0]
-    set_id = args.adversarial or own_id
+    origin = lineage(root, detector.id)
+    set_id = args.adversarial or origin.adversarial_id
     adversarial_set = open_adversarial(root.find("adversarial", set_id))
+    dataset = open_dataset(root.find("datasets", adversarial_set.dataset_id))
+    require_unseen(root, origin, dataset, args.split)
     report = evaluate_detector(
         detector,
         adversarial_set,
-        open_dataset(root.find("datasets", adversarial_set.dataset_id)),
+        dataset,
         open_classifier(root.find("models", detector.classifier_id)),
         split=args.split,
         alpha=args.alpha,
         seed=args.seed,
         progress=progress,
     )
-    if adversarial_set.id == own_id and args.split == JUDGED:
+    if adversarial_set.id == origin.adversarial_id and args.split == JUDGED:
         keep_static(root, report.to_json())
     return reported(report, args.report)

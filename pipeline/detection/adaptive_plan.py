@@ -26,7 +26,7 @@ class AdaptivePlan:
         attacks: by name; those that lack a surrogate are left out and named.
         for_price: the attacks that look for the smallest radius between `radii`, one after the other.
         params: of an attack by its name, in place of its defaults.
-        guides: clean scans that feature matching is given, evenly from the split `train`.
+        guides: clean scans that feature matching is given, evenly from the splits `train` and `calibration`.
         only_fooled: try before the gate only what APGD makes the classifier alone get wrong within the same
             radius; a scan that it does not counts as not passed.
         seed: of random starts.

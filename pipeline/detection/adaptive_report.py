@@ -86,7 +86,10 @@ class Price:
             return f"the classifier alone holds beyond {self.grid[-1]:g}/255 on half of the scans; no price"
         if gate is None:
             return f"more than {self.grid[-1] / alone:.2g} times: beyond {self.grid[-1]:g}/255, over {alone:g}/255"
-        return f"{gate / alone:.2g} times: {gate:g}/255, over {alone:g}/255 for the classifier alone"
+        words = f"{gate / alone:.2g} times: {gate:g}/255, over {alone:g}/255 for the classifier alone"
+        held = max((radius for radius in self.grid if radius < gate), default=0.0)
+        # Half of the scans are known to hold there; where between the two they give way nobody looked.
+        return f"{words}; surely more than {held / alone:.2g} times, {held:g}/255 being the radius tried before"
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,16 @@ class AdaptiveReport:
     """How a gate does against those who know it.
 
     `tau` is the score up to which it accepts, from clean scans at the rate `alpha`. `left_out` says which attacks were
-    not tried, and why.
+    not tried, and why. The hashes are of the levels of the scans and of the weights.
     """
 
     detector_id: str
     classifier_id: str
     surrogate_id: str | None
+    dataset_id: str
+    dataset_sha256: str
+    detector_sha256: str
+    classifier_sha256: str
     split: str
     alpha: float
     tau: float

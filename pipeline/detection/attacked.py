@@ -8,7 +8,7 @@ from pipeline.detection.examined import AttackedCell, Examined
 from pipeline.detection.naming_figures import CALLED, called
 from pipeline.detection.protocol_rows import HandedOut
 from pipeline.detection.report import Cell
-from pipeline.detection.statistics import auroc_interval, rate
+from pipeline.detection.statistics import NOTHING, Interval, auroc_interval, rate
 
 
 def look_at_attacks(examined: Examined) -> list[AttackedCell]:
@@ -48,7 +48,7 @@ def cell_row(examined: Examined, cell: AttackedCell) -> Cell:
         named[name] += 1
     right = _right(cell.attack, named)
     failed, is_attacked = score[status == "failed"], status != "clean_wrong"
-    n = len(hit)
+    n, loose_tau = len(hit), examined.loose_tau
     return Cell(
         attack=cell.attack,
         eps=cell.eps,
@@ -56,9 +56,7 @@ def cell_row(examined: Examined, cell: AttackedCell) -> Cell:
         n_failed=len(failed),
         n_unchanged=int((status == "unchanged").sum()),
         n_clean_wrong=int((~is_attacked).sum()),
-        auroc=auroc_interval(
-            hit, examined.clean.score, cell.groups[cell.success], examined.groups(examined.items), seed=examined.seed
-        ),
+        auroc=_against_clean(examined, hit, cell.groups[cell.success]),
         found=examined.flagged(hit),
         failed_flagged=examined.flagged(failed),
         type_right=None if right is None or n == 0 else right[0] / n,
@@ -67,7 +65,15 @@ def cell_row(examined: Examined, cell: AttackedCell) -> Cell:
         found_strict=rate(int((hit > examined.strict_tau).sum()), n),
         handed_out=rate(int((_wrong(examined, cell) & (score <= examined.tau)).sum()), int(is_attacked.sum())),
         named=named,
+        found_loose=NOTHING if loose_tau is None else rate(int((hit > loose_tau).sum()), n),
+        failed_auroc=_against_clean(examined, failed, cell.groups[status == "failed"]),
     )
+
+
+def _against_clean(examined: Examined, score: np.ndarray, groups: np.ndarray) -> Interval:
+    """AUROC of attacked scans (n,) and their groups (n,) against all clean scans."""
+    clean = examined.groups(examined.items)
+    return auroc_interval(score, examined.clean.score, groups, clean, seed=examined.seed)
 
 
 def handed_out(examined: Examined, cells: list[AttackedCell]) -> HandedOut:

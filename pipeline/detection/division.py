@@ -74,12 +74,14 @@ def shown_rows(rows: AdversarialRows, settings: DetectorSettings) -> np.ndarray:
     """
     attacks, radii = sorted(set(rows.attack.tolist())), np.unique(rows.eps)
     if unknown := sorted(set(settings.leave_out) - set(attacks)):
-        raise BadDetector(f"leave_out names {', '.join(unknown)}; the adversarial set has {', '.join(attacks)}")
+        raise BadDetector(
+            f"leave_out names {', '.join(unknown)}; the adversarial set has {', '.join(attacks)}; name some of these"
+        )
     shown = ~np.isin(rows.attack, settings.leave_out)
     if settings.only_eps:
         if missing := [eps for eps in settings.only_eps if not np.isclose(radii, eps, atol=_SAME_EPS).any()]:
             had = ", ".join(f"{eps:.5g}" for eps in radii)
-            raise BadDetector(f"only_eps names {missing[0]:.5g}; the adversarial set has {had}")
+            raise BadDetector(f"only_eps names {missing[0]:.5g}; the adversarial set has {had}; name some of these")
         shown &= np.isclose(rows.eps[:, None], settings.only_eps, atol=_SAME_EPS).any(axis=1)
     if not shown.any():
         raise BadDetector("leave_out and only_eps leave no attack to learn from; leave out fewer")

@@ -77,6 +77,8 @@ class Sources:
     """What exactly was judged: ids, and SHA-256 of the files behind them.
 
     `attacked_classifier_id` is whom the adversarial set was made against; another one is judged as a transfer.
+    `calibrated_on` names the data set whose scans set the threshold where that is another one, as after a
+    recalibration: its promise is then about scans like those, and not about the judged ones.
     """
 
     classifier_id: str
@@ -89,3 +91,4 @@ class Sources:
     adversarial_id: str
     adversarial_sha256: str
     attacked_classifier_id: str
+    calibrated_on: str = ""

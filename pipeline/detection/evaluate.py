@@ -13,8 +13,9 @@ from pipeline.detection.background import zeroed_background
 from pipeline.detection.drawn import drawn
 from pipeline.detection.drawn_rows import Sources
 from pipeline.detection.evidence import clean_scans
-from pipeline.detection.examined import AttackedCell, Examined, strict_rate
+from pipeline.detection.examined import AttackedCell, Examined, loose_threshold, strict_rate
 from pipeline.detection.files import Detector, load_detector
+from pipeline.detection.lineage import RECALIBRATION
 from pipeline.detection.naming_figures import CALLED, naming_figures
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.detection.noise import Controlled, control_rows, equal_norm_rows, look_at_controls, paired_rows
@@ -104,6 +105,7 @@ def examine_detector(
         tau=threshold(detector.calibration, alpha),
         strict=strict,
         strict_tau=strict_tau,
+        loose_tau=loose_threshold(detector.calibration),
         own=adversarial_set.classifier_id == classifier.id,
         seed=seed,
         progress=progress,
@@ -182,7 +184,16 @@ def _sources(detector: Detector, adversarial_set: AdversarialSet, dataset: Datas
         adversarial_id=adversarial_set.id,
         adversarial_sha256=adversarial_set.rows_sha256,
         attacked_classifier_id=adversarial_set.classifier_id,
+        calibrated_on=_calibrated_elsewhere(detector, dataset),
     )
+
+
+def _calibrated_elsewhere(detector: Detector, dataset: Dataset) -> str:
+    """The data set that a recalibrated detector's threshold is from, where it is not the judged one."""
+    since = detector.notes.get(RECALIBRATION)
+    if not isinstance(since, dict) or since["dataset_id"] == dataset.id:
+        return ""
+    return f"{since['dataset_name']} ({since['dataset_id']})"
 
 
 def _items(
@@ -191,7 +202,8 @@ def _items(
     """The scans of the split, once the four are known to belong together."""
     if detector.classifier_id != classifier.id:
         raise BadDetector(
-            f"detector {detector.id} belongs to classifier {detector.classifier_id}, {classifier.id} was given"
+            f"detector {detector.id} belongs to classifier {detector.classifier_id}, {classifier.id} was given; give "
+            "its own"
         )
     if adversarial_set.dataset_id != dataset.id:
         raise BadDetector(

@@ -14,7 +14,7 @@ from pipeline.detection.network import GateNetwork, Scan, Scores, score_scans
 from pipeline.detection.protocol_rows import StrictRate
 from pipeline.detection.statistics import Interval, rate
 
-STRICT_ALPHA = 0.001
+STRICT_ALPHA, LOOSE_ALPHA = 0.001, 0.05
 MAX_CONTROLLED = 200
 """Clean scans that every control is applied to, and attacked ones of each cell: 200 tell 2 % from 5 %."""
 
@@ -56,7 +56,8 @@ class Examined:
     Attributes:
         items: the clean scans of the split.
         clean: what the gate says of them.
-        tau: score above which a scan is flagged; `strict_tau` that of `strict`.
+        tau: score above which a scan is flagged; `strict_tau` that of `strict`; `loose_tau` that of `LOOSE_ALPHA`, None
+            where the calibration scans do not support it.
         own: whether the rows were made against the classifier of this gate.
     """
 
@@ -68,6 +69,7 @@ class Examined:
     tau: float
     strict: StrictRate
     strict_tau: float
+    loose_tau: float | None
     own: bool
     seed: int
     progress: Progress
@@ -101,6 +103,11 @@ class Examined:
     def perturbation(self, row: int) -> np.ndarray:
         """What the attack of a row added to its parent, in levels, int64."""
         return perturbation(self.dataset, self.rows, row)
+
+
+def loose_threshold(calibration: np.ndarray) -> float | None:
+    """The threshold of the loosest rate that figures are given at; None where the scans do not support it."""
+    return threshold(calibration, LOOSE_ALPHA) if supports(len(calibration), LOOSE_ALPHA) else None
 
 
 def strict_rate(calibration: np.ndarray) -> tuple[StrictRate, float]:

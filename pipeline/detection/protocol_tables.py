@@ -16,6 +16,19 @@ from pipeline.detection.protocol_rows import (
 from pipeline.detection.statistics import ranged, share_of
 
 
+def promise_words(n: int, band: Sequence[float], flagged: Sequence[float], n_clean: int, calibrated_on: str) -> str:
+    """What n calibration scans promise of `n_clean` clean ones: a rate within `band`, a share within `flagged`."""
+    if calibrated_on:
+        return (
+            f"The threshold was set on {n} scans of another data set, {calibrated_on}, which promises a rate of "
+            f"{band[0]:.2%} to {band[1]:.2%} for scans like those and nothing for the {n_clean} that were judged."
+        )
+    return (
+        f"The calibration on {n} clean scans promises a rate of {band[0]:.2%} to {band[1]:.2%}, and so between "
+        f"{flagged[0]:.2%} and {flagged[1]:.2%} of {n_clean} scans."
+    )
+
+
 def strict_words(strict: StrictRate, n_calibration: int) -> str:
     """At which rate the strictest figures are, and what it promises."""
     low, high = strict.band

@@ -7,8 +7,8 @@ from datasets.adversarial_store import WHOLE_IMAGE
 from pipeline.detection.drawn_rows import Drawn, Sources
 from pipeline.detection.naming_figures import CALLED, NOT_NAMED, NamingFigures, naming_words
 from pipeline.detection.protocol_rows import Beside, Coverage, HandedOut, StrictRate
-from pipeline.detection.protocol_tables import beside_tables, coverage_words, strict_words
-from pipeline.detection.statistics import Interval, ranged, share_of
+from pipeline.detection.protocol_tables import beside_tables, coverage_words, promise_words, strict_words
+from pipeline.detection.statistics import NOTHING, Interval, ranged, share_of
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Cell:
             `n_clean_wrong` never attacked, since the classifier had the scan wrong.
         auroc: against the clean scans of the split, over groups.
         found: share flagged at the threshold.
-        failed_flagged: share of the failed ones that is flagged.
+        failed_flagged: share of the failed ones that is flagged; `failed_auroc` theirs against the clean scans.
         type_right: share whose likeliest type is right and that is not called unknown; `family_right` the family.
             None where the head has no name for the attack.
         region: where the attack was free to change pixels.
-        found_strict: share flagged at the strictest rate.
+        found_strict: share flagged at the strictest rate; `found_loose` at 5 %, nothing where n does not support that.
         handed_out: share of the attacked that is classified wrong and not flagged.
         named: how many successful attacks are called by each type, given an attack, and how many unknown.
     """
@@ -46,6 +46,8 @@ class Cell:
     found_strict: Interval
     handed_out: Interval
     named: dict[str, int]
+    found_loose: Interval = NOTHING
+    failed_auroc: Interval = NOTHING
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,12 @@ class DetectorReport:
 
     def to_markdown(self) -> str:
         """The report as tables."""
-        low, high = self.band
-        fewest, most = self.flagged_range
+        elsewhere = self.sources.calibrated_on if self.sources else ""
+        promised = promise_words(self.n_calibration, self.band, self.flagged_range, self.n_clean, elsewhere)
         by_class = ", ".join(f"{name} {share_of(alarms)}" for name, alarms in self.clean_alarms_by_class.items())
         lines = [
-            f"Clean scans flagged at alpha = {self.alpha:g}: {share_of(self.clean_alarms)}, n = {self.n_clean}. The "
-            f"calibration on {self.n_calibration} scans promises a rate of {low:.2%} to {high:.2%}, and so between "
-            f"{fewest:.2%} and {most:.2%} of {self.n_clean} scans. By class: {by_class}. "
-            f"Null attack: AUROC {self.null_attack:.3f}.",
+            f"Clean scans flagged at alpha = {self.alpha:g}: {share_of(self.clean_alarms)}, n = {self.n_clean}. "
+            f"{promised} By class: {by_class}. Null attack: AUROC {self.null_attack:.3f}.",
             "",
             coverage_words(self.coverage, self.handed_out),
             "",
@@ -118,9 +118,9 @@ class DetectorReport:
             "Handed out is the share of attacked scans that is classified wrong and not flagged. In brackets 95 % "
             "intervals.",
             "",
-            f"| attack | eps | n | failed | AUROC | found | at {self.strict.rate:.2%} | handed out | failed, flagged | "
-            "type | family |",
-            "|---|---|---|---|---|---|---|---|---|---|---|",
+            f"| attack | eps | n | failed | AUROC | found | at {self.strict.rate:.2%} | at 5 % | handed out | "
+            "failed, AUROC | failed, flagged | type | family |",
+            "|---" * 13 + "|",
         ]
         lines += [self._line(cell) for cell in self.cells]
         lines += ["", "| harmless change | n | flagged | AUROC of attacks against it |", "|---|---|---|---|"]
@@ -139,8 +139,9 @@ class DetectorReport:
         eps = f"{255 * cell.eps:g}/255" if cell.eps > 0 else "-"
         return (
             f"| {name} | {eps} | {cell.n} | {cell.n_failed} | {ranged(cell.auroc)} | {share_of(cell.found)} | "
-            f"{share_of(cell.found_strict)} | {share_of(cell.handed_out)} | {share_of(cell.failed_flagged)} | "
-            f"{_percent(cell.type_right)} | {_percent(cell.family_right)} |"
+            f"{share_of(cell.found_strict)} | {share_of(cell.found_loose)} | {share_of(cell.handed_out)} | "
+            f"{ranged(cell.failed_auroc)} | {share_of(cell.failed_flagged)} | {_percent(cell.type_right)} | "
+            f"{_percent(cell.family_right)} |"
         )
 
 

@@ -19,6 +19,9 @@ class Interval:
     high: float | None
 
 
+NOTHING = Interval(None, None, None)
+
+
 def auroc(suspicious: np.ndarray, ordinary: np.ndarray) -> float:
     """The chance that a suspicious score is above an ordinary one, ties counted half; NaN where one is empty."""
     n, m = len(suspicious), len(ordinary)

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.attacks.names import type_name
 from pipeline.detection.report import Cell
-from pipeline.detection.statistics import Interval, rate, share_of
+from pipeline.detection.statistics import NOTHING, Interval, rate, share_of
 from pipeline.detector_report.axes import dodged, radius_axis, share_axis
 from pipeline.detector_report.blocks import Block, Chart, Section, Series, Table, Words
-from pipeline.detector_report.figures import NOTHING, Adaptive, Static
+from pipeline.detector_report.figures import Adaptive, Static
 
 _HEAD = (
     "eps", "static: accepted and wrong", "adaptive: accepted and wrong", "static: attacked", "static: succeeded",
@@ -28,10 +28,13 @@ def not_measured(detector_id: str) -> str:
 def chosen(static: Static, runs: Sequence[Adaptive]) -> Adaptive | None:
     """The run that is told: at the rate of the static figures before others, then the one that surely found most.
 
+    One of other scans than those of the static figures is never told beside them.
+
     What a run surely found is where its intervals begin: near 0 after few scans, and after mild attacks on many. So
     neither takes the place of a hard one, and all runs are kept and named.
     """
-    return max(runs, key=lambda run: _hardness(run, static), default=None)
+    same = [run for run in runs if _of_same_scans(run, static)]
+    return max(same, key=lambda run: _hardness(run, static), default=None)
 
 
 def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
@@ -109,6 +112,13 @@ def adaptive_limit(static: Static, runs: Sequence[Adaptive]) -> str:
     )
 
 
+def _of_same_scans(run: Adaptive, static: Static) -> bool:
+    """Whether both are of one split of one data set; a run of before does not name its data set."""
+    judged = None if static.sources is None else static.sources.dataset_id
+    same_data = judged is None or run.facts.get("dataset_id", judged) == judged
+    return bool(same_data and run.facts["split"] == static.facts["split"])
+
+
 def _hardness(run: Adaptive, static: Static) -> tuple[bool, float, int, int]:
     """By what is read together: the rate, then the radii, of which those of the static figures count where it has some.
 
@@ -182,7 +192,8 @@ def _lines(found: dict[float, tuple[int, Interval, Interval]], run: Adaptive | N
 
 def _others(runs: Sequence[Adaptive]) -> Table:
     rows = tuple(
-        (f"alpha {run.facts['alpha']:g}, split {run.facts['split']}", str(run.facts["n_right"]),
+        (f"alpha {run.facts['alpha']:g}, split {run.facts['split']} of {run.facts.get('dataset_id', 'its data set')}",
+         str(run.facts["n_right"]),
          "; ".join(f"{row.level:g}/255 {share_of(row.best)}" for row in run.rows))
         for run in runs
     )  # fmt: skip

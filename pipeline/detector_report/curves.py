@@ -29,7 +29,7 @@ def roc_chart(drawn: Drawn, *, alpha: float, n_clean: int) -> Chart | None:
         title="Found, at every false-alarm rate",
         what=f"Share of successful attacks that is found, by radius, against the share of {n_clean} clean scans that "
         f"is flagged. The scale of rates is logarithmic and begins at one scan, {percent(low)}: fewer false alarms "
-        "than that so many scans cannot show.",
+        f"than that so many scans cannot show.{_untold(len(drawn.roc))}",
         x=rate_axis("clean scans flagged", low),
         y=share_axis("attacks found"),
         series=tuple(Series(_level(curve), curve.points) for curve in drawn.roc[:N_TONES]),
@@ -99,12 +99,18 @@ def radius_chart(cells: Sequence[Cell], table: Table) -> Chart | None:
         return None
     return Chart(
         title="Found, at every radius",
-        what="Share of successful attacks that is found at the threshold, attack by attack, with 95 % intervals.",
+        what="Share of successful attacks that is found at the threshold, attack by attack, with 95 % intervals."
+        f"{_untold(len(series))}",
         x=radius_axis("radius of the attack", sorted({x for one in series for x, _ in one.points})),
         y=share_axis("attacks found"),
         series=dodged(series[:N_TONES]),
         table=table,
     )
+
+
+def _untold(n: int) -> str:
+    """What must be said where there are more lines than can be told apart."""
+    return f" Drawn are {N_TONES} of {n} lines; the table has all." if n > N_TONES else ""
 
 
 def _with_radius(cells: Sequence[Cell]) -> Iterator[Cell]:

@@ -26,9 +26,8 @@ from pipeline.detection.protocol_rows import (
     SurvivorRow,
 )
 from pipeline.detection.report import Cell, ControlRow
-from pipeline.detection.statistics import Interval
+from pipeline.detection.statistics import NOTHING, Interval
 
-NOTHING = Interval(None, None, None)
 Facts = Mapping[str, Any]
 Row = TypeVar("Row")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.attacks.names import type_name
 from pipeline.attacks.radii import radius_words
 from pipeline.detection.naming_figures import naming_words
-from pipeline.detection.protocol_tables import coverage_words, strict_words, tables_beside
+from pipeline.detection.protocol_tables import coverage_words, promise_words, strict_words, tables_beside
 from pipeline.detection.report import Cell
 from pipeline.detection.statistics import ranged, share_of
 from pipeline.detector_report.blocks import Block, Picture, Pictures, Section, Table, Words
@@ -15,8 +15,18 @@ from pipeline.pictures import amplified
 
 # The title of the table that `tables_beside` makes of the operating rows.
 AT_OTHER_RATES = "At other rates"
-_FOUND = ("attack", "eps", "n", "AUROC", "found", "at the strictest rate", "handed out")
-_APART = ("attack", "eps", "failed", "failed, flagged", "unchanged", "wrong before", "type right", "family right")
+_FOUND = ("attack", "eps", "n", "AUROC", "found", "at the strictest rate", "at 5 %", "handed out")
+_APART = (
+    "attack",
+    "eps",
+    "failed",
+    "failed, AUROC",
+    "failed, flagged",
+    "unchanged",
+    "wrong before",
+    "type right",
+    "family right",
+)
 
 
 def attacks_section(static: Static) -> Section:
@@ -43,14 +53,13 @@ def attacks_section(static: Static) -> Section:
 def clean_section(static: Static) -> Section:
     """False alarms, and what else could be taken for an attack."""
     facts = static.facts
-    low, high = facts["band"]
-    fewest, most = facts.get("flagged_range", facts["band"])
+    flagged = facts.get("flagged_range", facts["band"])
+    elsewhere = static.sources.calibrated_on if static.sources else ""
+    promised = promise_words(facts["n_calibration"], facts["band"], flagged, facts["n_clean"], elsewhere)
     words = (
         f"Of {facts['n_clean']} clean scans {share_of(static.clean_alarms)} are flagged at a stated rate of "
-        f"{facts['alpha']:.1%}. The calibration on {facts['n_calibration']} clean scans promises a rate of {low:.2%} "
-        f"to {high:.2%}, and so between {fewest:.2%} and {most:.2%} of {facts['n_clean']} scans. Clean scans that went "
-        f"the way of attacked ones without an attack: AUROC {facts['null_attack']:.3f}; 0.5 where no trace of the way "
-        "itself was learned."
+        f"{facts['alpha']:.1%}. {promised} Clean scans that went the way of attacked ones without an attack: AUROC "
+        f"{facts['null_attack']:.3f}; 0.5 where no trace of the way itself was learned."
     )
     blocks: list[Block] = [Words(words)]
     if static.coverage is not None and static.handed_out is not None:
@@ -133,13 +142,13 @@ def examples_section(static: Static) -> Section | None:
 
 
 def _found(cell: Cell) -> tuple[str, ...]:
-    shares = (share_of(one) for one in (cell.found, cell.found_strict, cell.handed_out))
+    shares = (share_of(one) for one in (cell.found, cell.found_strict, cell.found_loose, cell.handed_out))
     return (*_named(cell), str(cell.n), ranged(cell.auroc), *shares)
 
 
 def _apart(cell: Cell) -> tuple[str, ...]:
     counts = (str(cell.n_unchanged), str(cell.n_clean_wrong))
-    failed = (str(cell.n_failed), share_of(cell.failed_flagged))
+    failed = (str(cell.n_failed), ranged(cell.failed_auroc), share_of(cell.failed_flagged))
     return (*_named(cell), *failed, *counts, _share(cell.type_right), _share(cell.family_right))
 
 

@@ -25,6 +25,7 @@ def withstood(best, undefended, median, gate_median):
         "rows": [row],
         "cells": [cell],
         "price": price,
+        "plan": {"for_price": ["joint_pgd"]},
         "left_out": {"surrogate_transfer": "since no second detector was given"},
     }
 
@@ -33,6 +34,7 @@ def by_all(*given):
     """The same by every attack that there is."""
     report = withstood(*given)
     report["cells"] = [{**report["cells"][0], "attack": name} for name in ADAPTIVE_ATTACKS]
+    report["plan"] = {"for_price": list(ADAPTIVE_ATTACKS)}
     return report
 
 
@@ -94,6 +96,13 @@ def test_a_price_over_a_classifier_that_holds_is_none():
     found = {"hardened": by_all(0.1, 0.3, None, None)}
     (price,) = [goal for goal in adaptive_goals(found) if "over the hardened" in goal.what]
     assert (price.value, price.met) == ("half of the scans hold beyond 16/255 without a gate", False)
+
+
+def test_a_price_names_the_attacks_that_did_not_look_for_it():
+    report = {**by_all(0.2, 0.9, 2.0, None), "plan": {"for_price": ["joint_pgd", "orthogonal_pgd"]}}
+    *_, price = [goal for goal in adaptive_goals({"as it is": report}) if goal.what.startswith("price")]
+    assert not price.met
+    assert "not measured: selective_pgd, feature_matching, augmented_cw" in price.value
 
 
 def test_the_page_tells_both_gates_apart():

@@ -23,7 +23,8 @@ def test_the_protocol_is_printed_and_written(tiny_chain: TinyChain, root: Path, 
     [
         (["--adversarial", "ffff"], "UnknownArtefact", "no 'ffff' in adversarial"),
         (["--alpha", "0.001"], "NotEnoughClean", "cannot support a false-alarm rate of 0.001"),
-        (["--split", "dropped"], "BadDetector", "no scans in the split 'dropped'"),
+        (["--split", "elsewhere"], "BadDetector", "no scans in the split 'elsewhere'"),
+        (["--split", "detector"], "BadDetector", "split detector: the detector learns from it"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(tiny_chain: TinyChain, capsys, more, error, says) -> None:

@@ -1,5 +1,7 @@
 """What stands beside a detector's headline, on gates whose score is a formula: what must come out is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from pipeline.detection import reencoded
 from pipeline.detection.attacked import cell_row, handed_out
 from pipeline.detection.background import zeroed_background
 from pipeline.detection.controls import EQUAL_NORM, with_perturbation
-from pipeline.detection.examined import strict_rate
+from pipeline.detection.examined import loose_threshold, strict_rate
 from pipeline.detection.noise import control_rows, equal_norm_rows, look_at_controls, paired_rows
 from pipeline.detection.protocol_tables import strict_words
 from pipeline.detection.reencoded import null_attack, reencoded_rows, survivor_rows
@@ -240,6 +242,25 @@ def test_wrong_answers_are_counted_over_all_that_was_attacked(dataset):
     assert (told.n, told.undefended.value, told.accepted.value) == (N - 4, (N - 8) / (N - 4), 0.0)
     given, cells = examined(roughness, rows, dataset, tau=1e6)
     assert handed_out(given, cells).accepted.value == (N - 8) / (N - 4)
+
+
+def test_attacks_that_failed_have_an_area_of_their_own_and_a_looser_rate_finds_more(dataset):
+    rows = attacked_rows(dataset, sign)
+    rows.status[:4] = "failed"
+    given, cells = examined(roughness, rows, dataset)
+    given = replace(given, tau=1e6, loose_tau=-1.0)
+    row = cell_row(given, cells[0])
+    assert (row.n, row.n_failed) == (N - 4, 4)
+    assert row.failed_auroc.value == row.auroc.value == 1.0
+    assert (row.found.value, row.found_loose.value) == (0.0, 1.0)
+    assert cell_row(replace(given, loose_tau=None), cells[0]).found_loose.value is None
+    rows.status[:4] = "success"
+    assert cell_row(given, cells[0]).failed_auroc.value is None
+
+
+@pytest.mark.parametrize(("n", "supported"), [(20, False), (970, True)])
+def test_five_per_cent_is_told_only_where_the_scans_support_it(n, supported):
+    assert (loose_threshold(np.arange(n, dtype=float)) is not None) is supported
 
 
 def test_what_fooled_another_classifier_is_handed_out_wrong_only_where_this_one_is(dataset):

@@ -5,6 +5,7 @@ import pytest
 
 from datasets.atomic import read_json, sha256_file
 from detector.conformal import alarms, false_alarm_band, flagged_range, p_values
+from pipeline.detection.evaluate import evaluate_detector
 from pipeline.detection.evidence import clean_scans
 from pipeline.detection.files import load_detector, open_detector
 from pipeline.detection.lineage import lineage
@@ -40,6 +41,17 @@ def local(root, tmp_path):
 @pytest.fixture
 def made(old, local, root):
     return recalibrate(old, local, root, name="here")
+
+
+def test_its_report_promises_nothing_for_scans_of_elsewhere(made, local, old, tiny_chain):
+    here, there = (
+        evaluate_detector(one, tiny_chain.adversarial_set, tiny_chain.dataset, tiny_chain.classifier, alpha=0.2)
+        for one in (old, made[0])
+    )
+    assert (here.sources.calibrated_on, there.sources.calibrated_on) == ("", f"local ({local.id})")
+    assert "and so between" in here.to_markdown()
+    assert f"of another data set, local ({local.id}), which promises" in there.to_markdown()
+    assert f"nothing for the {there.n_clean} that were judged" in there.to_markdown()
 
 
 def _bytes(folder):

@@ -13,6 +13,7 @@ def cell(attack: str, level: float, *, handed_out: float = 0.1) -> dict[str, Any
         "attack": attack, "eps": level / 255, "n": 80, "n_failed": 15, "n_unchanged": 5, "n_clean_wrong": 3,
         "auroc": share(0.98), "found": share(0.9), "failed_flagged": share(0.5), "type_right": 0.5,
         "family_right": 0.75, "region": "image", "found_strict": share(0.6), "handed_out": share(handed_out),
+        "found_loose": share(0.95), "failed_auroc": share(0.7),
         "named": {"fgsm": 30, "bim": 10, "pgd": 40, "mim": 0, "cw": 0},
     }  # fmt: skip
 
@@ -64,7 +65,7 @@ def older() -> dict[str, Any]:
     for name in ("drawn", "sources", "beside", "strict", "coverage", "handed_out", "flagged_range"):
         del found[name]
     for one in found["cells"]:
-        for name in ("region", "found_strict", "handed_out", "named", "n_unchanged"):
+        for name in ("region", "found_strict", "handed_out", "named", "n_unchanged", "found_loose", "failed_auroc"):
             del one[name]
     return found
 

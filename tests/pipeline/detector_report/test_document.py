@@ -114,7 +114,17 @@ def test_figures_at_different_rates_are_not_read_together():
 
 def test_attacks_that_did_not_succeed_are_counted_apart():
     table = next(one for one in of_kind(Table, section(made(), "attacks")) if one.title.startswith("Counted apart"))
-    assert table.rows[0][:6] == ("PGD", "4/255", "15", "50.0% (45.0% to 55.0%)", "5", "3")
+    area, flagged = "0.7000 (0.6300 to 0.7700)", "50.0% (45.0% to 55.0%)"
+    assert table.rows[0][:7] == ("PGD", "4/255", "15", area, flagged, "5", "3")
+
+
+def test_what_is_found_at_five_per_cent_stands_beside_the_stated_rate_where_a_report_has_it():
+    def found(facts):
+        (chart,) = [one for one in of_kind(Chart, section(made(facts), "attacks")) if "radius" in one.title]
+        return dict(zip(chart.table.head, chart.table.rows[0], strict=True))
+
+    assert found(static())["at 5 %"] == "95.0% (85.5% to 100.0%)"
+    assert found(older())["at 5 %"] == "-"
 
 
 def test_the_curve_ends_at_the_rate_that_the_clean_scans_can_show():
@@ -157,6 +167,46 @@ def test_a_name_that_the_head_learns_later_gets_its_column():
     facts = static(confusion={"pgd": {"pgd": 3, "unknown": 1}})
     (table,) = of_kind(Table, section(made(facts), "naming"))
     assert table.head == ("attack", "n", "called PGD", "called unknown")
+
+
+def test_a_run_on_other_scans_is_kept_apart_and_never_told_beside_the_static_figures():
+    same, other = {**adaptive(best=0.5), "dataset_id": "s1"}, {**adaptive(best=0.9), "dataset_id": "s2"}
+    elsewhere = {**adaptive(best=0.9), "split": "val"}
+    assert told("tiny", static(), [other, same, elsewhere]).to_json()["adaptive"] == same
+    found = told("tiny", static(), [other, elsewhere])
+    assert found.to_json()["adaptive"] is None
+    assert found.to_json()["other_adaptive"] == [other, elsewhere]
+    assert "No adaptive attack has been measured" in words(section(document(found), "standing"))
+
+
+def test_a_recalibrated_detector_promises_nothing_for_the_judged_scans():
+    facts = static()
+    facts["sources"]["calibrated_on"] = "local (s9)"
+    assert "of another data set, local (s9), which promises" in words(section(made(facts), "clean"))
+    assert "and so between" in words(section(made(), "clean"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"n_calibration": 300, "band": [0.001, 0.024]}, "300 clean scans set the threshold: the true rate may lie"),
+        ({}, "No attack of the set was held to the head"),
+    ],
+)
+def test_what_few_scans_and_no_attack_in_the_head_leave_open_is_said(changed, says):
+    (limits,) = of_kind(Points, section(made(static(**changed)), "limits"))
+    assert any(says in item for item in limits.items)
+    told_too = static(n_calibration=1200, cells=[cell("pgd", 4), {**cell("pgd", 8), "region": "head"}])
+    (limits,) = of_kind(Points, section(made(told_too), "limits"))
+    assert not any(says[-20:] in item for item in limits.items)
+
+
+def test_more_lines_than_can_be_told_apart_are_counted():
+    curves = [{**static()["drawn"]["roc"][0], "level": float(k)} for k in range(1, 9)]
+    drawn = {**static()["drawn"], "roc": curves}
+    charts = of_kind(Chart, section(made(static(drawn=drawn)), "attacks"))
+    assert "Drawn are 6 of 8 lines; the table has all." in charts[0].what
+    assert "lines; the table" not in of_kind(Chart, section(made(), "attacks"))[0].what
 
 
 def operating(alpha, accepted, handed_out, n_attacked=300):
