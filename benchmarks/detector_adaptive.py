@@ -1,20 +1,24 @@
 """What attackers who know the gate achieve: before the classifier as it is, and before one that was hardened."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 from benchmarks.detector_goal import Goal, incomplete, missing
 from benchmarks.detector_plan import SEEDS
-from benchmarks.detector_stages import hardened_chain, plain_chain
+from benchmarks.detector_stages import evasive_chain, hardened_chain, plain_chain
 from benchmarks.detector_work import Json, On, Work, sources_id
 from benchmarks.tables import share, table
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.detection.adaptive import evaluate_adaptive
+from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.evaluation import evaluate_classifier
 
 ADAPTIVE = "adaptive"
-PLAIN, HARDENED = "as it is", "hardened"
-"""Whose classifier a gate guards."""
+PLAIN, HARDENED, EVASIVE = "as it is", "hardened", "as it is, the detector trained on attacks on itself"
+"""What a gate is made of: the start, and what could raise the price."""
+
+_COSTLY = ("surrogate_transfer", "gate_square")
 
 MOST = {2: 0.3, 4: 0.5, 8: 0.75}
 """Share accepted and wrong that was aimed at, by radius in 1/255."""
@@ -23,9 +27,15 @@ _TIMES = 4
 
 
 def withstood(work: Work, seed: int) -> dict[str, Json]:
-    """The report of `attack-gate` on both gates, and the accuracy of both classifiers on clean test scans."""
-    surrogate = plain_chain(work, _another(seed))
-    return {what: _attacked(work, what, on, surrogate) for what, on in _chains(work, seed)}
+    """The report of `attack-gate` on every gate, and the accuracy of its classifier on clean test scans."""
+    surrogate, whole = plain_chain(work, _another(seed)), work.plan.adaptive
+    # What learned from a slope is tried by the attacks that follow one, before those that take hours.
+    steep = replace(whole, attacks=tuple(name for name in whole.attacks if name not in _COSTLY))
+    return {
+        PLAIN: _attacked(work, PLAIN, plain_chain(work, seed), surrogate, whole),
+        HARDENED: _attacked(work, HARDENED, hardened_chain(work, seed), surrogate, whole),
+        EVASIVE: _attacked(work, EVASIVE, evasive_chain(work, seed), surrogate, steep),
+    }
 
 
 def _another(seed: int) -> int:
@@ -33,17 +43,12 @@ def _another(seed: int) -> int:
     return next(other for other in SEEDS if other != seed)
 
 
-def _chains(work: Work, seed: int) -> Iterator[tuple[str, On]]:
-    yield PLAIN, plain_chain(work, seed)
-    yield HARDENED, hardened_chain(work, seed)
-
-
-def _attacked(work: Work, what: str, on: On, surrogate: On) -> Json:
+def _attacked(work: Work, what: str, on: On, surrogate: On, plan: AdaptivePlan) -> Json:
     with work.stage(f"adaptive attacks, classifier {what}") as progress:
         report = evaluate_adaptive(
             (on.detector, on.classifier),
             on.dataset,
-            work.plan.adaptive,
+            plan,
             work=work.root.work / "attack-gate",
             alpha=work.plan.alpha,
             surrogate=(surrogate.detector, surrogate.classifier),
@@ -69,7 +74,7 @@ def adaptive_goals(found: dict[str, Json]) -> Iterator[Goal]:
 def adaptive_caveats(found: dict[str, Json], detectors: Collection[str], sources: str) -> Iterator[str]:
     """What keeps these figures from being of the detectors of the report, and of the code of now."""
     for what, report in found.items():
-        if report["detector_id"] not in detectors:
+        if what != EVASIVE and report["detector_id"] not in detectors:
             yield f"The adaptive figures, classifier {what}, are of another detector, {report['detector_id']}."
         if report.get("sources") != sources:
             yield f"The adaptive figures, classifier {what}, are kept from an earlier state of the detector's code."

@@ -90,6 +90,7 @@ class Plan:
         only_eps: the radii that the detector of the stage `unseen-eps` is shown.
         hardened: the classifier of the stage `hardened`.
         adaptive: how attackers who know the gate go about it.
+        evasions: scans that the detector which learns from attacks on itself is attacked on after each epoch.
         methods: on what the other ways of detecting are judged beside the detector.
     """
 
@@ -107,6 +108,7 @@ class Plan:
     only_eps: tuple[float, ...] = (2 / 255,)
     hardened: TrainingSettings = field(default_factory=_hardened)
     adaptive: AdaptivePlan = field(default_factory=_adaptive)
+    evasions: int = 150
     methods: ComparisonSettings = field(default_factory=_methods)
 
     def choices(self, seed: int) -> Choices:

@@ -109,6 +109,13 @@ def hardened_chain(work: Work, seed: int) -> On:
     return On(detector, rows, made.dataset, classifier)
 
 
+def evasive_chain(work: Work, seed: int) -> On:
+    """The chain of the main job with a detector that learned from attacks on itself."""
+    made = work.chain(seed)
+    settings = replace(work.plan.detector, seed=seed, evasions=work.plan.evasions)
+    return replace(_on(made), detector=work.detector(made, made.classifier, made.adversarial, settings))
+
+
 STAGES: dict[str, Callable[[Work, int], list[Json]]] = {
     STATIC: static,
     VARIANTS: variants,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.detector_adaptive import adaptive_caveats, adaptive_goals, adaptive_page
+from benchmarks.detector_adaptive import EVASIVE, adaptive_caveats, adaptive_goals, adaptive_page
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from tests.benchmarks.detector_notes import by_name, interval
 
@@ -125,5 +125,6 @@ def test_adaptive_figures_of_another_detector_or_code_say_so():
     assert other == "The adaptive figures, classifier as it is, are of another detector, d1."
     (older,) = adaptive_caveats(found, ["d1"], "later")
     assert older.endswith("classifier as it is, are kept from an earlier state of the detector's code.")
+    assert list(adaptive_caveats({EVASIVE: found["as it is"]}, [], "now")) == [], "it has a detector of its own"
     del found["as it is"]["sources"]
     assert list(adaptive_caveats(found, ["d1"], "now")) == [older]

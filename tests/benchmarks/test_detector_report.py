@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks import detector_report, detector_stages
-from benchmarks.detector_adaptive import ADAPTIVE, HARDENED, PLAIN
+from benchmarks.detector_adaptive import ADAPTIVE, EVASIVE, HARDENED, PLAIN
 from benchmarks.detector_methods import METHODS
 from benchmarks.detector_plan import LEFT_OUT, Plan
 from benchmarks.detector_stages import NEVER, STAGES, STATIC
@@ -50,6 +50,7 @@ PLAN = Plan(
     adaptive=AdaptivePlan(
         n=4, radii=(16,), grid=(16,), attacks=("joint_pgd",), params={"joint_pgd": {"steps": 2, "restarts": 1}}
     ),
+    evasions=4,
     methods=ComparisonSettings(n_clean=60, n_attacked=4, n_controlled=2),
 )
 
@@ -97,8 +98,9 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
     for architecture in ("SequentialCNN", "resnet18"):
         speed = next(goal for goal in facts["goals"] if goal["what"].endswith(f"{architecture}: p95"))
         assert speed["n"] == 5
-    assert set(facts["adaptive"]) == {PLAIN, HARDENED}
-    assert len({report["detector_id"] for report in facts["adaptive"].values()}) == 2
+    assert set(facts["adaptive"]) == {PLAIN, HARDENED, EVASIVE}
+    assert len({report["detector_id"] for report in facts["adaptive"].values()}) == 3
+    assert f"### Classifier {EVASIVE}" in page
     seed_1 = made.chain(1).detector.id
     assert {report["surrogate_id"] for report in facts["adaptive"].values()} == {seed_1}
     assert "| 6. fused | this project" in page
