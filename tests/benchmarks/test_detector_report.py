@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
         speed = next(goal for goal in facts["goals"] if goal["what"].endswith(f"{architecture}: p95"))
         assert speed["n"] == 5
     assert set(facts["adaptive"]) == {PLAIN, HARDENED, EVASIVE}
-    assert len({report["detector_id"] for report in facts["adaptive"].values()}) == 3
+    assert facts["adaptive"][PLAIN]["detector_id"] != facts["adaptive"][HARDENED]["detector_id"]
     assert f"### Classifier {EVASIVE}" in page
     seed_1 = made.chain(1).detector.id
     assert {report["surrogate_id"] for report in facts["adaptive"].values()} == {seed_1}
@@ -113,6 +114,16 @@ def test_every_stage_runs_is_kept_and_makes_the_page(work):
     assert [name for name in opened if not name.startswith("attacks: ")] == []
     detector_report.report(made, asked(made))
     assert (made.notes / "page.md").read_text() == page
+
+
+def test_the_third_gate_has_a_detector_that_learned_from_attacks_on_itself():
+    made = SimpleNamespace(detector="first", adversarial="rows", dataset="scans", classifier="c")
+    given = SimpleNamespace(plan=PLAN, chain=lambda seed: made, detector=lambda *on: on)
+    on = detector_stages.evasive_chain(given, 1)
+    assert (on.rows, on.dataset, on.classifier) == ("rows", "scans", "c")
+    _, classifier, rows, settings = on.detector
+    assert (classifier, rows) == ("c", "rows")
+    assert (settings.seed, settings.evasions, settings.is_hardened) == (1, PLAN.evasions, True)
 
 
 @pytest.mark.slow
