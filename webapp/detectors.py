@@ -6,16 +6,24 @@ from flask.typing import ResponseReturnValue
 from pipeline.detection.local_scans import offered_rates
 from pipeline.detector_report.document import document
 from pipeline.detector_report.drawing import HEIGHT, WIDTH, drawing
+from pipeline.errors import BadDetector
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.attacking import AttackForm
 from webapp.forms.detectors import DetectorForm
 from webapp.forms.parts import offer
-from webapp.forms.rates import RateForm
+from webapp.forms.rates import JudgingForm
 from webapp.forms.recalibration import LocalScansForm, RecalibrationForm
 from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, detectors_beside, named
 from webapp.queries.contents import detector_cells
-from webapp.queries.detector_report import detector_pdf, detector_report, detector_standing, rate_of_report
+from webapp.queries.detector_report import (
+    detector_pdf,
+    detector_report,
+    detector_standing,
+    kept_from,
+    rate_of_report,
+    sets_beside,
+)
 from webapp.queries.paging import page_number
 from webapp.queries.recalibration import local_offer
 from webapp.records.artefacts import ArtefactKind
@@ -33,15 +41,20 @@ def index() -> str:
 def new() -> ResponseReturnValue:
     """The form of a training; a sent one becomes a job."""
     form = DetectorForm()
-    offer(form.adversarial_id, artefacts_of(ArtefactKind.ADVERSARIAL), chosen=request.args.get("adversarial"))
+    form.offer_sets(artefacts_of(ArtefactKind.ADVERSARIAL), chosen=request.args.get("adversarial"))
     if not form.validate_on_submit():
         return render_template("detectors/new.html", form=form), 422 if form.errors else 200
-    job = orders.train_detector(
-        adversarial_id=form.adversarial_id.data,
-        name=form.name.data,
-        training=form.training(),
-        owner_id=user_id(),
-    )
+    try:
+        job = orders.train_detector(
+            adversarial_id=form.adversarial_id.data,
+            name=form.name.data,
+            training=form.training(),
+            owner_id=user_id(),
+        )
+    except BadDetector as e:
+        # What only the set shows; the form keeps what was chosen.
+        form.form_errors.append(f"{e}.")
+        return render_template("detectors/new.html", form=form), 422
     return redirect(url_for("jobs.show", job_id=job.id))
 
 
@@ -54,6 +67,7 @@ def show(detector_id: str) -> str:
         row=row,
         parents=named(row.parents),
         cells=detector_cells(row),
+        not_shown=kept_from(row).words,
         standing=detector_standing(row),
         choice=_choice(),
     )
@@ -90,15 +104,17 @@ def report_json(detector_id: str) -> Response:
 
 @bp.route("/<detector_id>/evaluate", methods=["GET", "POST"])
 def evaluate(detector_id: str) -> ResponseReturnValue:
-    """The rates at which a detector can be judged; one that is sent becomes a job."""
+    """The sets on which, and the rates at which a detector can be judged; what is sent becomes a job."""
     row = artefact(ArtefactKind.DETECTOR, detector_id)
-    n, form = row.facts["n_calibration"], RateForm()
+    n, form = row.facts["n_calibration"], JudgingForm()
     rates = offered_rates(n)
     form.offer_rates(rates, n)
+    form.offer_sets(sets_beside(row))
     if not form.validate_on_submit():
         return render_template("detectors/evaluate.html", row=row, form=form, rates=rates), 422 if form.errors else 200
     alpha = form.alpha.data if "alpha" in form else None
-    job = orders.evaluate_detector(detector_id=row.id, alpha=alpha, owner_id=user_id())
+    other_id = form.adversarial_id.data or None
+    job = orders.evaluate_detector(detector_id=row.id, alpha=alpha, adversarial_id=other_id, owner_id=user_id())
     return redirect(url_for("jobs.show", job_id=job.id))
 
 

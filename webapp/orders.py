@@ -48,11 +48,13 @@ def train_detector(*, adversarial_id: str, name: str, training: dict[str, Any], 
     return jobs().enqueue("train_detector", params, owner_id)
 
 
-def evaluate_detector(*, detector_id: str, alpha: float | None, owner_id: int) -> Job:
-    """Judge a detector anew on the attacks that it was trained beside."""
+def evaluate_detector(*, detector_id: str, alpha: float | None, adversarial_id: str | None, owner_id: int) -> Job:
+    """Judge a detector anew, on the adversarial set that it was trained beside where no other is named."""
     row = artefact(ArtefactKind.DETECTOR, detector_id)
-    params = {"detector_id": row.id, "name": row.name, "parents": list(row.parents), "alpha": alpha}
-    return jobs().enqueue("evaluate_detector", params, owner_id)
+    if adversarial_id is not None:
+        artefact(ArtefactKind.ADVERSARIAL, adversarial_id)
+    params = {"detector_id": row.id, "name": row.name, "parents": list(row.parents)}
+    return jobs().enqueue("evaluate_detector", {**params, "alpha": alpha, "adversarial_id": adversarial_id}, owner_id)
 
 
 def attack_detector(

@@ -28,8 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=0, help="seed of every draw (default: %(default)s)")
     parser.add_argument("--report", type=Path, help="write REPORT.md and REPORT.json")
     parser.description = (
-        f"{HELP}. Of the split `test` of the adversarial set that the detector was trained with, the report is kept "
-        "under the data root, where `report-detector` and the detector's page find it."
+        f"{HELP}. Of the split `test` the report is kept under the data root, where `report-detector` and the "
+        "detector's page find it: the one on the adversarial set that the detector was trained with, and beside it "
+        "the last one on each other set."
     )
 
 
@@ -39,7 +40,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.detection.files import open_detector
     from pipeline.detection.lineage import lineage
     from pipeline.detection.unseen import require_unseen
-    from pipeline.detector_report.kept import keep_static
+    from pipeline.detector_report.kept import keep_other, keep_static
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
@@ -59,6 +60,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
         seed=args.seed,
         progress=progress,
     )
-    if adversarial_set.id == origin.adversarial_id and args.split == JUDGED:
+    if args.split == JUDGED and adversarial_set.id == origin.adversarial_id:
         keep_static(root, report.to_json())
+    elif args.split == JUDGED:
+        keep_other(root, report.to_json(), name=adversarial_set.name)
     return reported(report, args.report)

@@ -24,7 +24,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Read what was kept, and write it."""
     from pipeline.detection.files import open_detector
     from pipeline.detector_report.document import document, told
-    from pipeline.detector_report.kept import kept_adaptive, kept_comparison, static_or_refuse
+    from pipeline.detector_report.kept import kept_adaptive, kept_comparison, kept_others, static_or_refuse
+    from pipeline.detector_report.not_shown import not_shown
     from pipeline.detector_report.pdf import pdf
     from pipeline.detector_report.scans import Scans
 
@@ -35,6 +36,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
         static_or_refuse(root, detector.id),
         kept_adaptive(root, detector.id),
         kept_comparison(root, detector.id),
+        others=kept_others(root, detector.id),
+        kept_from=not_shown(detector.notes),
     )
     made = document(found)
     if args.report is not None:

@@ -1,7 +1,7 @@
 """A report put together from what was kept: the same content for a page, for paper and for programs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.detector_report.adaptive_section import adaptive_limit, adaptive_section, chosen, standing_section
@@ -9,6 +9,8 @@ from pipeline.detector_report.blocks import Block, Document, Pairs, Section, Tab
 from pipeline.detector_report.figures import Adaptive, Compared, Static, read_adaptive, read_compared, read_static
 from pipeline.detector_report.limits import limits_of, limits_section
 from pipeline.detector_report.methods_section import methods_section
+from pipeline.detector_report.not_shown import ALL_SHOWN, NotShown
+from pipeline.detector_report.other_section import is_transferred, other_section
 from pipeline.detector_report.standards import Standard, standards
 from pipeline.detector_report.static_sections import (
     attacks_section,
@@ -21,6 +23,7 @@ from pipeline.errors import BadDetector
 
 STATEMENT = "Research use; no medical device. A verdict supports, and never replaces, the judgement of a clinician."
 FORMAT = 1
+_NEEDED = ("detector_id", "adversarial_id", "split", "alpha", "n_calibration", "band", "n_clean", "null_attack")
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,16 @@ class Told:
 
     Attributes:
         compared: with other ways of detecting; None where nobody asked for it.
+        others: static reports on adversarial sets that are not its own.
+        kept_from: what of its own set it did not learn from.
     """
 
     name: str
     static: Static
     adaptive: tuple[Adaptive, ...]
     compared: Compared | None = None
+    others: tuple[Static, ...] = ()
+    kept_from: NotShown = ALL_SHOWN
 
     @property
     def detector_id(self) -> str:
@@ -44,12 +51,10 @@ class Told:
     @property
     def standards(self) -> tuple[Standard, ...]:
         """The catalogues' entries that the report belongs to."""
-        attacks = [cell.attack for cell in self.static.cells]
+        judged = (self.static, *self.others)
+        attacks = [cell.attack for report in judged for cell in report.cells]
         attacks += [cell.attack for run in self.adaptive for cell in run.cells]
-        sources = self.static.sources
-        return standards(
-            attacks, transferred=sources is not None and sources.attacked_classifier_id != sources.classifier_id
-        )
+        return standards(attacks, transferred=any(map(is_transferred, judged)))
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -65,6 +70,8 @@ class Told:
             "name": self.name,
             "statement": STATEMENT,
             "static": self.static.facts,
+            "other_static": [other.facts for other in self.others],
+            "not_shown": self.kept_from.to_json(),
             "adaptive": None if run is None else run.facts,
             "other_adaptive": [other.facts for other in self.adaptive if other is not run],
             "comparison": None if self.compared is None else self.compared.facts,
@@ -79,8 +86,11 @@ def told(
     static: Mapping[str, Any],
     adaptive: Sequence[Mapping[str, Any]],
     comparison: Mapping[str, Any] | None = None,
+    *,
+    others: Sequence[Mapping[str, Any]] = (),
+    kept_from: NotShown = ALL_SHOWN,
 ) -> Told:
-    """What was kept, read.
+    """What was kept, read; `others` are static reports on sets that are not the detector's own.
 
     Raises:
         BadDetector: a report lacks what every one has.
@@ -88,15 +98,15 @@ def told(
     try:
         runs = tuple(read_adaptive(run) for run in adaptive)
         compared = None if comparison is None else read_compared(comparison)
-        found = Told(name, read_static(static), runs, compared)
-        for needed in ("detector_id", "adversarial_id", "split", "alpha", "n_calibration", "band", "n_clean",
-                       "null_attack"):  # fmt: skip
-            found.static.facts[needed]
+        judged = [read_static(report) for report in (static, *others)]
+        for report in judged:
+            for needed in _NEEDED:
+                report.facts[needed]
     except (KeyError, TypeError, AttributeError) as e:
         raise BadDetector(
             f"a kept report lacks or garbles {e}; make it anew with evaluate-detector, attack-gate or compare-detectors"
         ) from e
-    return found
+    return Told(name, judged[0], runs, compared, tuple(judged[1:]), kept_from)
 
 
 def document(found: Told) -> Document:
@@ -104,7 +114,8 @@ def document(found: Told) -> Document:
     static, runs = found.static, found.adaptive
     made = (
         standing_section(static, runs),
-        attacks_section(static),
+        _with_what_was_not_shown(attacks_section(static), found.kept_from),
+        other_section(static, found.others, found.kept_from),
         adaptive_section(static, runs),
         clean_section(static),
         beside_section(static),
@@ -121,6 +132,16 @@ def document(found: Told) -> Document:
         sections=tuple(section for section in made if section is not None),
         missing=static.missing,
     )
+
+
+def _with_what_was_not_shown(section: Section, kept_from: NotShown) -> Section:
+    if not kept_from.words:
+        return section
+    first = Words(
+        f"In its training the detector was not shown: {kept_from.words}. The rows of these say how it does on what it "
+        "never learned."
+    )
+    return replace(section, blocks=(first, *section.blocks))
 
 
 def _judged(found: Told) -> Section:

@@ -9,9 +9,15 @@ from pipeline.artefacts import DataRoot
 from pipeline.errors import BadDetector, NoReport
 
 _STATIC = "static.json"
+_OTHER = "other-{}.json"
 _ADAPTIVE = "adaptive-{}.json"
 _COMPARISON = "comparison.json"
-_MADE_BY = {_STATIC: "evaluate-detector", _COMPARISON: "compare-detectors"}
+_MADE_BY = {
+    "static": "evaluate-detector",
+    "other": "evaluate-detector --adversarial",
+    "adaptive": "attack-gate",
+    "comparison": "compare-detectors",
+}
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
 
 Facts = dict[str, Any]
@@ -22,6 +28,16 @@ def keep_static(root: DataRoot, report: Facts) -> Path:
     """Keep the report on how a detector does on attacks that do not know it, in place of an older one."""
     path = root.reports / str(report["detector_id"]) / _STATIC
     write_json(path, report)
+    return path
+
+
+def keep_other(root: DataRoot, report: Facts, *, name: str) -> Path:
+    """Keep the report on how a detector does on a set that is not its own, in place of an older one on that set.
+
+    `name` is what the set is called, which the report is kept with.
+    """
+    path = root.reports / str(report["detector_id"]) / _OTHER.format(report["adversarial_id"])
+    write_json(path, {**report, "adversarial_name": name})
     return path
 
 
@@ -48,6 +64,15 @@ def kept_static(root: DataRoot, detector_id: str) -> Facts | None:
     """
     path = _home(root, detector_id) / _STATIC
     return _read(path, detector_id) if path.is_file() else None
+
+
+def kept_others(root: DataRoot, detector_id: str) -> list[Facts]:
+    """Every report on a set that is not the detector's own, in the order of the sets' ids.
+
+    Raises:
+        BadDetector: one cannot be read.
+    """
+    return [_read(path, detector_id) for path in sorted(_home(root, detector_id).glob(_OTHER.format("*")))]
 
 
 def kept_adaptive(root: DataRoot, detector_id: str) -> list[Facts]:
@@ -92,7 +117,7 @@ def _home(root: DataRoot, detector_id: str) -> Path:
 
 
 def _read(path: Path, detector_id: str) -> Facts:
-    again = f"move it away and make it anew with {_MADE_BY.get(path.name, 'attack-gate')}"
+    again = f"move it away and make it anew with {_MADE_BY[path.stem.partition('-')[0]]}"
     try:
         found = read_json(path)
     except (OSError, ValueError) as e:

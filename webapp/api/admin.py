@@ -103,8 +103,8 @@ def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
-    """Train a detector on an adversarial set."""
-    training = {name: json_data.pop(name) for name in ("epochs", "draws", "evasions", "seed")}
+    """Train a detector on an adversarial set, or on what `leave_out` and `only_eps` leave of it."""
+    training = {name: json_data.pop(name) for name in order_schemas.NewDetector.TRAINING}
     return accepted(orders.train_detector(**json_data, training=training, owner_id=calling_key().owner_id))
 
 
@@ -123,7 +123,10 @@ def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> Respons
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def evaluate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
-    """Judge a detector anew on the attacks that it was trained beside; its report is replaced."""
+    """Judge a detector anew on the attacks that it was trained beside; its report is replaced.
+
+    With `adversarial_id` it is judged on that set; what comes out is kept beside its report, as one of `other_static`.
+    """
     return accepted(orders.evaluate_detector(detector_id=detector_id, **json_data, owner_id=calling_key().owner_id))
 
 

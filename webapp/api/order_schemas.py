@@ -129,6 +129,8 @@ class NewAdversarialSet(Schema):
 class NewDetector(Schema):
     """A detector to be trained."""
 
+    TRAINING = ("epochs", "draws", "evasions", "seed", "leave_out", "only_eps")
+
     adversarial_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
     epochs = Integer(load_default=DetectorSettings().epochs, validate=Range(1, 500))
@@ -139,11 +141,32 @@ class NewDetector(Schema):
         metadata={"description": "Scans on which the detector itself is attacked after each epoch; 0 for none."},
     )
     seed = Integer(load_default=0, validate=SEED)
+    leave_out = List(
+        String(validate=_ID),
+        load_default=list,
+        validate=Length(0, 100),
+        metadata={"description": "Attacks of the set that it shall not learn from; it is judged on them."},
+    )
+    only_eps = List(
+        Float(validate=Range(0, error="eps is a pixel fraction, such as 8/255; 0 for attacks that find their own.")),
+        load_default=list,
+        validate=Length(0, 100),
+        metadata={
+            "description": "Radii of the set to learn from, in pixel fractions, such as 8/255 = 0.0314; 0 for attacks "
+            "that find their own; all where empty. It is judged on all."
+        },
+    )
 
 
 class NewEvaluation(Schema):
     """A detector to be judged anew."""
 
+    adversarial_id = String(
+        load_default=None,
+        allow_none=True,
+        validate=_ID,
+        metadata={"description": "Another adversarial set of the same data set; null: the one it was trained beside."},
+    )
     alpha = Float(
         load_default=None,
         allow_none=True,

@@ -131,6 +131,12 @@ class DetectorReportTold(Schema):
     name = String()
     statement = String()
     static = Dict(metadata={"description": "Under attacks that do not know it, as evaluate-detector wrote it."})
+    other_static = List(
+        Dict(), metadata={"description": "The same on adversarial sets that are not its own, the last one of each set."}
+    )
+    not_shown = Dict(
+        metadata={"description": "What of its own set it did not learn from: leave_out and only_eps, empty where none."}
+    )
     adaptive = Dict(
         allow_none=True,
         metadata={"description": "Under attacks that know it, as attack-gate wrote it; null: never measured."},

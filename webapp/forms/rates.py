@@ -1,14 +1,16 @@
 """The choice of a false-alarm rate among those that calibration scans support."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from wtforms import Field, RadioField, ValidationError
-from wtforms.validators import InputRequired
+from wtforms import Field, RadioField, SelectField, ValidationError
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Optional
 
 from pipeline.detection.local_scans import OfferedRate
 from pipeline.detection.rates import checked_alpha
 from pipeline.errors import NotEnoughClean
-from webapp.forms.parts import ScangateForm
+from webapp.forms.parts import ScangateForm, offer
+from webapp.records.artefacts import Artefact
 
 
 class RateForm(ScangateForm):
@@ -40,6 +42,23 @@ class RateForm(ScangateForm):
             checked_alpha(self.n, field.data)
         except NotEnoughClean as e:
             raise ValidationError(str(e)) from e
+
+
+class JudgingForm(RateForm):
+    """On which adversarial set a detector is judged, and at which rate."""
+
+    adversarial_id = SelectField(
+        "Adversarial set",
+        [Optional()],
+        description="Another set stands in the report beside its own: attacks that it never met, or another "
+        "classifier's.",
+    )
+
+    def offer_sets(self, others: Iterable[Artefact]) -> None:
+        """Let it choose its own set, or one of these."""
+        offer(self.adversarial_id, others)
+        own = SelectChoice("", "Its own: the one that it was trained beside")
+        self.adversarial_id.choices = [own, *self.adversarial_id.choices]
 
 
 def _words(rate: OfferedRate) -> str:

@@ -2,12 +2,22 @@
 
 from typing import Any
 
+from datasets.adversarial_store import read_rows
 from datasets.atomic import read_json
+from datasets.store import open_dataset
+from pipeline.adversarial.files import MANIFEST_FILE, ROWS_FILE
 from pipeline.artefacts import DataRoot
+from pipeline.detection.division import divide, shown_rows
+from pipeline.detection.lineage import Lineage
+from pipeline.detection.settings import DetectorSettings
+from pipeline.errors import BadDetector
 from pipeline.gate.rates import checked_rates
 from pipeline.models.spec import ClassifierSpec
 from webapp.config import Settings
 from webapp.jobs.registry import Params
+
+JUDGED = "test"
+"""The split that every job judges on."""
 
 
 def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
@@ -29,6 +39,53 @@ def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
         std=(float(params.get("std", 1.0)),) * channels,
         head=params.get("head", "logits"),
     )
+
+
+def check_lessons(settings: Settings, params: Params) -> None:
+    """Refuse a detector that would have nothing to learn from, or of which something is asked that would not be done.
+
+    Raises:
+        BadDetector: the settings name attacks or radii that the adversarial set does not have or leave no successful
+            attack, or ask for attacks on the detector itself beside those that are left out.
+        UnknownArtefact: the adversarial set or its data set is gone.
+    """
+    root, asked = DataRoot(settings.data_root), DetectorSettings.from_json(params.get("settings", {}))
+    folder = root.find("adversarial", params["adversarial_id"])
+    # Without the hash of the levels, which a worker checks.
+    manifest: Any = read_json(folder / MANIFEST_FILE)
+    dataset, rows = open_dataset(root.find("datasets", manifest["dataset_id"])), read_rows(folder / ROWS_FILE)
+    shown = shown_rows(rows, asked)
+    if asked.leave_out and asked.evasions:
+        raise BadDetector(
+            f"evasions {asked.evasions} beside leave_out: attacks on the detector itself are kin to most that could be "
+            "left out, so that none would be made; give 0, or leave nothing out"
+        )
+    try:
+        divide(dataset, rows, held_out=asked.held_out, seed=asked.seed, shown=shown)
+    except BadDetector as e:
+        if shown.all():
+            raise
+        raise BadDetector(f"of what leave_out and only_eps leave: {e}; or leave out fewer") from e
+
+
+def check_set(root: DataRoot, detector: Lineage, adversarial_id: str) -> None:
+    """Refuse an adversarial set that a detector cannot be judged on.
+
+    Raises:
+        BadDetector: it is of another data set than the detector's own, or attacks no scan of the split test.
+        UnknownArtefact: it is gone.
+    """
+    manifest: Any = read_json(root.find("adversarial", adversarial_id) / MANIFEST_FILE)
+    if manifest["dataset_id"] != detector.dataset_id:
+        raise BadDetector(
+            f"adversarial set {adversarial_id} was made of data set {manifest['dataset_id']}, that of detector "
+            f"{detector.detector_id} of {detector.dataset_id}; choose a set of that data set"
+        )
+    if not any(count["split"] == JUDGED and count["attacked"] for count in manifest["counts"]):
+        raise BadDetector(
+            f"adversarial set {adversarial_id} attacks no scan of the split {JUDGED!r}, on which detectors are judged; "
+            "build one with that split"
+        )
 
 
 def check_rates(settings: Settings, params: Params) -> None:

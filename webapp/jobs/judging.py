@@ -7,6 +7,7 @@ from pipeline.detection.lineage import lineage
 from pipeline.detection.rates import checked_alpha
 from pipeline.errors import BadDetector
 from webapp.config import Settings
+from webapp.jobs.asked import JUDGED, check_set
 from webapp.jobs.products import data_root, dataset_named, made_judged
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.adversarial.files import AdversarialSet
     from pipeline.detection.files import Detector
     from pipeline.models.files import Classifier
+
+    Chain = tuple[Detector, AdversarialSet, Dataset, Classifier]
 
 # Other ways of detecting are told roughly, in a minute or two; `compare-detectors` takes all scans.
 _COMPARED_CLEAN, _COMPARED_ATTACKS, _CONTROLLED = 300, 10, 30
@@ -25,29 +28,45 @@ def judged(work: Work, detector_id: str) -> dict[str, Any]:
 
     The rate is the parameter alpha, or 1 % or the smallest that the calibration scans support where there is none.
     """
-    from pipeline.adversarial.files import open_adversarial
-    from pipeline.detection.evaluate import evaluate_detector
-    from pipeline.detection.files import open_detector
     from pipeline.detector_report.kept import keep_comparison, keep_static
+
+    root = data_root(work)
+    chain = _chain(work, detector_id, lineage(root, detector_id).adversarial_id)
+    report = _report(work, chain)
+    keep_static(root, report)
+    keep_comparison(root, _compared(work, report["alpha"], chain))
+    return {"report": report, "cells": report["cells"]}
+
+
+def _judge_on_other(work: Work, detector_id: str, adversarial_id: str) -> None:
+    """Keep what a detector does on a set that is not its own, beside its report, which stays as it is."""
+    from pipeline.detector_report.kept import keep_other
+
+    chain = _chain(work, detector_id, adversarial_id)
+    keep_other(data_root(work), _report(work, chain), name=chain[1].name)
+
+
+def _chain(work: Work, detector_id: str, adversarial_id: str) -> "Chain":
+    from pipeline.adversarial.files import open_adversarial
+    from pipeline.detection.files import open_detector
     from pipeline.models.files import open_classifier
 
     root = data_root(work)
     detector = open_detector(root.find("detectors", detector_id))
-    origin = lineage(root, detector.id)
-    rows = open_adversarial(root.find("adversarial", origin.adversarial_id))
-    dataset = dataset_named(work, origin.dataset_id)
+    rows = open_adversarial(root.find("adversarial", adversarial_id))
     classifier = open_classifier(root.find("models", detector.classifier_id))
-    report: dict[str, Any] = evaluate_detector(
-        detector, rows, dataset, classifier, alpha=work.params.get("alpha"), progress=work.progress
-    ).to_json()
-    keep_static(root, report)
-    keep_comparison(root, _compared(work, report["alpha"], (detector, rows, dataset, classifier)))
-    return {"report": report, "cells": report["cells"]}
+    return detector, rows, dataset_named(work, rows.dataset_id), classifier
 
 
-def _compared(
-    work: Work, alpha: float, chain: "tuple[Detector, AdversarialSet, Dataset, Classifier]"
-) -> dict[str, Any]:
+def _report(work: Work, chain: "Chain") -> dict[str, Any]:
+    from pipeline.detection.evaluate import evaluate_detector
+
+    alpha = work.params.get("alpha")
+    found: dict[str, Any] = evaluate_detector(*chain, split=JUDGED, alpha=alpha, progress=work.progress).to_json()
+    return found
+
+
+def _compared(work: Work, alpha: float, chain: "Chain") -> dict[str, Any]:
     """Other ways of detecting on some of the same scans, or why they could not be judged on so few."""
     from detector.conformal import n_needed
     from pipeline.detection.compare import ComparisonSettings, compare_detectors
@@ -66,22 +85,27 @@ def _compared(
 
 
 def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
-    """Refuse a detector whose scans are gone, and a rate that its calibration scans do not support."""
+    """Refuse a set that it cannot be judged on or whose scans are gone, and a rate that is not supported."""
     root = DataRoot(settings.data_root)
     origin = lineage(root, params["detector_id"])
-    for kind, id_ in (("adversarial", origin.adversarial_id), ("datasets", origin.dataset_id)):
-        root.find(kind, id_)
+    check_set(root, origin, params.get("adversarial_id") or origin.adversarial_id)
+    root.find("datasets", origin.dataset_id)
     checked_alpha(origin.n_calibration, params.get("alpha"))
     return [ShardPlan()]
 
 
 def _evaluate(work: Work) -> Made:
-    """Parameters: detector_id, name, parents (of its row), alpha."""
+    """Parameters: detector_id, name, parents (of its row), alpha, adversarial_id (its own where absent)."""
     from pipeline.detection.files import open_detector
 
-    facts = judged(work, work.params["detector_id"])
-    detector = open_detector(data_root(work).find("detectors", work.params["detector_id"]))
-    return made_judged(work, detector, facts)
+    root, detector_id = data_root(work), work.params["detector_id"]
+    own_id, other_id = lineage(root, detector_id).adversarial_id, work.params.get("adversarial_id")
+    facts: dict[str, Any] = {}
+    if other_id is None or other_id == own_id:
+        facts = judged(work, detector_id)
+    else:
+        _judge_on_other(work, detector_id, other_id)
+    return made_judged(work, open_detector(root.find("detectors", detector_id)), facts)
 
 
 register(Kind(name="evaluate_detector", title="Judge a detector", shards=_checked, run=_evaluate))

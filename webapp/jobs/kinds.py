@@ -19,7 +19,7 @@ from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
-from webapp.jobs.asked import check_rates, spec_asked
+from webapp.jobs.asked import check_lessons, check_rates, spec_asked
 from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
@@ -54,6 +54,11 @@ def _train_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
 def _make_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
     # Making takes most of the time. Apart, so that what was made stays when judging it fails.
     return [ShardPlan(weight=9.0), ShardPlan(stage=1)]
+
+
+def _learn_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
+    check_lessons(settings, params)
+    return _make_then_judge(settings, params)
 
 
 def _upload_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
@@ -213,7 +218,7 @@ for _name, _title, _shards, _run in (
     ("train_classifier", "Train a classifier", _train_then_judge, _train_classifier),
     ("evaluate", "Evaluate a classifier", _one, _evaluate),
     ("build_adversarial", "Build an adversarial set", _adversarial_shards, _build_adversarial),
-    ("train_detector", "Train a detector", _make_then_judge, _train_detector),
+    ("train_detector", "Train a detector", _learn_then_judge, _train_detector),
     ("release_gate", "Release a gate", _one_supported, _release_gate),
 ):
     register(Kind(name=_name, title=_title, shards=_shards, run=_run))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from datasets.atomic import read_json
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
+from pipeline.detector_report.not_shown import ALL_SHOWN, not_shown
 from pipeline.training.hardening_settings import METHODS
 from webapp.config import Settings
 from webapp.errors import BadJob, UnknownRecord
@@ -155,11 +156,13 @@ def made_gate(work: Work, gate: "Gate") -> Made:
 
 
 def _detector(work: Work, detector: "Detector", parents: tuple[str, ...], facts: dict[str, Any]) -> Made:
-    usual = {
+    usual: dict[str, Any] = {
         "n_calibration": len(detector.calibration),
         "weights_sha256": detector.weights_sha256,
         "classifier_id": detector.classifier_id,
     }
+    if (kept_from := not_shown(detector.notes)) != ALL_SHOWN:
+        usual["not_shown"] = kept_from.to_json()
     return Made(
         kind=ArtefactKind.DETECTOR,
         id=detector.id,

@@ -3,14 +3,18 @@
 from typing import Any
 
 from pipeline.artefacts import DataRoot
+from pipeline.detection.lineage import lineage
 from pipeline.detector_report.adaptive_section import standing_at_a_glance
 from pipeline.detector_report.blocks import Table, Words
 from pipeline.detector_report.document import Told, document, told
-from pipeline.detector_report.kept import kept_adaptive, kept_comparison, kept_static
+from pipeline.detector_report.kept import kept_adaptive, kept_comparison, kept_others, kept_static
+from pipeline.detector_report.not_shown import NotShown
 from pipeline.detector_report.scans import Scans
 from pipeline.errors import BadDetector, NoReport
 from webapp.context import context
-from webapp.records.artefacts import Artefact
+from webapp.jobs.asked import JUDGED
+from webapp.queries.artefacts import artefacts_of
+from webapp.records.artefacts import Artefact, ArtefactKind
 
 
 def detector_report(row: Artefact) -> Told:
@@ -21,7 +25,35 @@ def detector_report(row: Artefact) -> Told:
         BadDetector: a kept report cannot be read.
     """
     root = _root()
-    return told(row.name, _static(row), kept_adaptive(root, row.id), kept_comparison(root, row.id))
+    return told(
+        row.name,
+        _static(row),
+        kept_adaptive(root, row.id),
+        kept_comparison(root, row.id),
+        others=kept_others(root, row.id),
+        kept_from=kept_from(row),
+    )
+
+
+def kept_from(row: Artefact) -> NotShown:
+    """What of its adversarial set a detector did not learn from."""
+    return NotShown.from_json(row.facts.get("not_shown", {}))
+
+
+def sets_beside(row: Artefact) -> list[Artefact]:
+    """The adversarial sets, not its own, that a detector can be judged on, newest first.
+
+    Raises:
+        UnknownArtefact: its files are gone, so that it cannot be judged at all.
+    """
+    own = lineage(_root(), row.id)
+    return [
+        one
+        for one in artefacts_of(ArtefactKind.ADVERSARIAL)
+        if one.id != own.adversarial_id
+        and own.dataset_id in one.parents
+        and any(count["split"] == JUDGED and count["attacked"] for count in one.facts.get("counts", ()))
+    ]
 
 
 def rate_of_report(row: Artefact) -> float:

@@ -31,7 +31,7 @@ def test_the_report_is_printed_as_tables(tiny_chain, root, capsys, answer):
     said = capsys.readouterr().out
     assert "## Static and adaptive" in said
     assert "No adaptive attack has been measured" in said
-    assert "| attack | eps | n | AUROC | found | at the strictest rate | handed out |" in said
+    assert "| attack | eps | n | AUROC | found | at the strictest rate | at 5 % | handed out |" in said
     assert tiny_chain.adversarial_set.rows_sha256 in said
 
 
@@ -47,3 +47,14 @@ def test_other_ways_of_detecting_join_the_report_once_they_are_compared(tiny_cha
 def test_an_unknown_detector_is_refused(root, answer):
     status, told = answer("report-detector", "none", "--root", root)
     assert (status, told["error"]) == (1, "UnknownArtefact")
+
+
+def test_what_the_detector_was_not_shown_is_told_first(tiny_chain, root, answer):
+    id_, at = tiny_chain.detector.id, ("--root", root)
+    answer("evaluate-detector", id_, "--alpha", "0.1", *at)
+    assert answer("report-detector", id_, *at)[1]["not_shown"] == {"leave_out": [], "only_eps": []}
+    path = root / "detectors" / id_ / "detector.json"
+    described = json.loads(path.read_text())
+    described["notes"]["settings"]["leave_out"] = ["pgd"]
+    path.write_text(json.dumps(described))
+    assert answer("report-detector", id_, *at)[1]["not_shown"] == {"leave_out": ["pgd"], "only_eps": []}

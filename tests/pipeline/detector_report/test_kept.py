@@ -6,9 +6,11 @@ from pipeline.artefacts import DataRoot
 from pipeline.detector_report.kept import (
     keep_adaptive,
     keep_comparison,
+    keep_other,
     keep_static,
     kept_adaptive,
     kept_comparison,
+    kept_others,
     kept_static,
     static_or_refuse,
 )
@@ -31,6 +33,20 @@ def test_a_later_static_report_replaces_and_a_later_adaptive_one_does_not(root):
     assert sorted(run["rows"][0]["best"]["value"] for run in kept_adaptive(root, "d1")) == [0.1, 0.9]
 
 
+def test_a_report_on_another_set_stands_beside_and_replaces_only_the_one_on_that_set(root):
+    keep_static(root, static())
+    first = keep_other(root, static(adversarial_id="a2"), name="Unseen")
+    keep_other(root, static(adversarial_id="a3"), name="Theirs")
+    assert keep_other(root, static(adversarial_id="a2", alpha=0.05), name="Unseen") == first
+    assert first.name == "other-a2.json"
+    assert kept_static(root, "d1") == static()
+    assert kept_others(root, "d1") == [
+        static(adversarial_id="a2", alpha=0.05, adversarial_name="Unseen"),
+        static(adversarial_id="a3", adversarial_name="Theirs"),
+    ]
+    assert kept_adaptive(root, "d1") == []
+
+
 def test_a_comparison_is_kept_for_every_detector_in_it(root):
     keep_comparison(root, comparison())
     assert kept_comparison(root, "d1") == kept_comparison(root, "d2") == comparison()
@@ -42,6 +58,7 @@ def test_a_comparison_is_kept_for_every_detector_in_it(root):
 def test_a_detector_without_a_report_has_none(root):
     assert kept_static(root, "d1") is None
     assert kept_adaptive(root, "d1") == []
+    assert kept_others(root, "d1") == []
     assert kept_comparison(root, "d1") is None
     with pytest.raises(NoReport, match="d1 has no report yet; make it with: python -m pipeline evaluate-detector d1"):
         static_or_refuse(root, "d1")
@@ -61,6 +78,9 @@ def test_a_broken_report_is_refused_with_the_way_out(root, text, says):
     keep_static(root, static()).write_text(text)
     with pytest.raises(BadDetector, match=f"{says}.*evaluate-detector"):
         kept_static(root, "d1")
+    keep_other(root, static(adversarial_id="a2"), name="Unseen").write_text(text)
+    with pytest.raises(BadDetector, match=f"{says}.*evaluate-detector --adversarial"):
+        kept_others(root, "d1")
     for path in keep_comparison(root, comparison()):
         path.write_text(text)
     with pytest.raises(BadDetector, match=f"{says}.*compare-detectors"):
