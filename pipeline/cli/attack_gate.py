@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datasets.progress import Progress
 from datasets.store import open_dataset
+from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.cli.arguments import numbers, seed
@@ -80,9 +81,11 @@ def run(args: Namespace, progress: Progress) -> Answer:
         only_fooled=not args.all_scans,
         seed=args.seed,
     )
+    dataset = open_dataset(root.find("datasets", dataset_id))
+    check_labelled(dataset.name, dataset.classes)
     report = evaluate_adaptive(
         known,
-        open_dataset(root.find("datasets", dataset_id)),
+        dataset,
         plan,
         work=root.work / "attack-gate",
         surrogate=opened(args.surrogate) if args.surrogate else None,
