@@ -11,6 +11,7 @@ from datasets.array_columns import ArrayLimits, Column
 from datasets.errors import BadArrays, BadImage
 from datasets.limits import Limits
 from datasets.raster import check_size
+from datasets.unlabelled import WAY_OUT
 
 _ROLES = {
     **dict.fromkeys(("images", "image", "x", "data"), "images"),
@@ -25,11 +26,11 @@ _MAX_CLASSES = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Images and their labels; `split` is "train", "test" or None, which leaves the division to us."""
+    """Images and their labels, None where nobody asks for them; `split` is "train", "test", or None: ours to choose."""
 
     split: str | None
     images: Column
-    labels: Column
+    labels: Column | None
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Layout:
     channels_first: bool
 
 
-def find_image_pairs(columns: Mapping[str, Column]) -> tuple[list[Pair], list[str]]:
-    """Pairs of images and labels, and the names of the arrays that are neither.
+def find_image_pairs(columns: Mapping[str, Column], *, labelled: bool = True) -> tuple[list[Pair], list[str]]:
+    """Pairs of images and labels, or images alone, and the names of the arrays that are neither images nor labels.
 
     Raises:
         BadArrays: no pair, half a pair, or two arrays for the same part of one.
@@ -62,10 +63,16 @@ def find_image_pairs(columns: Mapping[str, Column]) -> tuple[list[Pair], list[st
     if not parts:
         raise BadArrays(f"arrays {_some(columns)}; {_EXPECTED}")
     for part in parts.values():
-        if missing := {"images", "labels"} - set(part):
-            raise BadArrays(f"no {missing.pop()} beside {_some(c.name for c in part.values())}; {_EXPECTED}")
+        beside = _some(column.name for column in part.values())
+        if "images" not in part:
+            raise BadArrays(f"no images beside {beside}; {_EXPECTED}")
+        if labelled and "labels" not in part:
+            raise BadArrays(f"no labels beside {beside}; {_EXPECTED}; {WAY_OUT}")
     # A validation part is ours to divide again, as the rest of what is not for the test.
-    pairs = [Pair(None if split == "val" else split, part["images"], part["labels"]) for split, part in parts.items()]
+    pairs = [
+        Pair(None if split == "val" else split, part["images"], part["labels"] if labelled else None)
+        for split, part in parts.items()
+    ]
     return pairs, [name for name in others if name not in _CLASSES]
 
 
@@ -113,12 +120,14 @@ def image_layout(column: Column, limits: ArrayLimits) -> Layout:
 
 
 def read_labels(pair: Pair, names: list[str] | None, limits: ArrayLimits) -> list[str]:
-    """The class of each image, as text.
+    """The class of each image, as text; empty where the pair has no labels.
 
     Raises:
         BadArrays: another number of labels than of images, or labels that are neither whole numbers from 0 on nor text.
     """
     column, n_images = pair.labels, pair.images.shape[0]
+    if column is None:
+        return [""] * n_images
     if column.shape not in ((n_images,), (n_images, 1)):
         raise BadArrays(
             f"{column.name}: shape {column.shape} beside {n_images:,} images, expected ({n_images},): one class "

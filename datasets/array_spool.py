@@ -15,8 +15,14 @@ from datasets.errors import BadArrays
 Piece = npt.NDArray[np.generic]
 
 
-def spool(kind: str, source: str, limits: dict[str, int]) -> dict[str, object]:
+def spool(kind: str, source: str, limits: dict[str, int], labelled: bool = True) -> dict[str, object]:
     """Write "<k>.npy" (N, H, W, C) uint8 or uint16 into the current folder for each pair k, and say what they are.
+
+    Args:
+        kind: "npz", "hdf5" or "idx".
+        source: the file.
+        limits: how much it may ask of us, as `ArrayLimits.to_json` gives it.
+        labelled: read the labels; otherwise each is empty.
 
     Returns:
         "parts": one object a pair with "split", "bits" and "labels" (one text an image); "ignored": names of arrays
@@ -27,8 +33,8 @@ def spool(kind: str, source: str, limits: dict[str, int]) -> dict[str, object]:
     """
     allowed = ArrayLimits(**limits)
     with _columns(kind, Path(source), allowed) as columns:
-        pairs, ignored = find_image_pairs(columns)
-        names = class_names(columns, allowed)
+        pairs, ignored = find_image_pairs(columns, labelled=labelled)
+        names = class_names(columns, allowed) if labelled else None
         layouts = [image_layout(pair.images, allowed) for pair in pairs]
         _check_total(layouts, allowed)
         parts: list[dict[str, object]] = []

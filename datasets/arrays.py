@@ -78,7 +78,9 @@ def arrays_kind(path: Path) -> str | None:
 
 
 @contextmanager
-def open_arrays(path: Path, *, limits: ArrayLimits | None = None, workdir: Path | None = None) -> Iterator[ArrayImages]:
+def open_arrays(
+    path: Path, *, limits: ArrayLimits | None = None, workdir: Path | None = None, labelled: bool = True
+) -> Iterator[ArrayImages]:
     """The images of an .npz, an HDF5 file, or IDX files, read in a child process and checked as a whole.
 
     Arrays are found by name: `images`, `x` or `data` with `labels` or `y`, each also with `train` and `test` before or
@@ -88,6 +90,7 @@ def open_arrays(path: Path, *, limits: ArrayLimits | None = None, workdir: Path 
         path: the file; for IDX also the folder of the files or either of a pair.
         limits: how much the file may ask of us.
         workdir: where the levels are kept while the block lasts, up to `limits.max_total_bytes` of them.
+        labelled: read the labels; otherwise there need be none, and every label given is empty.
 
     Raises:
         BadArrays: with the array, what was found, and what to do.
@@ -99,7 +102,7 @@ def open_arrays(path: Path, *, limits: ArrayLimits | None = None, workdir: Path 
         raise BadArrays(f"{path.name}: neither .npz nor HDF5 nor a pair of IDX files; save the arrays as .npz")
     jail = JailLimits(cpu_s=30 * _MINUTE_S, wall_s=30.0 * _MINUTE_S, file_bytes=allowed.max_total_bytes + (1 << 20))
     with tempfile.TemporaryDirectory(prefix="scangate-arrays-", dir=workdir) as folder:
-        args = {"kind": kind, "source": str(path.resolve()), "limits": allowed.to_json()}
+        args = {"kind": kind, "source": str(path.resolve()), "limits": allowed.to_json(), "labelled": labelled}
         try:
             with telling(path.name):
                 told = run_jailed("datasets.array_spool:spool", args, workdir=Path(folder), limits=jail)

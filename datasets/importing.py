@@ -9,13 +9,14 @@ import numpy as np
 
 from datasets.duplicates import fingerprint
 from datasets.errors import BadDataset
-from datasets.findings import LEFT_OUT, report
+from datasets.findings import LEFT_OUT, Kind, report
 from datasets.progress import Progress, ignore
-from datasets.settling import Candidate, settle
+from datasets.settling import Candidate, Settled, settle
 from datasets.sources import Source, open_source
 from datasets.splits import Shares
 from datasets.store import Dataset, DatasetWriter, Item, counts_of
 from datasets.telling import telling
+from datasets.unlabelled import UNLABELLED, WAY_OUT
 
 _REPORT_EVERY_S = 0.2
 _DECODING = "decoding"
@@ -24,51 +25,50 @@ _FINDINGS_SHOWN = 3
 
 
 def import_dataset(
-    source: Path, root: Path, *, name: str, seed: int = 0, shares: Shares | None = None, progress: Progress = ignore
+    source: Path,
+    root: Path,
+    *,
+    name: str,
+    seed: int = 0,
+    shares: Shares | None = None,
+    unlabelled: bool = False,
+    progress: Progress = ignore,
 ) -> Dataset:
     """Decode every image once, find copies, divide, and write `root/<id>/` whole or not at all.
 
     The same images with the same seed and shares give the same id and the same levels; a folder of that id is
-    replaced.
+    replaced. Unlabelled ones are not divided: all serve calibration, in one class.
 
     Args:
-        source: a zip or a folder of class folders, an .npz or .h5 file, or MNIST IDX files.
+        source: a zip or a folder of class folders, an .npz or .h5 file, or MNIST IDX files; unlabelled, of any layout.
         root: where data sets are kept.
         name: what people call it; no part of the id.
         seed: of the division into splits.
         shares: how much each split gets.
+        unlabelled: the images are clean scans for calibration alone; no folder or label is a class.
         progress: told after every few images; what it raises ends the import and leaves nothing behind.
 
     Raises:
         BadArchive: the zip cannot be opened safely.
         BadArrays: the arrays are no images with labels.
-        BadDataset: nothing usable, one class, or too few pictures to divide.
+        BadDataset: nothing usable, one class, too few pictures to divide, or shares of what is not divided.
     """
-    weights = shares or Shares()
+    if unlabelled and shares is not None:
+        raise BadDataset("shares for unlabelled scans, which are not divided: all serve calibration; leave them out.")
+    weights = None if unlabelled else shares or Shares()
     with (
         telling(source.name),
         closing(DatasetWriter(root)) as writer,
-        open_source(source, workdir=writer.folder) as opened,
+        open_source(source, workdir=writer.folder, unlabelled=unlabelled) as opened,
     ):
         candidates = _take_in(opened, writer, progress)
-        classes = _classes(candidates, opened)
-        number = {label: i for i, label in enumerate(classes)}
-        labels = np.array([number[one.place.label] for one in candidates], dtype=np.int64)
+        classes = _unlabelled(candidates, opened) if unlabelled else _classes(candidates, opened)
+        labels = np.array([classes.index(one.place.label) for one in candidates], dtype=np.int64)
         settled = settle(candidates, labels, shares=weights, seed=seed, progress=progress)
-        items = tuple(
-            _item(one, int(label), split, int(group))
-            for one, label, split, group in zip(candidates, labels, settled.splits, settled.groups, strict=True)
-        )
+        items = tuple(map(_item, candidates, labels.tolist(), settled.splits, settled.groups.tolist()))
         progress(opened.n_files, opened.n_files, "writing the manifest")
-        said = report(
-            n_files=opened.n_files,
-            n_items=len(items),
-            counts=counts_of(items, len(classes)),
-            overlap=settled.overlap,
-            findings=[*opened.findings, *settled.findings],
-        )
-        made_from = {"kind": opened.kind, "name": source.name, "seed": seed, "shares": asdict(weights)}
-        return writer.finish(name, classes, items, made_from, said)
+        said = _report(opened, settled, counts_of(items, len(classes)))
+        return writer.finish(name, classes, items, _made_from(opened, source, weights, seed), said)
 
 
 def _take_in(opened: Source, writer: DatasetWriter, progress: Progress) -> list[Candidate]:
@@ -100,12 +100,39 @@ def _classes(candidates: list[Candidate], opened: Source) -> tuple[str, ...]:
     """
     names = sorted({one.place.label for one in candidates})
     if len(candidates) < 2 or len(names) < 2:
-        why = "".join(f"; {finding.name}: {finding.detail}" for finding in opened.findings[:_FINDINGS_SHOWN])
+        unplaced = any(finding.kind is Kind.NO_CLASS for finding in opened.findings)
         raise BadDataset(
             f"{_count(len(candidates), 'usable image')} of {_count(len(names), 'class', 'classes')} in "
-            f"{_count(opened.n_files, 'file')}, expected at least 2 classes, each a folder of images{why}."
+            f"{_count(opened.n_files, 'file')}, expected at least 2 classes, each a folder of images{_why(opened)}"
+            f"{f'; {WAY_OUT}' if candidates or unplaced else ''}."
         )
     return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else names)
+
+
+def _unlabelled(candidates: list[Candidate], opened: Source) -> tuple[str, ...]:
+    if not candidates:
+        raise BadDataset(f"no usable image in {_count(opened.n_files, 'file')}, expected clean scans{_why(opened)}.")
+    return (UNLABELLED,)
+
+
+def _why(opened: Source) -> str:
+    return "".join(f"; {finding.name}: {finding.detail}" for finding in opened.findings[:_FINDINGS_SHOWN])
+
+
+def _report(opened: Source, settled: Settled, counts: dict[str, list[int]]) -> dict[str, object]:
+    return report(
+        n_files=opened.n_files,
+        n_items=len(settled.splits),
+        counts=counts,
+        overlap=settled.overlap,
+        findings=[*opened.findings, *settled.findings],
+    )
+
+
+def _made_from(opened: Source, source: Path, weights: Shares | None, seed: int) -> dict[str, object]:
+    """Where a data set came from; a seed and shares decided something only where it was divided."""
+    made_from: dict[str, object] = {"kind": opened.kind, "name": source.name}
+    return made_from if weights is None else {**made_from, "seed": seed, "shares": asdict(weights)}
 
 
 def _item(one: Candidate, label: int, split: str, group: int) -> Item:

@@ -10,7 +10,7 @@ from datasets.duplicates import Fingerprint, Groups, exact_groups, near_pairs
 from datasets.findings import Finding, Kind, Overlap
 from datasets.layout import Place
 from datasets.progress import Progress, ignore
-from datasets.splits import DROPPED, Shares, divide, drop_leaks
+from datasets.splits import CALIBRATION, DROPPED, Shares, divide, drop_leaks
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,12 @@ class Settled:
 
 
 def settle(
-    candidates: Sequence[Candidate], labels: np.ndarray, *, shares: Shares, seed: int, progress: Progress = ignore
+    candidates: Sequence[Candidate],
+    labels: np.ndarray,
+    *,
+    shares: Shares | None,
+    seed: int = 0,
+    progress: Progress = ignore,
 ) -> Settled:
     """Group copies, drop what would let a test be passed by memory, and divide the rest.
 
@@ -50,7 +55,7 @@ def settle(
     Args:
         candidates: in the order of the data set.
         labels: (N,) int64, the class of each.
-        shares: weights of the splits that the source does not bring.
+        shares: weights of the splits that the source does not bring; None where all that is free serves calibration.
         seed: of the division.
         progress: told while near copies are looked for.
 
@@ -73,7 +78,10 @@ def settle(
         if given[index] != "test":
             said[index] = DROPPED
     settled = drop_leaks(groups, said)
-    splits = divide(labels, groups, settled, shares=shares, seed=seed)
+    if shares is None:
+        splits = [split or CALIBRATION for split in settled]
+    else:
+        splits = divide(labels, groups, settled, shares=shares, seed=seed)
     findings = [
         *_conflict_findings(candidates, conflicts),
         *_leak_findings(candidates, groups, said, settled),

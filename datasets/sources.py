@@ -1,6 +1,5 @@
 """A zip, a folder or arrays as one stream of decoded images, with a finding for every file that is left out."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,15 +9,17 @@ from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from datasets.archive import Archive, open_archive
-from datasets.arrays import ArrayImages, arrays_kind, open_arrays
+from datasets.archive import open_archive
+from datasets.arrays import ArrayImage, ArrayImages, arrays_kind, open_arrays
 from datasets.errors import BadArchive, BadDataset, BadImage
 from datasets.findings import Finding, Kind
+from datasets.folder import Folder
 from datasets.image import Image
 from datasets.jail import decode_many_jailed
 from datasets.layout import Place, places
 from datasets.limits import Limits
 from datasets.raster import raster_type
+from datasets.unlabelled import UNLABELLED, unlabelled_places
 
 EXTENSIONS = {
     "png": (".png",),
@@ -28,7 +29,6 @@ EXTENSIONS = {
     "dicom": (".dcm", ".dicom", ".ima"),
 }
 """What a file of each type may be called; a name without an extension says nothing wrong."""
-_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
 _DICOM_MARK = slice(128, 132)
 _HEAD_BYTES = 132
 _ZIP_MAGIC = b"PK"
@@ -69,24 +69,34 @@ class Source(Protocol):
         ...
 
 
-class FileSource:
-    """Files by name, decoded in a jailed child process."""
+class Files(Protocol):
+    """Files by name; `ignored` names those that hold no image for anybody."""
 
-    def __init__(
-        self,
-        kind: str,
-        names: Sequence[str],
-        *,
-        ignored: Sequence[str],
-        size: Callable[[str], int],
-        read: Callable[[str], bytes],
-    ) -> None:
+    ignored: tuple[str, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """Those that are not ignored."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Bytes of one."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one."""
+        ...
+
+
+class FileSource:
+    """Files by name, decoded in a jailed child process; `placed` tells which class and split each belongs to."""
+
+    def __init__(self, kind: str, files: Files, placed: Callable[[Sequence[str]], list[Place]]) -> None:
+        names = files.names()
         self.kind = kind
-        self.n_files = len(names) + len(ignored)
-        self.findings = [Finding(Kind.IGNORED, name, "holds no image for anybody") for name in ignored]
-        self._places = places(sorted(names))
-        self._size = size
-        self._read = read
+        self.n_files = len(names) + len(files.ignored)
+        self.findings = [Finding(Kind.IGNORED, name, "holds no image for anybody") for name in files.ignored]
+        self._places = placed(sorted(names))
+        self._files = files
         self._limits = Limits()
 
     def images(self) -> Iterator[Decoded]:
@@ -133,7 +143,7 @@ class FileSource:
     def _bytes_of(self, place: Place) -> bytes | None:
         """The bytes of a file that is worth decoding; otherwise a finding says why not."""
         try:
-            size = self._size(place.name)
+            size = self._files.size(place.name)
             if not place.label:
                 self._note(Kind.NO_CLASS, place.name, place.reason)
             elif size == 0:
@@ -143,7 +153,7 @@ class FileSource:
                     Kind.OVERSIZED, place.name, f"{size:,} bytes, at most {self._limits.max_bytes:,}; scale it down"
                 )
             else:
-                return self._read(place.name)
+                return self._files.read(place.name)
         except (BadArchive, OSError) as e:
             self._note(Kind.BROKEN, place.name, str(e).removeprefix(f"{place.name}: "))
         return None
@@ -155,30 +165,35 @@ class FileSource:
 class ArraySource:
     """Rows of arrays, read and checked in a jailed child process before the first is given."""
 
-    def __init__(self, rows: ArrayImages) -> None:
+    def __init__(self, rows: ArrayImages, *, unlabelled: bool) -> None:
         self.kind = rows.kind
         self.n_files = len(rows) + len(rows.ignored)
         self.findings = [Finding(Kind.IGNORED, name, "an array of neither images nor labels") for name in rows.ignored]
         self._rows = rows
+        self._unlabelled = unlabelled
 
     def images(self) -> Iterator[Decoded]:
         """The images in the order of the arrays; a row has no file, so its hash is that of its levels."""
         for row in self._rows:
             image = Image(row.levels, row.bits, self.kind)
-            yield Decoded(Place(row.name, row.label, row.split), sha256(row.levels.tobytes()).hexdigest(), image)
+            yield Decoded(self._place(row), sha256(row.levels.tobytes()).hexdigest(), image)
 
     def usable_labels(self) -> Iterator[str]:
         """The class of each row; every row was checked when the arrays were opened."""
-        yield from (row.label for row in self._rows)
+        yield from (self._place(row).label for row in self._rows)
+
+    def _place(self, row: ArrayImage) -> Place:
+        return Place(row.name, UNLABELLED, None) if self._unlabelled else Place(row.name, row.label, row.split)
 
 
 @contextmanager
-def open_source(path: Path, *, workdir: Path | None = None) -> Iterator[Source]:
+def open_source(path: Path, *, workdir: Path | None = None, unlabelled: bool = False) -> Iterator[Source]:
     """The images of a zip or of a folder of class folders, or of arrays.
 
     Args:
         path: what it is is told by its content, not by its name.
         workdir: where large arrays are unpacked while the block lasts.
+        unlabelled: take every image as one of the class `UNLABELLED`, whatever folders, names or labels say.
 
     Raises:
         BadDataset: there is nothing at `path`, or nothing that can be imported.
@@ -187,51 +202,22 @@ def open_source(path: Path, *, workdir: Path | None = None) -> Iterator[Source]:
     """
     if not path.exists():
         raise BadDataset(f"{path.name}: no such file or folder; check the name.")
+    placed = unlabelled_places if unlabelled else places
     if arrays_kind(path):
-        with open_arrays(path, workdir=workdir) as rows:
-            yield ArraySource(rows)
+        with open_arrays(path, workdir=workdir, labelled=not unlabelled) as rows:
+            yield ArraySource(rows, unlabelled=unlabelled)
     elif path.is_dir():
-        yield _folder(path)
+        yield FileSource("folder", Folder(path), placed)
     elif _head(path).startswith(_ZIP_MAGIC) or path.suffix.lower() == ".zip":
         # A file that is only called a zip is told as one that is broken.
         with open_archive(path) as archive:
-            yield _zip(archive)
+            yield FileSource("zip", archive, placed)
     else:
+        step = "put the images of each class in a folder of its name and zip these folders"
         raise BadDataset(
             f"{path.name}: neither a folder nor a zip of class folders, nor arrays (.npz, .h5, MNIST IDX); "
-            "put the images of each class in a folder of its name and zip these folders."
+            f"{'put the scans in a folder and zip it' if unlabelled else step}."
         )
-
-
-def _zip(archive: Archive) -> FileSource:
-    return FileSource("zip", archive.names(), ignored=archive.ignored, size=archive.size, read=archive.read)
-
-
-def _folder(folder: Path) -> FileSource:
-    paths: dict[str, Path] = {}
-    ignored = []
-    for root, _, files in os.walk(folder):
-        for file in files:
-            path = Path(root, file)
-            # Names that are no text in UTF-8 are written with escapes, as the manifest cannot hold them.
-            name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
-            if file in _LITTER:
-                ignored.append(name)
-            else:
-                paths[name] = path
-    return FileSource(
-        "folder",
-        list(paths),
-        ignored=sorted(ignored),
-        size=lambda name: _refuse_link(paths[name]).stat().st_size,
-        read=lambda name: paths[name].read_bytes(),
-    )
-
-
-def _refuse_link(path: Path) -> Path:
-    if path.is_symlink() or not path.is_file():
-        raise OSError("a link or a special file; put the file itself there")
-    return path
 
 
 def _head(path: Path) -> bytes:

@@ -12,7 +12,8 @@ import numpy as np
 
 from datasets.errors import BadDataset
 
-SPLITS = ("train", "val", "detector", "calibration", "test")
+CALIBRATION = "calibration"
+SPLITS = ("train", "val", "detector", CALIBRATION, "test")
 DROPPED = "dropped"
 # When a group touches several given splits, the first of these keeps its members and the rest is dropped.
 PRECEDENCE = ("test", "val")

@@ -8,6 +8,7 @@ import torch
 
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
+from datasets.unlabelled import check_labelled
 from pipeline.errors import BadClassifier
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
@@ -77,7 +78,9 @@ def evaluate_classifier(
 
     Raises:
         BadClassifier: its classes are not those of the data set, or the split has no image.
+        BadDataset: the data set has no labels.
     """
+    check_labelled(dataset.name, dataset.classes)
     if classifier.spec.classes != dataset.classes:
         raise BadClassifier(
             f"{classifier.name} tells apart {', '.join(classifier.spec.classes)}; {dataset.name} has"

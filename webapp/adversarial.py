@@ -9,7 +9,7 @@ from webapp.context import user_id
 from webapp.forms.adversarial import AdversarialForm
 from webapp.forms.parts import offer
 from webapp.queries.adversarial import SIDES, adversarial_view, picture
-from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, named
+from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, labelled_datasets, named
 from webapp.queries.paging import page_number
 from webapp.records.artefacts import ArtefactKind
 
@@ -26,7 +26,7 @@ def index() -> str:
 def new() -> ResponseReturnValue:
     """The form of a recipe; a sent one becomes a job."""
     form = AdversarialForm()
-    offer(form.dataset_id, artefacts_of(ArtefactKind.DATASET))
+    offer(form.dataset_id, labelled_datasets())
     offer(form.classifier_id, artefacts_of(ArtefactKind.CLASSIFIER), chosen=request.args.get("classifier"))
     if not form.validate_on_submit():
         return render_template("adversarial/new.html", form=form), 422 if form.errors else 200

@@ -9,7 +9,7 @@ from webapp import orders
 from webapp.context import user_id
 from webapp.forms.classifiers import ImportClassifierForm, TrainClassifierForm
 from webapp.forms.parts import offer
-from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, named
+from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
 from webapp.queries.contents import classifier_report
 from webapp.queries.paging import page_number
 from webapp.records.artefacts import ArtefactKind
@@ -28,7 +28,7 @@ def index() -> str:
 def train() -> ResponseReturnValue:
     """The form of a training; a sent one becomes a job."""
     form = TrainClassifierForm()
-    offer(form.dataset_id, artefacts_of(ArtefactKind.DATASET), chosen=request.args.get("dataset"))
+    offer(form.dataset_id, labelled_datasets(), chosen=request.args.get("dataset"))
     if not form.validate_on_submit():
         return render_template("classifiers/train.html", form=form), 422 if form.errors else 200
     job = orders.train_classifier(
@@ -46,7 +46,7 @@ def train() -> ResponseReturnValue:
 def bring() -> ResponseReturnValue:
     """The form of a file of weights; a sent one becomes a job."""
     form = ImportClassifierForm()
-    offer(form.dataset_id, artefacts_of(ArtefactKind.DATASET))
+    offer(form.dataset_id, labelled_datasets())
     if not form.validate_on_submit():
         return render_template("classifiers/import.html", form=form), 422 if form.errors else 200
     upload = keep_upload([form.file.data], owner_id=user_id())

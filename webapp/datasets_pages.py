@@ -30,7 +30,13 @@ def new() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return render_template("datasets/new.html", form=form), 422 if form.errors else 200
     upload = keep_upload(form.files.data, owner_id=user_id())
-    job = orders.import_dataset(upload_id=upload.id, name=form.name.data, seed=form.seed.data, owner_id=user_id())
+    job = orders.import_dataset(
+        upload_id=upload.id,
+        name=form.name.data,
+        seed=form.seed.data,
+        unlabelled=form.unlabelled.data,
+        owner_id=user_id(),
+    )
     flash("The file has arrived. It is being imported.")
     return redirect(url_for("jobs.show", job_id=job.id))
 

@@ -9,10 +9,10 @@ from webapp.records.artefacts import ArtefactKind
 from webapp.records.jobs import Job
 
 
-def import_dataset(*, upload_id: str, name: str, seed: int, owner_id: int) -> Job:
-    """Import an upload as a data set."""
+def import_dataset(*, upload_id: str, name: str, seed: int, unlabelled: bool, owner_id: int) -> Job:
+    """Import an upload as a data set, or as clean scans without labels, for calibration alone."""
     row = upload(upload_id)
-    params = {"upload": row.path, "file": row.name, "name": name, "seed": seed}
+    params = {"upload": row.path, "file": row.name, "name": name, "seed": seed, "unlabelled": unlabelled}
     return jobs().enqueue("import_dataset", params, owner_id)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from datasets.store import Dataset
+from datasets.unlabelled import check_labelled
 from pipeline.errors import BadRecipe
 
 
@@ -11,7 +12,9 @@ def check_classes(classes: Sequence[str], dataset: Dataset) -> None:
 
     Raises:
         BadRecipe: names both.
+        BadDataset: the data set has no labels.
     """
+    check_labelled(dataset.name, dataset.classes)
     if tuple(classes) != tuple(dataset.classes):
         raise BadRecipe(
             f"classes {', '.join(classes)} of the classifier, {', '.join(dataset.classes)} of the data set; use a "

@@ -11,6 +11,7 @@ import numpy as np
 from datasets.adversarial_store import WHOLE_IMAGE
 from datasets.atomic import content_id
 from datasets.store import Dataset
+from datasets.unlabelled import check_labelled
 from pipeline.adversarial.recipe import Recipe
 from pipeline.attacks.attack import Attack
 from pipeline.attacks.universal import Universal
@@ -118,7 +119,9 @@ def plan(recipe: Recipe, dataset: Dataset, *, architecture: str = "SequentialCNN
 
     Raises:
         BadRecipe: a split has no images, or none of the shape that a universal perturbation has.
+        BadDataset: the data set has no labels.
     """
+    check_labelled(dataset.name, dataset.classes)
     cost = GRADIENT_S.get(architecture, _UNKNOWN_S)
     chosen = {split: _chosen(recipe, dataset, split) for split in recipe.splits}
     batches: list[Batch] = []

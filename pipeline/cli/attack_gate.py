@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datasets.progress import Progress
 from datasets.store import open_dataset
+from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.cli.arguments import numbers, seed
@@ -73,6 +74,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     known = opened(args.detector)
     origin = lineage(root, known[0].id)
     dataset = open_dataset(root.find("datasets", args.dataset or origin.dataset_id))
+    check_labelled(dataset.name, dataset.classes)
     require_unseen(root, origin, dataset, args.split)
     plan = AdaptivePlan(
         n=args.n,

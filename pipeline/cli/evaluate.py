@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from datasets.progress import Progress
 from datasets.store import Dataset, open_dataset
+from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.budget import check_count
 from pipeline.cli.arguments import add_device, radius, seed
@@ -74,6 +75,7 @@ def _judge_classifier(folder: Path, args: Namespace, root: DataRoot, progress: P
     if dataset_id is None:
         raise UnknownArtefact(f"{classifier.name} was imported, not trained here; name a data set: --dataset ID")
     dataset = open_dataset(root.find("datasets", dataset_id))
+    check_labelled(dataset.name, dataset.classes)
     if args.robust is not None:
         return _robustness(classifier, dataset, args, progress)
     report = evaluate_classifier(classifier, dataset, args.split, device=args.device, progress=progress)
@@ -109,6 +111,7 @@ def _judge_detector(folder: Path, args: Namespace, root: DataRoot, progress: Pro
     detector = open_detector(folder)
     rows = open_adversarial(root.find("adversarial", trained_from(detector.parents, detector.notes)[0]))
     dataset = open_dataset(root.find("datasets", args.dataset or rows.dataset_id))
+    check_labelled(dataset.name, dataset.classes)
     classifier = open_classifier(root.find("models", detector.classifier_id))
     report = evaluate_detector(
         detector, rows, dataset, classifier, split=args.split, alpha=args.alpha, progress=progress

@@ -8,6 +8,7 @@ import torch
 from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
+from datasets.unlabelled import check_labelled
 from pipeline.errors import BadTraining
 from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, save_classifier
@@ -46,6 +47,7 @@ def train_classifier(
         progress: called every batch; it may raise to cancel.
 
     Raises:
+        BadDataset: the data set has no labels.
         BadTraining: a class has no training image, a hardening no validation images, or the loss is not a number any
             more.
         BadDevice: there is no such device here.
@@ -53,8 +55,8 @@ def train_classifier(
         MissingWeights: ImageNet weights are asked for and not on this machine.
     """
     device = chosen_device(settings.device)
-    spec = spec_for(dataset, settings)
     _check_classes(dataset)
+    spec = spec_for(dataset, settings)
     _check_hardening(dataset, settings)
     model = build_model(spec, imagenet or settings.pretrained, seed=settings.seed)
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
@@ -102,6 +104,7 @@ def _run(training: Training, file: Path, progress: Progress) -> None:
 
 
 def _check_classes(dataset: Dataset) -> None:
+    check_labelled(dataset.name, dataset.classes)
     seen = {dataset.items[index].label for index in dataset.indices("train")}
     missing = [name for label, name in enumerate(dataset.classes) if label not in seen]
     if missing:

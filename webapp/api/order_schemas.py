@@ -36,6 +36,13 @@ class NewDataset(Schema):
     upload_id = String(required=True, validate=_ID)
     name = String(required=True, validate=NAME)
     seed = Integer(load_default=0, validate=SEED)
+    unlabelled = Boolean(
+        load_default=False,
+        metadata={
+            "description": "Clean scans without labels, for calibration alone: folders are no classes, and all scans "
+            "lie in the split calibration."
+        },
+    )
 
 
 class NewClassifier(Schema):

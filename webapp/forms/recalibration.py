@@ -14,7 +14,8 @@ class LocalScansForm(ScangateForm):
         csrf = False
 
     dataset_id = artefact_field(
-        "Clean scans", "A data set from the scanner that the gate will serve. Nobody may have attacked them."
+        "Clean scans",
+        "A data set from the scanner that the gate will serve; it needs no labels. Nobody may have attacked them.",
     )
     splits = MultiCheckboxField(
         "Splits",

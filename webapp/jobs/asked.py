@@ -5,6 +5,7 @@ from typing import Any
 from datasets.adversarial_store import read_rows
 from datasets.atomic import read_json
 from datasets.store import open_dataset
+from datasets.unlabelled import check_labelled
 from pipeline.adversarial.files import MANIFEST_FILE, ROWS_FILE
 from pipeline.artefacts import DataRoot
 from pipeline.detection.division import divide, shown_rows
@@ -25,16 +26,17 @@ def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
 
     Raises:
         BadClassifier: a value that no classifier can have.
+        BadDataset: the data set has no labels.
         UnknownArtefact: the data set is gone.
     """
     side, channels = params.get("side", 224), params.get("channels", 1)
-    described: Any = read_json(DataRoot(settings.data_root).find("datasets", params["dataset_id"]) / "manifest.json")
+    classes = classes_asked(settings, params)
     return ClassifierSpec(
         architecture=params["architecture"],
         channels=channels,
         height=side,
         width=side,
-        classes=tuple(described["classes"]),
+        classes=classes,
         mean=(float(params.get("mean", 0.0)),) * channels,
         std=(float(params.get("std", 1.0)),) * channels,
         head=params.get("head", "logits"),
@@ -86,6 +88,18 @@ def check_set(root: DataRoot, detector: Lineage, adversarial_id: str) -> None:
             f"adversarial set {adversarial_id} attacks no scan of the split {JUDGED!r}, on which detectors are judged; "
             "build one with that split"
         )
+
+
+def classes_asked(settings: Settings, params: Params) -> tuple[str, ...]:
+    """The classes of the data set that a job is to learn from or to be judged on.
+
+    Raises:
+        BadDataset: it has no labels.
+        UnknownArtefact: it is gone.
+    """
+    described: Any = read_json(DataRoot(settings.data_root).find("datasets", params["dataset_id"]) / "manifest.json")
+    check_labelled(described["name"], described["classes"])
+    return tuple(described["classes"])
 
 
 def check_rates(settings: Settings, params: Params) -> None:

@@ -19,7 +19,7 @@ from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
-from webapp.jobs.asked import check_lessons, check_rates, spec_asked
+from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked
 from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
@@ -35,17 +35,20 @@ from webapp.jobs.products import (
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 
 
-def _one(settings: Settings, params: Params) -> list[ShardPlan]:
+def _one_labelled(settings: Settings, params: Params) -> list[ShardPlan]:
+    classes_asked(settings, params)
     return [ShardPlan()]
 
 
 def _one_dataset(settings: Settings, params: Params) -> list[ShardPlan]:
     with uploaded(settings, params) as source:
-        try_import(source, workdir=DataRoot(settings.data_root).work)
+        work = DataRoot(settings.data_root).work
+        try_import(source, workdir=work, unlabelled=params.get("unlabelled", False))
     return [ShardPlan()]
 
 
 def _train_then_judge(settings: Settings, params: Params) -> list[ShardPlan]:
+    classes_asked(settings, params)
     side = params.get("side", TrainingSettings.size)
     check_side(params.get("architecture", TrainingSettings.architecture), side, side)
     return _make_then_judge(settings, params)
@@ -73,10 +76,17 @@ def _one_supported(settings: Settings, params: Params) -> list[ShardPlan]:
 
 
 def _import_dataset(work: Work) -> Made:
-    """Parameters: upload (path in the data root), file (the sender's name for it), name, seed."""
+    """Parameters: upload (path in the data root), file (the sender's name for it), name, seed, unlabelled."""
     params, home = work.params, data_root(work).datasets
     with uploaded(work.settings, params) as source:
-        made = import_dataset(source, home, name=params["name"], seed=params.get("seed", 0), progress=work.progress)
+        made = import_dataset(
+            source,
+            home,
+            name=params["name"],
+            seed=params.get("seed", 0),
+            unlabelled=params.get("unlabelled", False),
+            progress=work.progress,
+        )
     return made_dataset(work, made)
 
 
@@ -216,7 +226,7 @@ for _name, _title, _shards, _run in (
     ("import_dataset", "Import a data set", _one_dataset, _import_dataset),
     ("import_classifier", "Import a classifier", _upload_then_judge, _import_classifier),
     ("train_classifier", "Train a classifier", _train_then_judge, _train_classifier),
-    ("evaluate", "Evaluate a classifier", _one, _evaluate),
+    ("evaluate", "Evaluate a classifier", _one_labelled, _evaluate),
     ("build_adversarial", "Build an adversarial set", _adversarial_shards, _build_adversarial),
     ("train_detector", "Train a detector", _learn_then_judge, _train_detector),
     ("release_gate", "Release a gate", _one_supported, _release_gate),

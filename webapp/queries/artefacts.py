@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
 
+from datasets.unlabelled import is_unlabelled
 from webapp.context import database
 from webapp.errors import UnknownRecord
 from webapp.queries.paging import Page, page_of
@@ -37,6 +38,11 @@ def artefacts_of(kind: ArtefactKind) -> list[Artefact]:
     """Every artefact of a kind, newest first."""
     with database().reading() as session:
         return list(session.scalars(_of_kind(kind)))
+
+
+def labelled_datasets() -> list[Artefact]:
+    """Every data set that has classes to learn from, newest first."""
+    return [row for row in artefacts_of(ArtefactKind.DATASET) if not is_unlabelled(row.facts.get("classes", ()))]
 
 
 def artefact(kind: ArtefactKind, artefact_id: str) -> Artefact:

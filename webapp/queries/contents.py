@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from datasets.store import Dataset, open_dataset
+from datasets.unlabelled import is_unlabelled
 from webapp.context import context
 from webapp.queries.paging import Page, cut
 from webapp.records.artefacts import Artefact
 
 _THUMBS_PER_CLASS = 4
+_THUMBS_UNLABELLED = 12
 _FINDINGS = 50
 
 
@@ -20,6 +22,7 @@ class DatasetView:
     """A data set as its page shows it."""
 
     n_items: int
+    unlabelled: bool
     splits: tuple[str, ...]
     table: list[tuple[str, list[int]]]  # A class, and its number in each split.
     totals: list[int]
@@ -51,13 +54,14 @@ def dataset_view(dataset: Dataset, *, kind: str, number: int) -> DatasetView:
     findings = [found for found in report.get("findings", []) if not kind or found["kind"] == kind]
     totals = [sum(counts[split]) for split in splits]
     page = cut(findings, number, size=_FINDINGS)
-    return DatasetView(len(dataset), splits, table, totals, report, kind, page)
+    return DatasetView(len(dataset), is_unlabelled(dataset.classes), splits, table, totals, report, kind, page)
 
 
 def thumbnails(dataset: Dataset) -> list[Thumb]:
-    """The first pictures of each class."""
+    """The first pictures of each class; more of the only one where there are no labels."""
     found: list[Thumb] = []
-    left = dict.fromkeys(range(len(dataset.classes)), _THUMBS_PER_CLASS)
+    n_each = _THUMBS_UNLABELLED if is_unlabelled(dataset.classes) else _THUMBS_PER_CLASS
+    left = dict.fromkeys(range(len(dataset.classes)), n_each)
     for index, item in enumerate(dataset.items):
         if left[item.label]:
             left[item.label] -= 1

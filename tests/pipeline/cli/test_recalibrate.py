@@ -7,7 +7,7 @@ import pytest
 from pipeline.artefacts import DataRoot
 from pipeline.cli.main import main
 from tests.fixtures.gate import TinyChain
-from tests.fixtures.local import N_LOCAL, local_dataset
+from tests.fixtures.local import N_LOCAL, flat_zip, local_dataset
 
 
 def test_a_detector_is_recalibrated_on_local_scans_judged_and_released(
@@ -26,6 +26,55 @@ def test_a_detector_is_recalibrated_on_local_scans_judged_and_released(
     words = ["recalibrate", tiny_chain.detector.id, local.id, "--split", "train", "--split", "test", "--quiet"]
     assert main([*words, "--root", str(root)]) == 0
     assert "scans of local (train, test)" in capsys.readouterr().out
+
+
+def test_scans_without_labels_recalibrate_from_a_flat_zip_to_a_gate(
+    tiny_chain: TinyChain, root: Path, tmp_path: Path, answer, capsys
+) -> None:
+    at, source = ("--root", root), flat_zip(tmp_path / "flat.zip")
+    status, refused = answer("import-dataset", source, *at)
+    assert (status, refused["error"]) == (1, "BadDataset")
+    assert "0 usable images of 0 classes" in refused["detail"]
+    assert "--unlabelled" in refused["detail"]
+    status, local = answer("import-dataset", source, "--name", "scanner-b", "--unlabelled", *at)
+    assert (status, local["classes"], local["splits"]) == (0, ["unlabelled"], {"calibration": N_LOCAL})
+    status, made = answer("recalibrate", tiny_chain.detector.id, local["id"], "--alpha", 0.1, "--name", "here", *at)
+    assert (status, made["n_calibration"], made["recalibration"]["n"]) == (0, N_LOCAL, N_LOCAL)
+    assert list(made["recalibration"]["by_class"]) == ["unlabelled"]
+    status, judged = answer("evaluate", made["id"], "--alpha", 0.1, *at)
+    assert (status, judged["n_calibration"]) == (0, N_LOCAL)
+    status, released = answer("release", made["id"], "--alpha", 0.1, *at)
+    assert (status, released["n_calibration"]) == (0, N_LOCAL)
+    capsys.readouterr()
+    assert main(["import-dataset", str(source), "--unlabelled", "--quiet", "--root", str(root)]) == 0
+    assert f"{N_LOCAL} images, no labels, for recalibrate alone" in capsys.readouterr().out
+
+
+def test_whatever_needs_labels_refuses_scans_that_have_none(
+    tiny_chain: TinyChain, root: Path, tmp_path: Path, answer
+) -> None:
+    at = ("--root", root)
+    local = answer("import-dataset", flat_zip(tmp_path / "flat.zip"), "--name", "B", "--unlabelled", *at)[1]["id"]
+    classifier, detector = tiny_chain.classifier.id, tiny_chain.detector.id
+    for asked in (
+        ("train-classifier", local),
+        ("build-adversarial", local, classifier),
+        ("evaluate", classifier, "--dataset", local),
+        ("evaluate", classifier, "--dataset", local, "--robust", "4/255"),
+        ("evaluate", detector, "--dataset", local),
+        ("attack-gate", detector, "--dataset", local),
+    ):
+        status, said = answer(*asked, *at)
+        assert (status, said["error"]) == (1, "BadDataset"), asked
+        assert "B: its scans have no labels and serve calibration alone; recalibrate a detector on" in said["detail"]
+    assert [folder.name for folder in (root / "models").iterdir()] == [classifier]
+
+
+def test_shares_beside_unlabelled_are_refused(root: Path, tmp_path: Path, answer) -> None:
+    words = ("--unlabelled", "--shares", "val=0", "--root", root)
+    status, said = answer("import-dataset", flat_zip(tmp_path / "flat.zip"), *words)
+    assert (status, said["error"]) == (1, "BadDataset")
+    assert "not divided: all serve calibration; leave them out" in said["detail"]
 
 
 @pytest.mark.parametrize(
