@@ -62,7 +62,7 @@ def caveats(
         lacking = sorted(set(found.seeds(NEVER)) - {int(note["seed"]) for note in found.of(NEVER, name)})
         if lacking:
             seeds_ = ", ".join(map(str, lacking))
-            said.append(f"Never trained on, and not among the figures of seed {seeds_}: {name}, not available there.")
+            said.append(f"Never trained on, and not among the figures of seed {seeds_}: {name}, not run.")
     stale = sorted({note["stage"] for note in found.notes if note["sources"] != sources})
     if stale:
         said.append(f"Kept from an earlier state of the detector's code: {', '.join(stale)}.")

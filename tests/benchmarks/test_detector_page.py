@@ -28,7 +28,7 @@ def test_the_page_says_what_is_missing():
 def test_the_page_names_the_attacks_that_were_not_available():
     notes = [note(NEVER, [], what=what, seed=seed) for what, seed in (("ddn", 0), ("ddn", 1), ("art:ElasticNet", 1))]
     said = caveats(Found(notes), (), None, "now", never=("ddn", "art:ElasticNet"))
-    assert said == ["Never trained on, and not among the figures of seed 0: art:ElasticNet, not available there."]
+    assert said == ["Never trained on, and not among the figures of seed 0: art:ElasticNet, not run."]
 
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
