@@ -105,13 +105,16 @@ def _judge_detector(folder: Path, args: Namespace, root: DataRoot, progress: Pro
     from pipeline.adversarial.files import open_adversarial
     from pipeline.detection.evaluate import evaluate_detector
     from pipeline.detection.files import open_detector
-    from pipeline.detection.lineage import trained_from
+    from pipeline.detection.lineage import lineage
+    from pipeline.detection.unseen import require_unseen
     from pipeline.models.files import open_classifier
 
     detector = open_detector(folder)
-    rows = open_adversarial(root.find("adversarial", trained_from(detector.parents, detector.notes)[0]))
+    origin = lineage(root, detector.id)
+    rows = open_adversarial(root.find("adversarial", origin.adversarial_id))
     dataset = open_dataset(root.find("datasets", args.dataset or rows.dataset_id))
     check_labelled(dataset.name, dataset.classes)
+    require_unseen(root, origin, dataset, args.split)
     classifier = open_classifier(root.find("models", detector.classifier_id))
     report = evaluate_detector(
         detector, rows, dataset, classifier, split=args.split, alpha=args.alpha, progress=progress

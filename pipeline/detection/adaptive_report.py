@@ -87,7 +87,9 @@ class Price:
         if gate is None:
             return f"more than {self.grid[-1] / alone:.2g} times: beyond {self.grid[-1]:g}/255, over {alone:g}/255"
         words = f"{gate / alone:.2g} times: {gate:g}/255, over {alone:g}/255 for the classifier alone"
-        held = max((radius for radius in self.grid if radius < gate), default=0.0)
+        held = max((radius for radius in self.grid if radius < gate), default=None)
+        if held is None:
+            return words
         # Half of the scans are known to hold there; where between the two they give way nobody looked.
         return f"{words}; surely more than {held / alone:.2g} times, {held:g}/255 being the radius tried before"
 

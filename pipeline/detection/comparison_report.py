@@ -1,5 +1,6 @@
 """The report on several ways of detecting: JSON for programs, tables for people."""
 
+import math
 from dataclasses import asdict, dataclass
 
 from pipeline.detection.report import ControlRow
@@ -61,7 +62,7 @@ class Comparison:
         values = asdict(self)
         for method in values["methods"]:
             for row in method["controls"]:
-                row["auroc_attacked"] = None if row["n"] == 0 else row["auroc_attacked"]
+                row["auroc_attacked"] = None if math.isnan(row["auroc_attacked"]) else row["auroc_attacked"]
         return values
 
     def to_markdown(self) -> str:

@@ -10,6 +10,7 @@ from pipeline.detector_report.axes import dodged, radius_axis, share_axis
 from pipeline.detector_report.blocks import Block, Chart, Section, Series, Table, Words
 from pipeline.detector_report.figures import Adaptive, Static
 
+_TITLE = "An attacker who knows the detector"
 _HEAD = (
     "eps", "static: accepted and wrong", "adaptive: accepted and wrong", "static: attacked", "static: succeeded",
     "adaptive: attacked", "adaptive: wrong without a gate",
@@ -22,6 +23,15 @@ def not_measured(detector_id: str) -> str:
         "No adaptive attack has been measured on this detector. The static figures are of attacks that do not know it; "
         "they say nothing about an attacker who does. To measure one, choose 'Try attackers who know it' on the "
         f"detector's page, or run: .venv/bin/python -m pipeline attack-gate {detector_id}"
+    )
+
+
+def none_here(detector_id: str) -> str:
+    """What must be said where it was attacked on other scans alone."""
+    return (
+        "No adaptive attack has been measured on the scans of these figures, only on others, whose runs are listed "
+        "below. To measure one here, choose 'Try attackers who know it' on the detector's page, or run: "
+        f".venv/bin/python -m pipeline attack-gate {detector_id}"
     )
 
 
@@ -43,7 +53,7 @@ def standing_section(static: Static, runs: Sequence[Adaptive]) -> Section:
     found = {level: _static_at(static.cells, level) for level in _levels(static.cells)}
     rows = _standing_rows(found, run)
     levels = sorted({*found, *(row.level for row in run.rows)} if run else found)
-    blocks: list[Block] = [_first_words(static, run)]
+    blocks: list[Block] = [_first_words(static, runs)]
     table = Table("Static and adaptive, side by side", _HEAD, rows)
     lines = _lines(found, run)
     if lines:
@@ -66,16 +76,16 @@ def standing_at_a_glance(static: Static, runs: Sequence[Adaptive]) -> tuple[Word
     run = chosen(static, runs)
     rows = _standing_rows({level: _static_at(static.cells, level) for level in _levels(static.cells)}, run)
     head = ("Radius", "Static (95 %)", "Adaptive (95 %)")
-    return _first_words(static, run), Table(
+    return _first_words(static, runs), Table(
         "Accepted and wrong, of the scans attacked", head, tuple(row[:3] for row in rows)
     )
 
 
 def adaptive_section(static: Static, runs: Sequence[Adaptive]) -> Section | None:
-    """How the adaptive figure was reached; None where there is none."""
+    """How the adaptive figure was reached, or which runs on other scans there are; None without any run."""
     run = chosen(static, runs)
     if run is None:
-        return None
+        return Section(_TITLE, "adaptive", (_others(runs),)) if runs else None
     facts = run.facts
     blocks: list[Block] = [
         Words(
@@ -98,18 +108,22 @@ def adaptive_section(static: Static, runs: Sequence[Adaptive]) -> Section | None
     others = [other for other in runs if other is not run]
     if others:
         blocks.append(_others(others))
-    return Section("An attacker who knows the detector", "adaptive", tuple(blocks))
+    return Section(_TITLE, "adaptive", tuple(blocks))
 
 
 def adaptive_limit(static: Static, runs: Sequence[Adaptive]) -> str:
     """What to remember of the two figures."""
     run = chosen(static, runs)
     if run is None:
-        return not_measured(str(static.facts["detector_id"]))
+        return _unmeasured(static, runs)
     return (
         f"The adaptive figure is of {run.facts['n_right']} scans and of the attacks that were tried. It is a lower "
         "bound: an attacker with more steps, or another idea, can only do better."
     )
+
+
+def _unmeasured(static: Static, runs: Sequence[Adaptive]) -> str:
+    return (none_here if runs else not_measured)(str(static.facts["detector_id"]))
 
 
 def _of_same_scans(run: Adaptive, static: Static) -> bool:
@@ -130,9 +144,10 @@ def _hardness(run: Adaptive, static: Static) -> tuple[bool, float, int, int]:
     return same_rate, surely, int(run.facts["n_right"]), len({cell.attack for cell in run.cells})
 
 
-def _first_words(static: Static, run: Adaptive | None) -> Words:
+def _first_words(static: Static, runs: Sequence[Adaptive]) -> Words:
+    run = chosen(static, runs)
     if run is None:
-        return Words(not_measured(str(static.facts["detector_id"])), "warning")
+        return Words(_unmeasured(static, runs), "warning")
     n = len({cell.attack for cell in run.cells})
     told = (
         "Static: the attacks of the adversarial set, which know the classifier alone. Adaptive: the best, scan by "

@@ -1,6 +1,7 @@
 """Where the reports on a detector are kept: `reports/<detector>/`, beside the detectors that they speak of."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,9 @@ def keep_adaptive(root: DataRoot, report: Facts) -> Path:
     return path
 
 
-def keep_comparison(root: DataRoot, report: Facts) -> list[Path]:
-    """Keep what a comparison found of each detector in it, in place of an older one."""
-    paths = [root.reports / str(detector_id) / _COMPARISON for detector_id in report["detector_ids"]]
+def keep_comparison(root: DataRoot, report: Facts, *, of: Iterable[str]) -> list[Path]:
+    """Keep what a comparison found for the reports of these detectors, in place of an older one."""
+    paths = [root.reports / detector_id / _COMPARISON for detector_id in of]
     for path in paths:
         write_json(path, report)
     return paths

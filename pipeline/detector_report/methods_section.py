@@ -53,9 +53,10 @@ def _how(found: Comparison) -> str:
     low, high = found.flagged_range
     return (
         f"All learned from the same {learned} scans of the detector split; what this detector learned is taken as it "
-        f"is. Each has a threshold of its own from {found.n_calibration} clean calibration scans, which let expect "
-        f"between {low:.2%} and {high:.2%} of {found.n_clean} clean scans flagged. The time is the median that one "
-        f"thread spends on one {found.size[0]}x{found.size[1]} scan, not compiled; the classifier's own pass takes "
+        "is, also where attacks or radii were kept from it, which the others are shown. Each has a threshold of its "
+        f"own from {found.n_calibration} clean calibration scans, which let expect between {low:.2%} and {high:.2%} of "
+        f"{found.n_clean} clean scans flagged. The time is the median that one thread spends on one "
+        f"{found.size[0]}x{found.size[1]} scan, not compiled; the classifier's own pass takes "
         f"{found.classifier_ms:.1f} ms. Intervals are in the JSON."
     )
 

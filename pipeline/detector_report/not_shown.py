@@ -9,6 +9,7 @@ from pipeline.attacks.radii import radius_words
 
 # Rows hold float32, settings what a person wrote.
 _SAME_EPS = 1e-5
+_LARGE_EPS = 64 / 255
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,7 @@ class NotShown:
     @property
     def words(self) -> str:
         """For people; empty where nothing was kept from it."""
-        radii = ", ".join(
-            radius_words(eps, "") if eps > 0 else "what attacks find by themselves" for eps in self.only_eps
-        )
+        radii = ", ".join(map(_radius, self.only_eps))
         parts = (", ".join(map(type_name, self.leave_out)), f"any radius but {radii}" if radii else "")
         return "; ".join(part for part in parts if part)
 
@@ -45,6 +44,13 @@ class NotShown:
     def from_json(cls, values: Mapping[str, Any]) -> "NotShown":
         """From what `to_json` gave, or from settings that say nothing of it."""
         return cls(tuple(values.get("leave_out", ())), tuple(values.get("only_eps", ())))
+
+
+def _radius(eps: float) -> str:
+    """A radius in words; a large one may be the length of a whole change, which no setting says."""
+    if eps <= 0:
+        return "what attacks find by themselves"
+    return radius_words(eps, "") if eps <= _LARGE_EPS else f"{radius_words(eps, '')} or length {eps:g}"
 
 
 ALL_SHOWN = NotShown()

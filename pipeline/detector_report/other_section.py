@@ -32,7 +32,7 @@ def other_section(static: Static, others: Sequence[Static], kept_from: NotShown)
         )
     ]
     for other in others:
-        blocks += [Words(_told(static, other, kept_from), "warning" if _elsewhere(static, other) else "plain")]
+        blocks += [Words(_told(static, other, kept_from), "warning" if _promises_nothing(static, other) else "plain")]
         blocks += [Table(_named(other), _HEAD, tuple(_row(cell) for cell in other.cells), 2)]
     return Section("On other adversarial sets", "others", tuple(blocks))
 
@@ -75,11 +75,8 @@ def _told(static: Static, other: Static, kept_from: NotShown) -> str:
     ]
     if abs(float(facts["alpha"]) - float(static.facts["alpha"])) >= 1e-9:
         said.append(f"Its own set is judged at another rate, {static.facts['alpha']:.1%}: read them apart.")
-    if (dataset := _elsewhere(static, other)) is not None:
-        said.append(
-            f"The scans are of another data set, {dataset}: the calibration promises nothing there, and the detector "
-            "may have learned from some of them."
-        )
+    if warning := _promises_nothing(static, other):
+        said.append(warning)
     return " ".join(said)
 
 
@@ -91,11 +88,18 @@ def _made_against(other: Static) -> str:
     return ", made against the detector's own classifier"
 
 
-def _elsewhere(static: Static, other: Static) -> str | None:
-    """The data set of another report, where it is known not to be that of the detector's own."""
-    if static.sources is None or other.sources is None or static.sources.dataset_id == other.sources.dataset_id:
-        return None
-    return f"{other.sources.dataset_name} ({other.sources.dataset_id})"
+def _promises_nothing(static: Static, other: Static) -> str:
+    """What must be said where the threshold is of other scans than the judged ones; empty where none is known to be."""
+    if static.sources is None or other.sources is None:
+        return ""
+    if other.sources.calibrated_on:
+        named = other.sources.calibrated_on
+        return f"The threshold was set on scans of another data set, {named}: it promises nothing for these."
+    # One that is recalibrated and still names no other data set is judged on the one that it was recalibrated on.
+    if static.sources.dataset_id == other.sources.dataset_id or static.sources.calibrated_on:
+        return ""
+    named = f"{other.sources.dataset_name} ({other.sources.dataset_id})"
+    return f"The scans are of another data set, {named}: the calibration promises nothing there."
 
 
 def _named(other: Static) -> str:

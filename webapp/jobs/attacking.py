@@ -2,12 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.detection.lineage import Lineage, lineage
 from pipeline.detection.rates import checked_alpha
+from pipeline.detection.unseen import require_unseen
 from pipeline.errors import BadDetector
 from webapp.config import Settings
+from webapp.jobs.asked import JUDGED
 from webapp.jobs.course import Course, course_of
 from webapp.jobs.products import data_root, dataset_named, made_judged
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
@@ -27,7 +30,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     _plan(params)
     root = DataRoot(settings.data_root)
     attacked = lineage(root, params["detector_id"])
-    root.find("datasets", attacked.dataset_id)
+    require_unseen(root, attacked, open_dataset(root.find("datasets", attacked.dataset_id)), JUDGED)
     alpha = checked_alpha(attacked.n_calibration, params.get("alpha"))
     if params.get("surrogate_id"):
         _check_surrogate(attacked, lineage(root, params["surrogate_id"]), alpha)

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import lineage
 from pipeline.detection.rates import checked_alpha
+from pipeline.detection.unseen import require_unseen
 from pipeline.errors import BadDetector
 from webapp.config import Settings
 from webapp.jobs.asked import JUDGED, check_set
@@ -33,8 +35,10 @@ def judged(work: Work, detector_id: str) -> dict[str, Any]:
     root = data_root(work)
     chain = _chain(work, detector_id, lineage(root, detector_id).adversarial_id)
     report = _report(work, chain)
+    compared = _compared(work, report["alpha"], chain)
+    # Together at the end: a job that is cancelled before leaves the report of the page and the kept one as they were.
     keep_static(root, report)
-    keep_comparison(root, _compared(work, report["alpha"], chain))
+    keep_comparison(root, compared, of=[detector_id])
     return {"report": report, "cells": report["cells"]}
 
 
@@ -55,7 +59,10 @@ def _chain(work: Work, detector_id: str, adversarial_id: str) -> "Chain":
     detector = open_detector(root.find("detectors", detector_id))
     rows = open_adversarial(root.find("adversarial", adversarial_id))
     classifier = open_classifier(root.find("models", detector.classifier_id))
-    return detector, rows, dataset_named(work, rows.dataset_id), classifier
+    dataset = dataset_named(work, rows.dataset_id)
+    # Once more for a detector that was only trained in this job.
+    require_unseen(root, lineage(root, detector_id), dataset, JUDGED)
+    return detector, rows, dataset, classifier
 
 
 def _report(work: Work, chain: "Chain") -> dict[str, Any]:
@@ -89,7 +96,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     root = DataRoot(settings.data_root)
     origin = lineage(root, params["detector_id"])
     check_set(root, origin, params.get("adversarial_id") or origin.adversarial_id)
-    root.find("datasets", origin.dataset_id)
+    require_unseen(root, origin, open_dataset(root.find("datasets", origin.dataset_id)), JUDGED)
     checked_alpha(origin.n_calibration, params.get("alpha"))
     return [ShardPlan()]
 

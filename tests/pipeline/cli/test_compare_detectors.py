@@ -21,6 +21,13 @@ def test_the_command_line_compares_every_way_of_detecting(tiny_chain, capsys):
     assert "| 6. fused |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("split", ["detector", "calibration"])
+def test_no_way_is_judged_on_scans_that_a_detector_knows(tiny_chain, capsys, split):
+    words = ["compare-detectors", tiny_chain.detector.id, *FEW, "--split", split, "--root", str(tiny_chain.root.path)]
+    assert main(words) == 1
+    assert f"split {split}: " in capsys.readouterr().err
+
+
 def test_an_unknown_detector_is_a_sentence(tiny_chain, capsys):
     assert main(["compare-detectors", "ffff", *FEW, "--root", str(tiny_chain.root.path)]) == 1
     assert "no 'ffff' in detectors" in capsys.readouterr().err

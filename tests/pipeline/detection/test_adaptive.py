@@ -136,6 +136,8 @@ def test_a_price_is_the_ratio_of_medians_and_says_when_it_is_only_a_bound():
     assert Price((1, 2, 4), (1, 1, 2), (2, 4, None)).factor == 4
     assert Price((1, 2, 4), (1, 1, 2), (None, None, 4)).factor is None
     assert Price((1, 2, 4), (1, 1, 2), (None, None, 4)).said == "more than 4 times: beyond 4/255, over 1/255"
+    weak = Price((1, 2), (1, 1, 1), (1, 1, 1))
+    assert weak.said == "1 times: 1/255, over 1/255 for the classifier alone", "no smaller radius was tried"
     halved = Price((1, 3, 8, 12), (3, 3, 3), (12, 12, 8))
     assert halved.said == (
         "4 times: 12/255, over 3/255 for the classifier alone; surely more than 2.7 times, 8/255 being the radius "

@@ -87,6 +87,13 @@ def test_two_trained_detectors_stand_side_by_side_under_their_ids(tiny_chain):
     assert by_name["fused of 0123456789abcdef"].cells == by_name[f"fused of {tiny_chain.detector.id}"].cells
 
 
+def test_without_a_successful_attack_there_is_no_area_against_the_controls(comparison):
+    unknown = [replace(row, auroc_attacked=float("nan")) for row in comparison.methods[0].controls]
+    bare = replace(comparison, methods=(replace(comparison.methods[0], cells=(), controls=tuple(unknown)),))
+    (method,) = json.loads(json.dumps(bare.to_json(), allow_nan=False))["methods"]
+    assert {row["auroc_attacked"] for row in method["controls"]} == {None}
+
+
 def test_the_report_is_json_and_tables_of_one_column_a_method(comparison):
     values = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
     assert [method["name"] for method in values["methods"]] == [method.name for method in comparison.methods]

@@ -176,7 +176,12 @@ def test_a_run_on_other_scans_is_kept_apart_and_never_told_beside_the_static_fig
     found = told("tiny", static(), [other, elsewhere])
     assert found.to_json()["adaptive"] is None
     assert found.to_json()["other_adaptive"] == [other, elsewhere]
-    assert "No adaptive attack has been measured" in words(section(document(found), "standing"))
+    assert "No adaptive attack has been measured on the scans of these figures" in words(
+        section(document(found), "standing")
+    )
+    (others,) = of_kind(Table, section(document(found), "adaptive"))
+    assert [row[0] for row in others.rows] == ["alpha 0.01, split test of s2", "alpha 0.01, split val of its data set"]
+    assert "only on others" in found.limits[0]
 
 
 def test_a_recalibrated_detector_promises_nothing_for_the_judged_scans():

@@ -47,10 +47,10 @@ def test_a_report_on_another_set_stands_beside_and_replaces_only_the_one_on_that
     assert kept_adaptive(root, "d1") == []
 
 
-def test_a_comparison_is_kept_for_every_detector_in_it(root):
-    keep_comparison(root, comparison())
+def test_a_comparison_is_kept_for_the_detectors_that_it_is_about(root):
+    keep_comparison(root, comparison(), of=["d1", "d2"])
     assert kept_comparison(root, "d1") == kept_comparison(root, "d2") == comparison()
-    keep_comparison(root, {"detector_ids": ["d2"], "refused": "too few scans"})
+    keep_comparison(root, {"detector_ids": ["d2"], "refused": "too few scans"}, of=["d2"])
     assert kept_comparison(root, "d1") == comparison()
     assert kept_comparison(root, "d2") == {"detector_ids": ["d2"], "refused": "too few scans"}
 
@@ -81,7 +81,7 @@ def test_a_broken_report_is_refused_with_the_way_out(root, text, says):
     keep_other(root, static(adversarial_id="a2"), name="Unseen").write_text(text)
     with pytest.raises(BadDetector, match=f"{says}.*evaluate-detector --adversarial"):
         kept_others(root, "d1")
-    for path in keep_comparison(root, comparison()):
+    for path in keep_comparison(root, comparison(), of=["d1"]):
         path.write_text(text)
     with pytest.raises(BadDetector, match=f"{says}.*compare-detectors"):
         kept_comparison(root, "d1")

@@ -95,7 +95,20 @@ def test_another_rate_and_another_data_set_are_set_apart():
     assert words(section(other()))[1].tone == "plain"
     elsewhere = other(sources={"dataset_id": "s2", "dataset_name": "elsewhere"})
     assert "another data set, elsewhere (s2): the calibration promises nothing there" in said(elsewhere)
+    elsewhere["sources"]["calibrated_on"] = "local (s9)"
+    assert "set on scans of another data set, local (s9): it promises nothing for these." in said(elsewhere)
     assert words(section(elsewhere))[1].tone == "warning"
+
+
+def test_after_a_recalibration_its_own_scans_are_the_ones_that_are_promised_nothing():
+    recalibrated = static()
+    recalibrated["sources"]["calibrated_on"] = "local (s9)"
+    at_home, there = other(sources={"calibrated_on": "local (s9)"}), other(sources={"dataset_id": "s9"})
+    made = [document(told("tiny", recalibrated, (), others=[one])) for one in (at_home, there)]
+    first, second = (next(one for one in found.sections if one.anchor == "others") for found in made)
+    assert (words(first)[1].tone, words(second)[1].tone) == ("warning", "plain")
+    assert "local (s9): it promises nothing for these." in words(first)[1].text
+    assert "promises nothing" not in words(second)[1].text
 
 
 def test_programs_get_them_as_they_were_kept():
