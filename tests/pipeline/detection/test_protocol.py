@@ -16,6 +16,7 @@ from pipeline.detection.noise import control_rows, equal_norm_rows, look_at_cont
 from pipeline.detection.protocol_tables import strict_words
 from pipeline.detection.reencoded import null_attack, reencoded_rows, survivor_rows
 from pipeline.detection.shortcuts import FEATURES, shortcut_rows
+from pipeline.detection.statistics import auroc
 from tests.fixtures.examined import SIDE, HeadsOnBlack, N, attacked_rows, examined
 
 
@@ -251,7 +252,9 @@ def test_attacks_that_failed_have_an_area_of_their_own_and_a_looser_rate_finds_m
     given = replace(given, tau=1e6, loose_tau=-1.0)
     row = cell_row(given, cells[0])
     assert (row.n, row.n_failed) == (N - 4, 4)
-    assert row.failed_auroc.value == row.auroc.value == 1.0
+    score = cells[0].scores.score
+    assert row.failed_auroc.value == auroc(score[:4], given.clean.score)
+    assert row.auroc.value == auroc(score[4:], given.clean.score)
     assert (row.found.value, row.found_loose.value) == (0.0, 1.0)
     assert cell_row(replace(given, loose_tau=None), cells[0]).found_loose.value is None
     rows.status[:4] = "success"
