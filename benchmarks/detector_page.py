@@ -1,6 +1,6 @@
 """docs/results/detector.md and .json: the goals first, then every cell behind them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Told:
 
 
 def caveats(
-    found: Found, seeds: Sequence[int], limit: int | None, sources: str, *, never: Iterable[str] = ()
+    found: Found, seeds: Sequence[int], limit: int | None, sources: str, *, parts: Mapping[str, Iterable[str]]
 ) -> list[str]:
     """What keeps the figures from being those of the protocol.
 
@@ -49,7 +49,7 @@ def caveats(
         seeds: of the protocol.
         limit: test scans at most.
         sources: the code of now, see `sources_id`.
-        never: attacks of the protocol that no detector is shown; its stage leaves out what is not installed.
+        parts: by stage, what one seed of it measures; what is not installed is left out, and what was not run yet.
     """
     said = []
     if limit is not None:
@@ -58,11 +58,11 @@ def caveats(
         missing = sorted(set(seeds) - set(found.seeds(stage)))
         if missing:
             said.append(f"Not run: `{stage}` for seed {', '.join(map(str, missing))}.")
-    for name in never:
-        lacking = sorted(set(found.seeds(NEVER)) - {int(note["seed"]) for note in found.of(NEVER, name)})
-        if lacking:
-            seeds_ = ", ".join(map(str, lacking))
-            said.append(f"Never trained on, and not among the figures of seed {seeds_}: {name}, not run.")
+    for stage, names in parts.items():
+        for seed in found.seeds(stage):
+            lacking = [name for name in names if seed not in {int(note["seed"]) for note in found.of(stage, name)}]
+            if lacking:
+                said.append(f"Not run: `{stage}` for seed {seed} of {', '.join(lacking)}.")
     stale = sorted({note["stage"] for note in found.notes if note["sources"] != sources})
     if stale:
         said.append(f"Kept from an earlier state of the detector's code: {', '.join(stale)}.")

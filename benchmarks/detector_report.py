@@ -26,7 +26,7 @@ from benchmarks.detector_page import Told, caveats, write_page
 from benchmarks.detector_plan import SEEDS, Plan
 from benchmarks.detector_speed import gate_speed
 from benchmarks.detector_speed_gate import timing_gate
-from benchmarks.detector_stages import HARD, STAGES, STATIC
+from benchmarks.detector_stages import HARD, LEAVE_OUT, NEVER, STAGES, STATIC
 from benchmarks.detector_work import Json, Work, sources_id
 from datasets.atomic import read_json, write_json
 from datasets.progress import Progress
@@ -66,7 +66,8 @@ def report(work: Work, asked: argparse.Namespace) -> None:
     methods: Json = _noted(work, METHODS, {})
     speed: list[Json] = _noted(work, SPEED, [])
     detectors = [note["report"]["detector_id"] for stage in (STATIC, HARD) for note in found.of(stage)]
-    said = caveats(found, SEEDS, work.limit, sources_id(), never=work.plan.never_trained)
+    parts = {NEVER: work.plan.never_trained, LEAVE_OUT: [" + ".join(names) for names in work.plan.left_out]}
+    said = caveats(found, SEEDS, work.limit, sources_id(), parts=parts)
     said += [*adaptive_caveats(adaptive, detectors, sources_id()), *methods_caveats(methods, sources_id())]
     said += speed_caveats(speed, sources_id())
     write_page(

@@ -10,25 +10,25 @@ from benchmarks.detector_beside import pooled_beside
 from benchmarks.detector_beside_page import attacked_page, beside_page
 from benchmarks.detector_figures import Found
 from benchmarks.detector_page import Told, caveats, write_page
-from benchmarks.detector_stages import NEVER, STAGES, STATIC
+from benchmarks.detector_stages import LEAVE_OUT, NEVER, STAGES, STATIC
 from benchmarks.detector_work import SOURCES, sources_id
 from tests.benchmarks.detector_notes import cell, interval, note, on_all, survivor
 
 
 def test_the_page_says_what_is_missing():
-    said = caveats(Found([note(STATIC, [])]), (0, 1), 24, "later")
+    said = caveats(Found([note(STATIC, [])]), (0, 1), 24, "later", parts={})
     assert said[0].startswith("A try on at most 24 test scans")
     assert "Not run: `static` for seed 1." in said
     assert "Not run: `never-trained` for seed 0, 1." in said
     assert said[-1] == "Kept from an earlier state of the detector's code: static."
     whole = Found([note(stage, [], seed=seed) for stage in STAGES for seed in (0, 1)])
-    assert caveats(whole, (0, 1), None, "now") == []
+    assert caveats(whole, (0, 1), None, "now", parts={}) == []
 
 
-def test_the_page_names_the_attacks_that_were_not_available():
+def test_the_page_names_the_parts_of_a_stage_that_were_not_run():
     notes = [note(NEVER, [], what=what, seed=seed) for what, seed in (("ddn", 0), ("ddn", 1), ("art:ElasticNet", 1))]
-    said = caveats(Found(notes), (), None, "now", never=("ddn", "art:ElasticNet"))
-    assert said == ["Never trained on, and not among the figures of seed 0: art:ElasticNet, not run."]
+    said = caveats(Found(notes), (), None, "now", parts={NEVER: ("ddn", "art:ElasticNet"), LEAVE_OUT: ("pgd",)})
+    assert said == ["Not run: `never-trained` for seed 0 of art:ElasticNet."]
 
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
