@@ -106,7 +106,7 @@ def test_a_worker_that_ends_gives_its_shard_back_without_counting_it(jobs, bench
 
 @pytest.mark.parametrize("second_owner", ["there:2:y", "here:1:x"])
 def test_a_late_worker_is_fenced_off(jobs, bench, database, settings, shard_of, second_owner):
-    job = jobs.enqueue("count", {"n": 1, "steps": 1, "step_s": 0.5})
+    job = jobs.enqueue("count", {"n": 1, "steps": 1, "step_s": 1.5})
     late = threading.Thread(target=bench.run, args=(job.id, 0))
     late.start()
     while shard_of(job.id).state is not ShardState.LEASED:
