@@ -4,18 +4,19 @@ import json
 
 import pytest
 
+from pipeline.artefacts import DataRoot
 from pipeline.cli.main import main
 from pipeline.detector_report.kept import kept_comparison
 
 FEW = ["--alpha", "0.2", "--clean", "40", "--attacked", "2", "--controlled", "1", "--quiet"]
 
 
-def test_the_command_line_compares_every_way_of_detecting(tiny_chain, capsys):
-    at = ["--root", str(tiny_chain.root.path)]
+def test_the_command_line_compares_every_way_of_detecting(tiny_chain, root, capsys):
+    at = ["--root", str(root)]
     assert main(["compare-detectors", tiny_chain.detector.id, *FEW, "--json", *at]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["detector_ids"] == [tiny_chain.detector.id]
-    assert kept_comparison(tiny_chain.root, tiny_chain.detector.id) == values
+    assert kept_comparison(DataRoot(root), tiny_chain.detector.id) == values
     assert {method["name"] for method in values["methods"]} >= {"fused", "squeezing disagreement"}
     assert main(["compare-detectors", tiny_chain.detector.id, tiny_chain.detector.id, *FEW, *at]) == 0
     assert "| 6. fused |" in capsys.readouterr().out

