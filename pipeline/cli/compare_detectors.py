@@ -8,9 +8,9 @@ from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer, reported
+from pipeline.detector_report.kept import JUDGED
 
 NAME = "compare-detectors"
-JUDGED = "test"
 HELP = "judge every way of detecting beside trained detectors, with its cost, and keep that for their reports"
 
 

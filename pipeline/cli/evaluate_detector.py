@@ -9,9 +9,9 @@ from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer, reported
+from pipeline.detector_report.kept import JUDGED
 
 NAME = "evaluate-detector"
-JUDGED = "test"
 HELP = "judge a detector on attacked, clean and harmlessly changed scans, beside every control and shortcut"
 
 

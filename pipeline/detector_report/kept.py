@@ -9,6 +9,9 @@ from datasets.atomic import content_id, read_json, write_json
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadDetector, NoReport
 
+JUDGED = "test"
+"""The split that the reports which are kept are on."""
+
 _STATIC = "static.json"
 _OTHER = "other-{}.json"
 _ADAPTIVE = "adaptive-{}.json"

@@ -1,5 +1,6 @@
 """What the parameters of a job ask for, held against what is on disk; known without torch."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from datasets.adversarial_store import read_rows
@@ -11,14 +12,12 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.division import divide, shown_rows
 from pipeline.detection.lineage import Lineage
 from pipeline.detection.settings import DetectorSettings
+from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from pipeline.gate.rates import checked_rates
 from pipeline.models.spec import ClassifierSpec
 from webapp.config import Settings
 from webapp.jobs.registry import Params
-
-JUDGED = "test"
-"""The split that every job judges on."""
 
 
 def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:
@@ -83,7 +82,7 @@ def check_set(root: DataRoot, detector: Lineage, adversarial_id: str) -> None:
             f"adversarial set {adversarial_id} was made of data set {manifest['dataset_id']}, that of detector "
             f"{detector.detector_id} of {detector.dataset_id}; choose a set of that data set"
         )
-    if not any(count["split"] == JUDGED and count["attacked"] for count in manifest["counts"]):
+    if not attacks_judged(manifest["counts"]):
         raise BadDetector(
             f"adversarial set {adversarial_id} attacks no scan of the split {JUDGED!r}, on which detectors are judged; "
             "build one with that split"
@@ -100,6 +99,11 @@ def classes_asked(settings: Settings, params: Params) -> tuple[str, ...]:
     described: Any = read_json(DataRoot(settings.data_root).find("datasets", params["dataset_id"]) / "manifest.json")
     check_labelled(described["name"], described["classes"])
     return tuple(described["classes"])
+
+
+def attacks_judged(counts: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether an adversarial set of these counts attacks a scan of the split that detectors are judged on."""
+    return any(count["split"] == JUDGED and count["attacked"] for count in counts)
 
 
 def check_rates(settings: Settings, params: Params) -> None:

@@ -8,9 +8,9 @@ from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.detection.lineage import Lineage, lineage
 from pipeline.detection.rates import checked_alpha
 from pipeline.detection.unseen import require_unseen
+from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from webapp.config import Settings
-from webapp.jobs.asked import JUDGED
 from webapp.jobs.course import Course, course_of
 from webapp.jobs.products import data_root, dataset_named, made_judged
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register

@@ -7,9 +7,10 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import lineage
 from pipeline.detection.rates import checked_alpha
 from pipeline.detection.unseen import require_unseen
+from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from webapp.config import Settings
-from webapp.jobs.asked import JUDGED, check_set
+from webapp.jobs.asked import check_set
 from webapp.jobs.products import data_root, dataset_named, made_judged
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 

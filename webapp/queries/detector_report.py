@@ -12,7 +12,7 @@ from pipeline.detector_report.not_shown import NotShown
 from pipeline.detector_report.scans import Scans
 from pipeline.errors import BadDetector, NoReport
 from webapp.context import context
-from webapp.jobs.asked import JUDGED
+from webapp.jobs.asked import attacks_judged
 from webapp.queries.artefacts import artefacts_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 
@@ -52,7 +52,7 @@ def sets_beside(row: Artefact) -> list[Artefact]:
         for one in artefacts_of(ArtefactKind.ADVERSARIAL)
         if one.id != own.adversarial_id
         and own.dataset_id in one.parents
-        and any(count["split"] == JUDGED and count["attacked"] for count in one.facts.get("counts", ()))
+        and attacks_judged(one.facts.get("counts", ()))
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
@@ -19,6 +20,7 @@ from webapp.config import Settings
 from webapp.jobs import products
 from webapp.jobs.registry import Made, Work
 from webapp.records.artefacts import Artefact, Release, Upload
+from webapp.records.jobs import Job
 from webapp.records.session import Database
 
 PASSWORD = "a long enough password"
@@ -50,6 +52,18 @@ def token_of(client: FlaskClient, path: str) -> str:
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
     assert found is not None, f"{path} has no form"
     return found[1]
+
+
+def row_of(site: Site, artefact_id: str) -> Artefact:
+    """The row of an artefact."""
+    with site.database.reading() as session:
+        return session.get_one(Artefact, artefact_id)
+
+
+def n_jobs(site: Site) -> int:
+    """How many jobs were ever ordered."""
+    with site.database.reading() as session:
+        return session.scalar(select(func.count()).select_from(Job)) or 0
 
 
 def build_site(chain: TinyChain, folder: Path) -> Site:

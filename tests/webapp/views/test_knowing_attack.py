@@ -6,19 +6,17 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import func, select
 
 from datasets.atomic import read_json, write_json
 from pipeline.artefacts import DataRoot
 from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.detector_report.kept import keep_adaptive, kept_adaptive
 from tests.pipeline.detector_report.reports import adaptive
-from tests.webapp.views.site import token_of
+from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.forms.attacking import KNOWING
 from webapp.jobs.attacking import _attack
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact
-from webapp.records.jobs import Job
 
 QUICK = {"steps": 6, "restarts": 1}
 TINY = {
@@ -52,16 +50,6 @@ def second_id(site):
     shutil.rmtree(folder)
     with site.database.transaction() as session:
         session.delete(session.get_one(Artefact, "5ec0d"))
-
-
-def row_of(site, id_):
-    with site.database.reading() as session:
-        return session.get_one(Artefact, id_)
-
-
-def n_jobs(site):
-    with site.database.reading() as session:
-        return session.scalar(select(func.count()).select_from(Job))
 
 
 def ordered(site, where):

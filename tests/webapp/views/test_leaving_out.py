@@ -4,14 +4,12 @@ import html
 import re
 
 import pytest
-from sqlalchemy import func, select
 
 from pipeline.artefacts import DataRoot
 from tests.fixtures.gate import EPS
-from tests.webapp.views.site import token_of
+from tests.webapp.views.site import n_jobs, token_of
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact
-from webapp.records.jobs import Job
 
 
 def body(site, **more):
@@ -33,11 +31,6 @@ def settings_of_job(site, where):
     jobs, number = Jobs(site.database, site.settings), int(where.rpartition("/")[2])
     jobs.cancel(number)
     return jobs.get(number).params["settings"]
-
-
-def n_jobs(site):
-    with site.database.reading() as session:
-        return session.scalar(select(func.count()).select_from(Job))
 
 
 def test_page_and_api_tell_the_trainer_the_same(site, api, admin, admin_key):

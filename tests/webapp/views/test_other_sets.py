@@ -6,16 +6,14 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import func, select
 
 from pipeline.artefacts import DataRoot
 from pipeline.detector_report.kept import keep_other, kept_comparison, kept_others, kept_static
 from tests.fixtures.others import other_set, restamped
 from tests.pipeline.detector_report.reports import static
-from tests.webapp.views.site import token_of
+from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.jobs import Job
 
 ELSEWHERE, UNTESTED = "e15e", "0ff5e7"
 
@@ -54,16 +52,6 @@ def reports_left_as_they_were(site):
         yield
     finally:
         shutil.rmtree(DataRoot(site.settings.data_root).reports / site.chain.detector.id, ignore_errors=True)
-
-
-def row_of(site, id_):
-    with site.database.reading() as session:
-        return session.get_one(Artefact, id_)
-
-
-def n_jobs(site):
-    with site.database.reading() as session:
-        return session.scalar(select(func.count()).select_from(Job))
 
 
 def sent(site, admin, page, **fields):

@@ -4,13 +4,10 @@ import io
 import re
 
 import pytest
-from sqlalchemy import func, select
 
 from tests.fixtures.local import N_LOCAL, flat_zip
-from tests.webapp.views.site import token_of
+from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.jobs.service import Jobs
-from webapp.records.artefacts import Artefact
-from webapp.records.jobs import Job
 
 NO_LABELS = "its scans have no labels and serve calibration alone; recalibrate a detector on them, or choose"
 
@@ -19,16 +16,6 @@ def run(site, where):
     job = Jobs(site.database, site.settings).run_until_ended(int(where.rpartition("/")[2]))
     assert job.state == "done", job.error
     return job.artefact_id
-
-
-def n_jobs(site):
-    with site.database.reading() as session:
-        return session.scalar(select(func.count()).select_from(Job))
-
-
-def row_of(site, artefact_id):
-    with site.database.reading() as session:
-        return session.get_one(Artefact, artefact_id)
 
 
 @pytest.fixture(scope="module")
