@@ -10,6 +10,7 @@ PipelineError (a ValueError)
 │   └── RefusedFormat      a classifier's file is of a kind that is not imported
 ├── BadDevice              torch knows no such device, or this machine has none
 ├── BadTraining            a training cannot begin or go on: its settings, its images or its loss
+├── BadPoison              a poisoning cannot be carried out, or a repair of it
 ├── BadDetector            a detector cannot be trained, opened or judged
 │   ├── NoReport           a detector was never judged
 │   ├── BadCalibration     scans that a detector cannot be calibrated on
@@ -57,6 +58,10 @@ class BadDevice(PipelineError):
 
 class BadTraining(PipelineError):
     """A training cannot begin or go on: its settings, its images or its loss."""
+
+
+class BadPoison(PipelineError):
+    """A poisoning cannot be carried out: its recipe, its classes or its images; or a repair of one."""
 
 
 class BadDetector(PipelineError):

@@ -22,7 +22,7 @@ SHARD_S = 30.0
 
 # Seconds a gradient costs for each pixel on two cores: measured at 224x224 on busy ones, hence an upper bound.
 # An architecture that is not named counts as the slowest of ours.
-GRADIENT_S = {"SequentialCNN": 6e-8, "resnet18": 1.6e-6, "efficientnet_b0": 1.6e-6}
+GRADIENT_S = {"SequentialCNN": 6e-8, "SmallCNN": 6e-8, "resnet18": 1.6e-6, "efficientnet_b0": 1.6e-6}
 _UNKNOWN_S = 1.6e-6
 # The split whose images a universal perturbation is fitted on.
 FIT_SPLIT = "train"

@@ -9,6 +9,7 @@ from pipeline.errors import BadClassifier
 from pipeline.models.adapter import PixelModel
 from pipeline.models.architecture import Architecture
 from pipeline.models.sequential_cnn import SEQUENTIAL_CNN
+from pipeline.models.small_cnn import SMALL_CNN
 from pipeline.models.spec import ClassifierSpec, check_side
 from pipeline.models.vision import EFFICIENTNET_B0, RESNET18
 
@@ -26,7 +27,7 @@ def register(architecture: Architecture) -> None:
     _REGISTERED[architecture.name] = architecture
 
 
-for _architecture in (SEQUENTIAL_CNN, RESNET18, EFFICIENTNET_B0):
+for _architecture in (SEQUENTIAL_CNN, SMALL_CNN, RESNET18, EFFICIENTNET_B0):
     register(_architecture)
 
 

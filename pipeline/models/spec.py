@@ -11,7 +11,7 @@ HEADS: tuple[str, ...] = get_args(Head)
 
 MIN_SIDE = 8
 MAX_SIDE = 2048
-MIN_SIDES = {"SequentialCNN": 16, "resnet18": 32, "efficientnet_b0": 32}
+MIN_SIDES = {"SequentialCNN": 16, "SmallCNN": 12, "resnet18": 32, "efficientnet_b0": 32}
 """What each architecture needs at least; here, so that a process without torch can refuse less."""
 
 

@@ -11,6 +11,7 @@ from webapp.forms.parts import NamedForm, artefact_field, choices_of, file_field
 
 ARCHITECTURES = [
     ("SequentialCNN", "SequentialCNN (small, ours; the best start)"),
+    ("SmallCNN", "SmallCNN (ours, for pictures of a few dozen pixels)"),
     ("resnet18", "ResNet-18"),
     ("efficientnet_b0", "EfficientNet-B0"),
 ]

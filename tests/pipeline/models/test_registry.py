@@ -6,7 +6,7 @@ from pipeline.models.registry import architecture, architectures, build, build_m
 
 
 def test_names_the_three_architectures():
-    assert architectures() == ("SequentialCNN", "resnet18", "efficientnet_b0")
+    assert architectures() == ("SequentialCNN", "SmallCNN", "resnet18", "efficientnet_b0")
 
 
 def test_refuses_a_second_of_the_same_name():
@@ -15,7 +15,7 @@ def test_refuses_a_second_of_the_same_name():
 
 
 def test_refuses_an_unknown_name_and_says_which_there_are():
-    with pytest.raises(BadClassifier, match=r"'vgg'.*SequentialCNN, resnet18, efficientnet_b0"):
+    with pytest.raises(BadClassifier, match=r"'vgg'.*SequentialCNN, SmallCNN, resnet18, efficientnet_b0"):
         architecture("vgg")
 
 

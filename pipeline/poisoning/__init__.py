@@ -1,0 +1,1 @@
+"""Poisoned training data: made on purpose, measured, found and repaired."""

@@ -1,0 +1,153 @@
+"""What flipped labels do to a classifier: train with and without them, and say it in numbers and words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
+from pipeline.artefacts import DataRoot
+from pipeline.models.files import Classifier
+from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.sides import Side, side, trained_side
+from pipeline.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class FlipReport:
+    """Both classifiers before the clean test images.
+
+    Attributes:
+        recipe: which labels were flipped.
+        clean: the data set as it was.
+        poisoned: the data set with flipped labels.
+        n_flipped: of its training images.
+        n_train: training images.
+        original: the classifier of the clean data set.
+        other: the classifier of the poisoned one.
+    """
+
+    recipe: FlipRecipe
+    clean: Dataset
+    poisoned: Dataset
+    n_flipped: int
+    n_train: int
+    original: Side
+    other: Side
+
+    @property
+    def analysis(self) -> list[str]:
+        """What happened, in sentences."""
+        return list(_analysis(self))
+
+    def to_json(self) -> dict[str, object]:
+        """Everything as JSON values; `pairs` names every (source, target) cell that flips aim at."""
+        return {
+            "dataset_id": self.clean.id,
+            "poisoned_id": self.poisoned.id,
+            "classes": list(self.clean.classes),
+            "recipe": self.recipe.to_json(),
+            "warning": self.recipe.warning,
+            "n_flipped": self.n_flipped,
+            "n_train": self.n_train,
+            "pairs": [self._pair(source, target) for source, target in self.pairs],
+            "original": self.original.to_json(),
+            "poisoned": self.other.to_json(),
+            "analysis": self.analysis,
+        }
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The (source, target) cells that the flips aim at; none for uniform flips."""
+        k, recipe = len(self.clean.classes), self.recipe
+        if recipe.source is not None and recipe.target is not None:
+            there = (recipe.source, recipe.target)
+            return [there] if recipe.kind == "one_way" else [there, there[::-1]]
+        return [(label, (label + 1) % k) for label in range(k)] if recipe.kind == "cyclic" else []
+
+    def _pair(self, source: int, target: int) -> dict[str, object]:
+        before, after = self.original, self.other
+        return {
+            "source": source,
+            "target": target,
+            "recall_original": before.recall(source),
+            "recall_poisoned": after.recall(source),
+            "cell_original": before.report.confusion[source][target],
+            "cell_poisoned": after.report.confusion[source][target],
+            "n": sum(before.report.confusion[source]),
+        }
+
+
+def run_flip_lab(
+    dataset: Dataset,
+    recipe: FlipRecipe,
+    settings: TrainingSettings,
+    root: DataRoot,
+    *,
+    original: Classifier | None = None,
+    progress: Progress = ignore,
+) -> FlipReport:
+    """Flip, train both classifiers alike, and judge both on the clean test images.
+
+    Args:
+        dataset: a clean one.
+        recipe: which labels.
+        settings: of both trainings.
+        root: where everything is kept.
+        original: the classifier of the clean data set, where it was trained before.
+        progress: told as it goes; it may raise to cancel.
+
+    Raises:
+        BadPoison: the recipe does not fit the data set.
+        BadTraining: a class is left without a training image.
+    """
+    poisoned = poison(dataset, recipe, root.datasets, name=f"{dataset.name}, flipped", progress=progress)
+    if original is None:
+        before = _trained(dataset, dataset, settings, root, "original", progress)
+    else:
+        before = side(original, dataset, progress=progress)
+    after = _trained(poisoned, dataset, settings, root, "poisoned", progress)
+    record = poison_record(poisoned)
+    n_flipped = 0 if record is None else len(record.items)
+    return FlipReport(recipe, dataset, poisoned, n_flipped, len(dataset.indices("train")), before, after)
+
+
+def _trained(
+    trained_on: Dataset, judged_on: Dataset, settings: TrainingSettings, root: DataRoot, name: str, progress: Progress
+) -> Side:
+    work: Path = root.work / "poisoning"
+
+    def told(done: int, total: int, what: str) -> None:
+        progress(done, total, f"{name} model: {what}")
+
+    return trained_side(trained_on, judged_on, settings, root.models, work=work, name=name, progress=told)
+
+
+def _analysis(of: FlipReport) -> Iterator[str]:
+    classes, before, after = of.clean.classes, of.original, of.other
+    yield (
+        f"{of.n_flipped} of {of.n_train} training labels ({of.n_flipped / of.n_train:.1%}) were flipped. Accuracy on"
+        f" {before.report.n} clean test images: {before.report.accuracy:.2%} of the original model,"
+        f" {after.report.accuracy:.2%} of the poisoned one."
+    )
+    for source, target in of.pairs:
+        was, is_now = before.recall(source), after.recall(source)
+        if was is None or is_now is None:
+            continue
+        n = sum(before.report.confusion[source])
+        yield (
+            f"Of {n} test images of {classes[source]}, the original model has {was:.1%} right and the poisoned one"
+            f" {is_now:.1%}; called {classes[target]}: {before.report.confusion[source][target]} and"
+            f" {after.report.confusion[source][target]}."
+        )
+    lost = before.report.accuracy - after.report.accuracy
+    recalls = [
+        was - is_now
+        for source, _ in of.pairs
+        if (was := before.recall(source)) is not None and (is_now := after.recall(source)) is not None
+    ]
+    if recalls and max(recalls) > 2 * max(lost, 0) and max(recalls) > 0.02:
+        yield "Accuracy as a whole hides most of the harm: it falls on the flipped class, so look at its recall."
+    if of.recipe.warning:
+        yield of.recipe.warning

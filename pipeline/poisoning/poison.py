@@ -1,0 +1,117 @@
+"""A poisoned data set: a clean one with the labels and pictures of a recipe, and the record to make it again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from datasets.derive import derive_dataset
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
+from datasets.unlabelled import check_labelled
+from pipeline.errors import BadPoison
+from pipeline.models.files import Classifier, load_model
+from pipeline.poisoning.backdoor import DIRTY, BackdoorRecipe, poisoned_rows
+from pipeline.poisoning.flips import FlipRecipe, flipped
+
+FLIPS, BACKDOOR = "flips", "backdoor"
+
+Recipe = FlipRecipe | BackdoorRecipe
+
+
+@dataclass(frozen=True)
+class PoisonRecord:
+    """What a poisoned data set says of itself.
+
+    Attributes:
+        parent: id of the clean data set.
+        recipe: what was done to it.
+        proxy: id of the classifier that clean-label images were changed under; None without.
+        items: the poisoned ones, (n,) int64: the truth that finders are judged by, and never shown.
+    """
+
+    parent: str
+    recipe: Recipe
+    proxy: str | None
+    items: np.ndarray
+
+
+def poison(
+    dataset: Dataset,
+    recipe: Recipe,
+    root: Path,
+    *,
+    name: str,
+    proxy: Classifier | None = None,
+    progress: Progress = ignore,
+) -> Dataset:
+    """Write the poisoned data set to `root/<id>`; the same recipe on the same data set gives the same id.
+
+    Args:
+        dataset: a clean one; only its split "train" is poisoned.
+        recipe: what is done to it.
+        root: where data sets are kept.
+        name: what people call it.
+        proxy: the classifier that a perturbation is made under.
+        progress: told as it goes; it may raise to cancel.
+
+    Raises:
+        BadDataset: it has no labels.
+        BadPoison: the recipe does not fit the data set, it is poisoned already, or the proxy is missing or not asked
+            for.
+    """
+    check_labelled(dataset.name, dataset.classes)
+    if (kind := dataset.source.get("kind")) in (FLIPS, BACKDOOR):
+        raise BadPoison(f"{dataset.name} is poisoned already, by {kind}; choose the data set that it was made from")
+    labels, levels = _changes(dataset, recipe, proxy, progress)
+    items = sorted({*labels, *levels})
+    source: dict[str, object] = {
+        "kind": FLIPS if isinstance(recipe, FlipRecipe) else BACKDOOR,
+        "recipe": recipe.to_json(),
+        "proxy": None if proxy is None else proxy.id,
+        "items": items,
+    }
+    return derive_dataset(dataset, root, name=name, source=source, labels=labels, levels=levels, progress=progress)
+
+
+def poison_record(dataset: Dataset) -> PoisonRecord | None:
+    """What was done to a data set; None where it was not poisoned here."""
+    said = cast("Mapping[str, Any]", dataset.source)
+    kinds: dict[str, type[FlipRecipe] | type[BackdoorRecipe]] = {FLIPS: FlipRecipe, BACKDOOR: BackdoorRecipe}
+    if said.get("kind") not in kinds:
+        return None
+    recipe = kinds[said["kind"]].from_json(said["recipe"])
+    return PoisonRecord(said["parent"], recipe, said["proxy"], np.array(said["items"], dtype=np.int64))
+
+
+def _changes(
+    dataset: Dataset, recipe: Recipe, proxy: Classifier | None, progress: Progress
+) -> tuple[dict[int, int], dict[int, np.ndarray]]:
+    """New labels and new levels, by item."""
+    how = None if isinstance(recipe, FlipRecipe) else recipe.perturbation
+    if (how is None) != (proxy is None):
+        needed = "needs a proxy: name a classifier, best a hardened one" if proxy is None else "takes no proxy"
+        raise BadPoison(f"a poisoning {'without' if how is None else 'with'} perturbation {needed}")
+    if isinstance(recipe, FlipRecipe):
+        return flipped(dataset, recipe), {}
+    rows = poisoned_rows(dataset, recipe)
+    shown = {index: dataset.levels(index) for index in rows.tolist()}
+    if how is not None and proxy is not None:
+        _check_proxy(dataset, proxy)
+        # Imported on demand: a form that only reads recipes should not wait for torch.
+        from pipeline.poisoning.perturbing import perturbed
+
+        shown = perturbed(load_model(proxy), dataset, rows, how, seed=recipe.seed, progress=progress)
+    stamped = {index: recipe.trigger.stamped(levels, dataset.items[index].bits) for index, levels in shown.items()}
+    labels = dict.fromkeys(rows.tolist(), recipe.target) if recipe.labels == DIRTY else {}
+    return labels, stamped
+
+
+def _check_proxy(dataset: Dataset, proxy: Classifier) -> None:
+    if proxy.spec.classes != dataset.classes:
+        raise BadPoison(
+            f"the proxy {proxy.name} tells apart {', '.join(proxy.spec.classes)}; {dataset.name} has"
+            f" {', '.join(dataset.classes)}: choose one of the same classes"
+        )

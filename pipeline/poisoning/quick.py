@@ -1,0 +1,32 @@
+"""How the poisoning lab trains: quick, the same for the clean and the poisoned model, and without changing images."""
+
+from datasets.store import Dataset
+from pipeline.models.spec import MIN_SIDES
+from pipeline.training.settings import Augmentation, TrainingSettings
+
+# Up to this side a picture is a digit or an icon, in which every pixel counts.
+_SMALL = 64
+# Scans are shown smaller: two trainings must end while somebody waits. A trigger of few pixels is averaged with it.
+_SCAN = 128
+
+
+def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
+    """Settings for a data set's size of images.
+
+    Nothing is mirrored, turned or toned: a trigger in a corner would not stay there, and digits have a left and a
+    right. No label is smoothed, so that the loss of a wrong label shows.
+    """
+    side = max(max(item.shape[:2]) for item in dataset.items)
+    still = Augmentation(flip=0.0, rotation=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0)
+    if side <= _SMALL:
+        return TrainingSettings(
+            architecture="SmallCNN",
+            size=max(side, MIN_SIDES["SmallCNN"]),
+            epochs=6,
+            batch_size=64,
+            averaging=0.99,
+            label_smoothing=0.0,
+            seed=seed,
+            augmentation=still,
+        )
+    return TrainingSettings(size=_SCAN, epochs=12, label_smoothing=0.0, seed=seed, augmentation=still)

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from datasets.errors import BadDataset
+from datasets.store import open_dataset
+from pipeline.errors import BadPoison
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model, default_spec
+from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe, poisoned_rows
+from pipeline.poisoning.flips import FlipRecipe, flipped
+from pipeline.poisoning.perturbation import Perturbation
+from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.triggers import Trigger
+from tests.pipeline.poisoning.pictures import CLASSES
+
+FLIP = FlipRecipe(source=0, target=2)
+
+
+def made(dataset, recipe, **more):
+    return poison(dataset, recipe, dataset.folder.parent, name="poisoned", **more)
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    spec = default_spec("SmallCNN", classes=CLASSES, channels=1, height=16, width=16)
+    return save_classifier(build_model(spec, seed=1), tmp_path / "models", name="proxy")
+
+
+def test_flips_change_labels_alone(dataset):
+    poisoned, expected = made(dataset, FLIP), flipped(dataset, FLIP)
+    changed = np.flatnonzero(poisoned.labels != dataset.labels)
+    assert changed.tolist() == list(expected)
+    assert (poisoned.labels[changed] == 2).all()
+    np.testing.assert_array_equal(poisoned.batch(range(150)), dataset.batch(range(150)))
+
+
+def test_a_dirty_backdoor_stamps_and_relabels(dataset):
+    recipe = BackdoorRecipe(target=1, rate=0.1)
+    poisoned, rows = made(dataset, recipe), poisoned_rows(dataset, recipe)
+    for i in range(150):
+        stamped = recipe.trigger.stamped(dataset.levels(i), 8) if i in rows else dataset.levels(i)
+        np.testing.assert_array_equal(poisoned.levels(i), stamped)
+    assert (poisoned.labels[rows] == 1).all()
+    assert np.flatnonzero(poisoned.labels != dataset.labels).tolist() == rows.tolist()
+
+
+def test_a_clean_label_backdoor_keeps_every_label(dataset, proxy):
+    recipe = BackdoorRecipe(target=1, rate=0.1, labels=CLEAN, perturbation=Perturbation(eps=1.0, steps=3))
+    poisoned, rows = made(dataset, recipe, proxy=proxy), poisoned_rows(dataset, recipe)
+    assert (poisoned.labels == dataset.labels).all()
+    for i in rows:
+        assert (poisoned.levels(i)[-2:, -2:] == 255).all()
+    assert all((poisoned.levels(i) == dataset.levels(i)).all() for i in range(150) if i not in rows)
+
+
+def test_the_record_tells_recipe_parent_proxy_and_items(dataset, proxy):
+    recipe = BackdoorRecipe(target=1, rate=0.1, labels=CLEAN, perturbation=Perturbation(eps=1.0, steps=3))
+    record = poison_record(open_dataset(made(dataset, recipe, proxy=proxy).folder))
+    assert record is not None
+    assert (record.recipe, record.parent, record.proxy) == (recipe, dataset.id, proxy.id)
+    assert record.items.tolist() == poisoned_rows(dataset, recipe).tolist()
+    assert poison_record(dataset) is None
+
+
+def test_is_replayed_from_its_record(dataset, proxy):
+    recipe = BackdoorRecipe(target=1, rate=0.1, labels=CLEAN, perturbation=Perturbation(eps=1.0, steps=3))
+    first = made(dataset, recipe, proxy=proxy)
+    record = poison_record(first)
+    again = made(dataset, record.recipe, proxy=proxy)
+    assert (again.id, again.levels_sha256) == (first.id, first.levels_sha256)
+
+
+def test_refuses_to_poison_twice(dataset):
+    with pytest.raises(BadPoison, match="is poisoned already, by flips; choose the data set that it was made from"):
+        made(made(dataset, FLIP), FLIP)
+
+
+def test_refuses_a_missing_proxy_one_too_many_and_one_of_other_classes(dataset, proxy, tmp_path):
+    recipe = BackdoorRecipe(labels=CLEAN, perturbation=Perturbation())
+    with pytest.raises(BadPoison, match="with perturbation needs a proxy: name a classifier, best a hardened one"):
+        made(dataset, recipe)
+    with pytest.raises(BadPoison, match="without perturbation takes no proxy"):
+        made(dataset, FLIP, proxy=proxy)
+    spec = default_spec("SmallCNN", classes=("cat", "dog"), channels=1, height=16, width=16)
+    other = save_classifier(build_model(spec), tmp_path / "models", name="pets")
+    with pytest.raises(BadPoison, match="the proxy pets tells apart cat, dog; bars has left, middle, right"):
+        made(dataset, recipe, proxy=other)
+
+
+def test_a_refusal_leaves_nothing_behind(dataset):
+    with pytest.raises(BadPoison, match="lies off an image of 16x16"):
+        made(dataset, BackdoorRecipe(trigger=Trigger(place="16,0")))
+    assert [path.name for path in dataset.folder.parent.iterdir()] == [dataset.id]
+
+
+def test_refuses_scans_without_labels(tmp_path, dataset):
+    from dataclasses import replace
+
+    with pytest.raises(BadDataset, match="its scans have no labels"):
+        made(replace(dataset, classes=("unlabelled",)), FLIP)
