@@ -17,8 +17,10 @@ from pipeline.cli import (
     compare_detectors,
     evaluate,
     evaluate_detector,
+    flip_labels,
     import_classifier,
     import_dataset,
+    plant_backdoor,
     recalibrate,
     release,
     report_detector,
@@ -46,6 +48,8 @@ COMMANDS: tuple[ModuleType, ...] = (
     compare_detectors,
     attack_gate,
     report_detector,
+    flip_labels,
+    plant_backdoor,
     run,
 )
 REFUSED = 1

@@ -110,14 +110,18 @@ def run_backdoor_lab(
     def tried(classifier: Classifier) -> BackdoorSuccess:
         return backdoor_success(load_model(classifier), dataset, trigger, recipe.target, progress=progress)
 
-    def row(what: str, one: BackdoorRecipe) -> Row:
+    def poisoned(what: str, one: BackdoorRecipe) -> Dataset:
         under = proxy if one.perturbation is not None else None
-        poisoned = poison(dataset, one, root.datasets, name=f"{dataset.name}, {what}", proxy=under, progress=progress)
-        classifier = trained(poisoned, what)
-        return Row(what, one, poisoned, classifier, tried(classifier))
+        return poison(dataset, one, root.datasets, name=f"{dataset.name}, {what}", proxy=under, progress=progress)
 
-    clean = original or trained(dataset, "clean model")
-    rows = [row(f"{recipe.labels}-label backdoor", recipe)]
+    recipes = {f"{recipe.labels}-label backdoor": recipe}
     if recipe.perturbation is not None:
-        rows.append(row("control without perturbation", replace(recipe, perturbation=None)))
+        recipes["control without perturbation"] = replace(recipe, perturbation=None)
+    # All of them before the first training: what cannot be carried out is refused at once.
+    sets = {what: poisoned(what, one) for what, one in recipes.items()}
+    clean = original or trained(dataset, "clean model")
+    rows = []
+    for what, one in recipes.items():
+        classifier = trained(sets[what], what)
+        rows.append(Row(what, one, sets[what], classifier, tried(classifier)))
     return BackdoorReport(dataset, counted, trigger.strength, clean, tried(clean), tuple(rows))

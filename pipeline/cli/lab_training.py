@@ -1,0 +1,49 @@
+"""How the commands of the poisoning lab train: quickly, unless they are told otherwise."""
+
+from argparse import ArgumentParser, Namespace
+
+from datasets.store import Dataset
+from pipeline.cli.arguments import seed
+from pipeline.training.settings import TrainingSettings
+
+_NAMED = ("architecture", "size", "epochs", "batch_size")
+
+
+def add_training(parser: ArgumentParser) -> None:
+    """Declare what is most often set of a training; the rest suits the size of the images."""
+    how = parser.add_argument_group("training", "of every classifier of the run; left out, what suits the images' size")
+    how.add_argument("--architecture", help="a registered architecture")
+    how.add_argument("--size", type=int, help="side of the square that it sees, in pixels")
+    how.add_argument("--epochs", type=int, help="at most so many epochs")
+    how.add_argument("--batch-size", type=int, help="images a step")
+    how.add_argument(
+        "--seed", type=seed, default=0, help="of the poisoning and of the trainings (default: %(default)s)"
+    )
+
+
+def training(args: Namespace, dataset: Dataset) -> TrainingSettings:
+    """The settings for this data set.
+
+    Raises:
+        BadTraining: a value outside its range.
+    """
+    from pipeline.poisoning.quick import quick_settings
+
+    usual = quick_settings(dataset, seed=args.seed)
+    given = {name: getattr(args, name) for name in _NAMED if getattr(args, name) is not None}
+    return TrainingSettings.from_json({**usual.to_json(), **given})
+
+
+def class_number(dataset: Dataset, text: str) -> int:
+    """The number of a class that is given by its name or by its number.
+
+    Raises:
+        BadPoison: there is no such class.
+    """
+    from pipeline.errors import BadPoison
+
+    if text in dataset.classes:
+        return dataset.classes.index(text)
+    if text.isdecimal() and int(text) < len(dataset.classes):
+        return int(text)
+    raise BadPoison(f"{dataset.name} has no class {text!r}; its classes are {', '.join(dataset.classes)}")

@@ -1,0 +1,109 @@
+"""`plant-backdoor`: what a trigger in the training images does to a classifier."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from datasets.atomic import write_json
+from datasets.progress import Progress
+from datasets.store import Dataset, open_dataset
+from pipeline.artefacts import DataRoot
+from pipeline.cli.command import Answer
+from pipeline.cli.lab_training import add_training, class_number, training
+from pipeline.errors import BadPoison
+from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
+from pipeline.poisoning.perturbation import METHODS, Perturbation
+from pipeline.poisoning.triggers import KINDS, PATCH, Trigger
+
+if TYPE_CHECKING:
+    from pipeline.poisoning.backdoor_lab import BackdoorReport
+
+NAME = "plant-backdoor"
+HELP = "poison a data set with a trigger, train with and without it, and count how often it brings the target"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the data set, the trigger, the poisoning and the training."""
+    parser.add_argument("dataset", help="id of a clean data set")
+    parser.add_argument("--target", default="0", help="the class that the trigger shall bring (default: the first)")
+    parser.add_argument("--rate", type=float, default=0.05, help="share of ALL training images (default: %(default)s)")
+    parser.add_argument("--labels", choices=list(LABELS), default=DIRTY, help="default: %(default)s")
+    parser.add_argument("--original", help="id of a classifier of the clean data set, instead of training one")
+    mark = parser.add_argument_group("trigger")
+    mark.add_argument("--trigger", choices=list(KINDS), default=PATCH, help="default: %(default)s")
+    mark.add_argument("--side", type=int, default=2, help="of a patch, in pixels (default: %(default)s)")
+    mark.add_argument("--place", default="bottom-right", help="a corner, or row,column (default: %(default)s)")
+    mark.add_argument("--value", type=float, default=1.0, help="of a patch: 0 black, 1 white (default: %(default)s)")
+    mark.add_argument("--strength", type=float, default=1.0, help="in training images (default: %(default)s)")
+    mark.add_argument("--test-strength", type=float, help="in test images (default: the same)")
+    harder = parser.add_argument_group("perturbation", "of clean-label images, under a proxy")
+    harder.add_argument("--perturb", choices=list(METHODS), help="what makes them hard to learn from")
+    harder.add_argument("--proxy", help="id of a classifier, best a hardened one")
+    harder.add_argument("--eps", type=float, help="length of the change, Euclidean, with pixels in [0, 1] (default: 5)")
+    harder.add_argument("--steps", type=int, help="of the gradient (default: 100)")
+    add_training(parser)
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Plant, train, try the trigger, and tell."""
+    from pipeline.models.files import open_classifier
+    from pipeline.poisoning.backdoor_lab import run_backdoor_lab
+
+    root = DataRoot(args.root)
+    dataset = open_dataset(root.find("datasets", args.dataset))
+    original, proxy = (
+        open_classifier(root.find("models", name)) if name else None for name in (args.original, args.proxy)
+    )
+    report = run_backdoor_lab(
+        dataset,
+        _recipe(args, dataset),
+        training(args, dataset),
+        root,
+        proxy=proxy,
+        original=original,
+        strength=args.test_strength,
+        progress=progress,
+    )
+    write_json(root.reports / report.rows[0].poisoned.id / "backdoor.json", report.to_json())
+    return Answer(report.to_json(), list(_lines(report)))
+
+
+def _recipe(args: Namespace, dataset: Dataset) -> BackdoorRecipe:
+    trigger = Trigger(
+        kind=args.trigger,
+        height=args.side,
+        width=args.side,
+        place=args.place,
+        value=args.value,
+        strength=args.strength,
+        seed=args.seed,
+    )
+    given = {name: value for name, value in (("eps", args.eps), ("steps", args.steps)) if value is not None}
+    if args.perturb is None and (given or args.proxy):
+        raise BadPoison(f"--eps, --steps or --proxy without --perturb; give --perturb {' or '.join(METHODS)} as well")
+    return BackdoorRecipe(
+        trigger=trigger,
+        target=class_number(dataset, args.target),
+        rate=args.rate,
+        labels=args.labels,
+        perturbation=None if args.perturb is None else Perturbation(method=args.perturb, **given),
+        seed=args.seed,
+    )
+
+
+def _lines(report: "BackdoorReport") -> Iterator[str]:
+    counted = report.rates
+    yield (
+        f"{counted.n} of {counted.n_train} training images poisoned: {counted.of_all:.2%} of all,"
+        f" {counted.of_target:.2%} of those labelled as the target"
+    )
+    rows = [("clean model", report.classifier.id, report.original)]
+    rows += [(row.what, row.classifier.id, row.success) for row in report.rows]
+    width = max(len(what) for what, _, _ in rows)
+    yield f"{'model':<{width}}  {'classifier':<16}  {'accuracy':<28}  {'trigger brings the target':<28}  without it"
+    for what, classifier_id, told in rows:
+        yield (
+            f"{what:<{width}}  {classifier_id:<16}  {told.accuracy!s:<28}  {told.success!s:<28}  {told.without_trigger}"
+        )
+    for row in report.rows:
+        yield f"{row.poisoned.id}  data set: {row.what}"
