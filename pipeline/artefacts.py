@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UnknownArtefact
 
-KINDS = ("uploads", "datasets", "models", "adversarial", "detectors", "gates", "reports", "work")
+KINDS = ("uploads", "datasets", "trusted", "models", "adversarial", "detectors", "gates", "reports", "work")
 
 # So many ids are named where one is not found.
 _SHOWN = 5
@@ -30,6 +30,11 @@ class DataRoot:
     def datasets(self) -> Path:
         """Data sets, imported."""
         return self._made("datasets")
+
+    @property
+    def trusted(self) -> Path:
+        """Subsets of data sets that somebody vouches for."""
+        return self._made("trusted")
 
     @property
     def models(self) -> Path:

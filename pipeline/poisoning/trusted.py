@@ -1,0 +1,106 @@
+"""Training images whose picture and label somebody vouches for: what finders of poison measure the rest by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from datasets.atomic import content_id, read_json, replacing_folder, write_json
+from datasets.store import Dataset
+from pipeline.errors import BadPoison
+from pipeline.poisoning.choice import drawn
+
+FILE = "trusted.json"
+ENOUGH = 20
+"""So many a class identify flips that nothing else can; field measurements on digits, see docs/poisoning.md."""
+
+_LEAST = 4  # Each of three folds must keep two images of every class, and judge one.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrustedSubset:
+    """Images that are vouched for.
+
+    Attributes:
+        id: of what is vouched for.
+        dataset_id: of the data set that it was marked in.
+        images: name, hash of the pixels and label of each: whoever changes one of them loses the word for it.
+        by: who vouches.
+        at: when, UTC.
+    """
+
+    id: str
+    dataset_id: str
+    images: tuple[tuple[str, str, int], ...]
+    by: str
+    at: str
+
+    def rows(self, dataset: Dataset) -> np.ndarray:
+        """The items of a data set that are vouched for as they stand there, (n,) int64; also of a derived one."""
+        known = set(self.images)
+        rows = [i for i, item in enumerate(dataset.items) if (item.name, item.pixels_sha256, item.label) in known]
+        return np.array(rows, dtype=np.int64)
+
+
+def mark_trusted(dataset: Dataset, rows: Iterable[int], root: Path, *, by: str) -> TrustedSubset:
+    """Write to `root/<id>` that somebody vouches for these items' pictures and labels.
+
+    Raises:
+        BadPoison: an item is not of the split "train", or a class has too few.
+    """
+    chosen = sorted({int(index) for index in rows})
+    train = set(dataset.indices("train").tolist())
+    if strange := [index for index in chosen if index not in train]:
+        raise BadPoison(f"{dataset.name}: item {strange[0]} is no training image; choose among those")
+    check_covers(dataset, np.array(chosen, dtype=np.int64))
+    items = [dataset.items[index] for index in chosen]
+    images = tuple((item.name, item.pixels_sha256, item.label) for item in items)
+    made = content_id({"dataset": dataset.id, "images": [list(one) for one in images], "by": by})
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    with replacing_folder(root / made) as folder:
+        told = {"format": _FORMAT, "id": made, "dataset_id": dataset.id, "by": by, "at": at, "images": images}
+        write_json(folder / FILE, told)
+    return open_trusted(root / made)
+
+
+def open_trusted(folder: Path) -> TrustedSubset:
+    """The trusted subset of a folder.
+
+    Raises:
+        BadPoison: it is not as it was written.
+    """
+    try:
+        told = cast("dict[str, Any]", read_json(folder / FILE))
+        images = tuple((str(name), str(pixels), int(label)) for name, pixels, label in told["images"])
+        made = content_id({"dataset": told["dataset_id"], "images": [list(one) for one in images], "by": told["by"]})
+        if told["format"] != _FORMAT or made != told["id"]:
+            raise ValueError(f"its content makes the id {made}, {told['id']} is written there")
+        return TrustedSubset(made, told["dataset_id"], images, told["by"], told["at"])
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise BadPoison(f"{folder.name}: not a trusted subset as it was written: {e}; mark the images again") from e
+
+
+def check_covers(dataset: Dataset, rows: np.ndarray) -> None:
+    """Refuse a subset that says nothing of a class.
+
+    Raises:
+        BadPoison: names the class and how many there must be.
+    """
+    counts = np.bincount(dataset.labels[rows], minlength=len(dataset.classes))
+    if counts.min() < _LEAST:
+        label = int(counts.argmin())
+        raise BadPoison(
+            f"{int(counts[label])} trusted images of {dataset.classes[label]}; give at least {_LEAST} of every class,"
+            f" best {ENOUGH}"
+        )
+
+
+def proposed(dataset: Dataset, n_per_class: int = ENOUGH, *, seed: int = 0) -> np.ndarray:
+    """Training images to look at and vouch for: as many of each class, drawn by chance, (n,) int64."""
+    rows = dataset.indices("train")
+    of_class = [rows[dataset.labels[rows] == label] for label in range(len(dataset.classes))]
+    return np.sort(np.concatenate([drawn(dataset, some, n_per_class, seed=seed) for some in of_class]))

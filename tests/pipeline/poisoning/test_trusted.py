@@ -1,0 +1,57 @@
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.errors import BadPoison
+from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.flips import FlipRecipe, flipped
+from pipeline.poisoning.poison import poison
+from pipeline.poisoning.trusted import FILE, mark_trusted, open_trusted, proposed
+
+
+def test_proposes_as_many_of_each_class_and_training_images_alone(dataset):
+    rows = proposed(dataset, 5)
+    assert np.bincount(dataset.labels[rows]).tolist() == [5, 5, 5]
+    assert {dataset.items[i].split for i in rows} == {"train"}
+    assert proposed(dataset, 5).tolist() == rows.tolist()
+    assert set(rows) < set(proposed(dataset, 9))
+
+
+def test_comes_back_as_it_was_marked(dataset, tmp_path):
+    marked = mark_trusted(dataset, proposed(dataset, 5), tmp_path / "trusted", by="admin")
+    again = open_trusted(tmp_path / "trusted" / marked.id)
+    assert again == marked
+    assert (again.by, again.dataset_id) == ("admin", dataset.id)
+    assert again.rows(dataset).tolist() == proposed(dataset, 5).tolist()
+
+
+def test_who_changes_a_label_or_a_picture_loses_the_word_for_it(dataset, tmp_path):
+    marked = mark_trusted(dataset, proposed(dataset, 30), tmp_path / "trusted", by="admin")
+    recipe = FlipRecipe(source=0, target=1, ratio=0.2)
+    relabelled = poison(dataset, recipe, dataset.folder.parent, name="flipped")
+    assert set(marked.rows(dataset)) - set(marked.rows(relabelled)) == set(flipped(dataset, recipe))
+    stamped = poison(dataset, BackdoorRecipe(rate=0.1), dataset.folder.parent, name="stamped")
+    assert len(marked.rows(stamped)) == 90 - 9
+
+
+def test_refuses_a_subset_that_misses_a_class(dataset, tmp_path):
+    rows = [i for i in proposed(dataset, 5) if dataset.items[i].label != 1]
+    with pytest.raises(BadPoison, match="0 trusted images of middle; give at least 4 of every class, best 20"):
+        mark_trusted(dataset, rows, tmp_path / "trusted", by="admin")
+    assert not (tmp_path / "trusted").exists()
+
+
+def test_refuses_what_is_no_training_image(dataset, tmp_path):
+    with pytest.raises(BadPoison, match="bars: item 149 is no training image"):
+        mark_trusted(dataset, [*proposed(dataset, 5), 149], tmp_path / "trusted", by="admin")
+
+
+def test_refuses_a_file_that_was_changed(dataset, tmp_path):
+    marked = mark_trusted(dataset, proposed(dataset, 5), tmp_path / "trusted", by="admin")
+    file = tmp_path / "trusted" / marked.id / FILE
+    told = json.loads(file.read_text())
+    told["images"][0][2] = 1 - told["images"][0][2]
+    file.write_text(json.dumps(told))
+    with pytest.raises(BadPoison, match="not a trusted subset as it was written: its content makes the id"):
+        open_trusted(file.parent)
