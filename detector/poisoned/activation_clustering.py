@@ -79,10 +79,9 @@ class ActivationClustering(Finder):
     def _judge(self, evidence: Evidence, members: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Score, membership in the smaller cluster, and what was measured, of one class."""
         nothing = np.zeros(len(members)), np.zeros(len(members), bool)
-        assert evidence.features is not None
         if len(members) < self.min_samples:
             return *nothing, {"passed": False, "why": f"fewer than {self.min_samples} samples"}
-        points = reduced(evidence.features[members], self.n_components)
+        points = reduced(evidence.require("features", of=self.NAME)[members], self.n_components)
         smaller = in_two(points)
         if not smaller.any():
             return *nothing, {"passed": False, "why": "all activations are the same"}

@@ -53,6 +53,17 @@ class Evidence:
         """How many training samples there are."""
         return len(self.labels)
 
+    def require(self, name: str, *, of: str) -> np.ndarray:
+        """The optional field `name`, for the finder `of`.
+
+        Raises:
+            EvidenceMissing: it is None.
+        """
+        rows: np.ndarray | None = getattr(self, name)
+        if rows is None:
+            raise EvidenceMissing(f"{of}: {name} not given; measure it first, or choose a finder that does without")
+        return rows
+
     def members(self, k: int) -> np.ndarray:
         """The row numbers of the samples that are labelled k, upwards."""
         return np.flatnonzero(self.labels == k)
@@ -106,6 +117,10 @@ class Finding:
         flagged: (n,) bool, whom the finder would have looked at; never a trusted sample.
         facts: what was measured, fit for JSON: gates passed or not, thresholds, hits.
         suggested: (n,) int64, the class that the finder believes instead; None where it has no opinion on labels.
+
+    Raises:
+        FeatureMismatch: there are not as many scores as flags.
+        NotFinite: a score is NaN or infinite.
     """
 
     finder: str
@@ -115,8 +130,12 @@ class Finding:
     suggested: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        assert self.score.shape == self.flagged.shape, f"{self.finder}: one score a sample"
-        assert np.isfinite(self.score).all(), f"{self.finder}: a score is not finite"
+        if self.score.shape != self.flagged.shape:
+            raise FeatureMismatch(
+                f"{self.finder}: {self.score.shape} scores, {self.flagged.shape} flags; expected as many"
+            )
+        if not np.isfinite(self.score).all():
+            raise NotFinite(f"{self.finder}: a score is NaN or infinite; check what the classifier answered")
 
 
 class Finder(ABC):
@@ -141,11 +160,8 @@ class Finder(ABC):
             EvidenceMissing: a field that `NEEDS` names is None.
             NotEnoughSamples: the trusted subset misses a class, for finders that lean on it.
         """
-        missing = [name for name in self.NEEDS if getattr(evidence, name) is None]
-        if missing:
-            raise EvidenceMissing(
-                f"{self.NAME}: {', '.join(missing)} not given; measure it first, or choose a finder that does without"
-            )
+        for name in self.NEEDS:
+            evidence.require(name, of=self.NAME)
         found = self._find(evidence)
         return replace(found, flagged=found.flagged & ~evidence.trusted)
 

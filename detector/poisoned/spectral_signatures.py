@@ -77,6 +77,7 @@ class SpectralSignatures(Finder):
     min_samples: int = 20
 
     def _find(self, evidence: Evidence) -> Finding:
+        features = evidence.require("features", of=self.NAME)
         score, flagged = np.zeros(evidence.n), np.zeros(evidence.n, bool)
         classes = []
         for k in range(evidence.n_classes):
@@ -84,8 +85,7 @@ class SpectralSignatures(Finder):
             if len(members) < self.min_samples:
                 facts: dict[str, Any] = {"passed": False, "why": f"fewer than {self.min_samples} samples"}
             else:
-                assert evidence.features is not None
-                along = projections(evidence.features[members])
+                along = projections(features[members])
                 score[members] = along**2
                 chosen, facts = (self._gated if self.mode == "gated" else self._by_share)(evidence, members, along)
                 flagged[members] = chosen

@@ -47,8 +47,8 @@ class TrustedReference(Finder):
 
     def _find(self, evidence: Evidence) -> Finding:
         require_trusted(evidence)
-        assert evidence.reference_probs is not None
-        score = contradiction(evidence.reference_probs, evidence.labels)
+        probs = evidence.require("reference_probs", of=self.NAME)
+        score = contradiction(probs, evidence.labels)
         calibration = np.sort(score[evidence.trusted])
         m = len(calibration)
         alpha = self.alpha if n_allowed(m, self.alpha) else 1 / (m + 1)
@@ -63,5 +63,5 @@ class TrustedReference(Finder):
             "threshold": tau,
             "reference_accuracy_on_trusted": float((calibration < 0).mean()),
         }
-        suggested = evidence.reference_probs.argmax(1).astype(np.int64)
+        suggested = probs.argmax(1).astype(np.int64)
         return Finding(finder=self.NAME, score=score, flagged=score > tau, facts=facts, suggested=suggested)
