@@ -14,7 +14,7 @@ N_OVERLAYS = 100
 
 
 def choose_overlays(images: Tensor, m: int = N_OVERLAYS, *, seed: int) -> Tensor:
-    """m of the images (n, C, H, W), drawn without replacement by the seed.
+    """M of the images (n, C, H, W), drawn without replacement by the seed.
 
     Raises:
         NotEnoughSamples: m is below 1, or there are fewer images.

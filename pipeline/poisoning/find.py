@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from detector.poisoned.fused import Fused
-from detector.poisoned.interface import Finder, Finding
-from detector.poisoned.registry import FINDERS
 
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
+from detector.poisoned.fused import Fused
+from detector.poisoned.interface import Finder, Finding
+from detector.poisoned.registry import FINDERS
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
 from pipeline.poisoning.evidence import Gathered, gather
@@ -131,7 +131,7 @@ def find_poison(
     Raises:
         BadPoison: the classifier is of other classes, or the trusted images say nothing of a class.
     """
-    asked = tuple(dict.fromkeys((Fused, *finders)))
+    asked: tuple[type[Finder], ...] = tuple(dict.fromkeys((Fused, *finders)))
     gathered, findings = _asked(subject, settings, root, trusted, asked, progress)
     clean: dict[str, Share] = {}
     if unpoisoned is not None:
@@ -141,7 +141,7 @@ def find_poison(
 
         beside, quiet = _asked(unpoisoned, settings, root, trusted, asked, told)
         clean = {name: Share(int(found.flagged.sum()), len(beside.rows)) for name, found in quiet.items()}
-    return Suspects(subject, trusted and trusted.id, gathered.rows, findings, clean)
+    return Suspects(subject, None if trusted is None else trusted.id, gathered.rows, findings, clean)
 
 
 def _asked(
