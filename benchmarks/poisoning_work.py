@@ -1,4 +1,4 @@
-"""The measurements behind docs/results/poisoning.md: one seed at a time, kept as notes that a stopped run goes on from."""
+"""The measurements behind docs/results/poisoning.md, one seed at a time, kept as notes that a stopped run goes on from."""
 
 import time
 from collections.abc import Callable, Iterator

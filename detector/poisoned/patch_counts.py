@@ -1,16 +1,19 @@
 """Which small squares of levels, at which place, occur in one class and hardly anywhere else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log, log10
+from dataclasses import dataclass, replace
+from math import log10
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 N_BITS_OF_HASH = 10
+N_BINS = 1 << N_BITS_OF_HASH
 """Squares of one place are counted in 1,024 bins. A collision hides a square at one place, and a stamp shows at many:
 whatever overlaps it repeats as well."""
 
+_BLOCK = 128
 _ALONG, _ACROSS, _LAST = np.uint32(0x85EBCA77), np.uint32(0x9E3779B1), np.uint32(0xC2B2AE3D)  # Odd, as xxHash has them.
 
 
@@ -41,16 +44,18 @@ def coded(pixels: np.ndarray, bits: int) -> np.ndarray:
 
     Channels that are all alike count once. Of more than 16 bits in all, the rest wraps around.
     """
-    n_channels = pixels.shape[3]
+    n_channels, shift = pixels.shape[3], np.uint8(8 - bits)
     if n_channels > 1 and all(np.array_equal(pixels[..., 0], pixels[..., c]) for c in range(1, n_channels)):
         n_channels = 1
-    shift = np.uint8(8 - bits)
-    if n_channels == 1:
-        return np.ascontiguousarray((pixels[..., 0] >> shift).transpose(1, 2, 0))
-    codes = np.zeros(pixels.shape[:3], np.uint16)
-    for c in range(n_channels):
-        codes = (codes << np.uint16(bits)) | (pixels[..., c] >> shift)
-    return np.ascontiguousarray(codes.transpose(1, 2, 0))
+    n, height, width = pixels.shape[:3]
+    codes = np.zeros((height, width, n), np.uint8 if n_channels == 1 else np.uint16)
+    # Blocks that fit the cache: turning all samples over at once takes ten times as long.
+    for start in range(0, n, _BLOCK):
+        block = pixels[start : start + _BLOCK]
+        for c in range(n_channels):
+            part = codes[:, :, start : start + _BLOCK]
+            part[:] = (part << bits) | (block[..., c] >> shift).transpose(1, 2, 0)
+    return codes
 
 
 def hashes(rows: np.ndarray) -> np.ndarray:
@@ -67,11 +72,12 @@ def hashes(rows: np.ndarray) -> np.ndarray:
     return ((square ^ (square >> np.uint32(15))) * _LAST) >> np.uint32(32 - N_BITS_OF_HASH)
 
 
-def chance(n_inside: int, n_carriers: int, share: float) -> float:
+def chance(n_inside: ArrayLike, n_carriers: ArrayLike, share: ArrayLike) -> np.ndarray:
     """The log10 of the chance that of so many carriers at least so many are of a class with this share of samples."""
+    n_inside, n_carriers, share = (np.asarray(part, np.float64) for part in (n_inside, n_carriers, share))
     # Far out the tail underflows to 0; its largest term, which bounds it from below, does not.
-    tail = max(binom.logsf(n_inside - 1, n_carriers, share), binom.logpmf(n_inside, n_carriers, share))
-    return float(tail) / log(10)
+    tail = np.maximum(binom.logsf(n_inside - 1, n_carriers, share), binom.logpmf(n_inside, n_carriers, share))
+    return np.asarray(tail / np.log(10), np.float64)
 
 
 def seeds(
@@ -98,36 +104,51 @@ def seeds(
     Returns:
         The seeds, and how many squares were tried: every bin with `min_count` samples counts once a class.
     """
-    n_bins = 1 << N_BITS_OF_HASH
+    shares = np.bincount(labels, minlength=n_classes) / len(labels)
     found: list[tuple[int, int, int, int]] = []
+    chances: list[np.ndarray] = []
     n_tried = 0
     for side in (side for side in sides if side <= min(codes.shape[:2])):
         for row in range(codes.shape[0] - side + 1):
-            bins = hashes(codes[row : row + side])
-            at = bins.astype(np.int64) * n_classes + labels
-            at += np.arange(len(bins))[:, None] * (n_bins * n_classes)
-            counts = np.bincount(at.ravel(), minlength=len(bins) * n_bins * n_classes).reshape(-1, n_classes)
-            n_carriers, n_inside = counts.sum(1), counts.max(1)
+            counts = _counted(codes[row : row + side], labels, n_classes)
+            n_carriers, n_inside = counts.sum(0), counts.max(0)
             n_tried += int((n_carriers >= min_count).sum()) * n_classes
-            odd = (n_inside >= min_count) & (n_carriers - n_inside <= elsewhere * n_inside + 1)
-            found += [(side, row, *divmod(int(where), n_bins)) for where in np.flatnonzero(odd)]
+            odd = np.flatnonzero((n_inside >= min_count) & (n_carriers - n_inside <= elsewhere * n_inside + 1))
+            chances.append(chance(n_inside[odd], n_carriers[odd], shares[counts[:, odd].argmax(0)]))
+            found += [(side, row, *divmod(int(where), N_BINS)) for where in odd]
     limit = log10(alpha) - log10(max(1, n_tried))
-    shares = np.bincount(labels, minlength=n_classes) / len(labels)
-    tested = (_seed(codes, labels, shares, *where) for where in found)
-    kept = [seed for seed in tested if seed.n_inside >= min_count and seed.log10_p <= limit]
+    likely = np.flatnonzero(np.concatenate(chances) <= limit) if chances else np.zeros(0, int)
+    tested = [_seed(codes, labels, n_classes, *found[i]) for i in likely]
+    if not tested:
+        return [], n_tried
+    by_chance = chance(
+        [seed.n_inside for seed in tested],
+        [len(seed.carriers) for seed in tested],
+        shares[[seed.label for seed in tested]],
+    )
+    kept = [
+        replace(seed, log10_p=float(p))
+        for seed, p in zip(tested, by_chance, strict=True)
+        if seed.n_inside >= min_count and p <= limit
+    ]
     return sorted(kept, key=lambda seed: (seed.log10_p, seed.side, seed.row, seed.column)), n_tried
 
 
-def _seed(
-    codes: np.ndarray, labels: np.ndarray, shares: np.ndarray, side: int, row: int, column: int, in_bin: int
-) -> Seed:
-    """What a bin holds most of; squares that only share the bin are sorted out."""
+def _counted(rows: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Samples of each class with a square in each bin, (K, places x bins), at the places of s rows (s, W, n)."""
+    at = hashes(rows).astype(np.int64)
+    n_cells = len(at) * N_BINS
+    at += labels * n_cells
+    at += np.arange(0, n_cells, N_BINS)[:, None]
+    return np.bincount(at.ravel(), minlength=n_classes * n_cells).reshape(n_classes, n_cells)
+
+
+def _seed(codes: np.ndarray, labels: np.ndarray, n_classes: int, side: int, row: int, column: int, in_bin: int) -> Seed:
+    """What a bin holds most of; squares that only share the bin are sorted out. Its chance is still to be filled in."""
     square = codes[row : row + side, column : column + side]
     candidates = np.flatnonzero(hashes(square)[0] == in_bin)
     patterns, counts = np.unique(square[:, :, candidates].reshape(side * side, -1), axis=1, return_counts=True)
     pattern = patterns[:, counts.argmax()].reshape(side, side, 1)
     carriers = candidates[(square[:, :, candidates] == pattern).all((0, 1))]
-    by_class = np.bincount(labels[carriers], minlength=len(shares))
-    label = int(by_class.argmax())
-    n_inside = int(by_class[label])
-    return Seed(row, column, side, carriers, label, n_inside, chance(n_inside, len(carriers), float(shares[label])))
+    by_class = np.bincount(labels[carriers], minlength=n_classes)
+    return Seed(row, column, side, carriers, int(by_class.argmax()), int(by_class.max()), 0.0)

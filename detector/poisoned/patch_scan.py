@@ -13,6 +13,7 @@ from detector.poisoned.patch_counts import Seed, chance, coded, seeds
 _EIGHT = np.ones((3, 3), bool)
 _SAME = 0.95  # Carriers that must agree on a pixel for it to belong to the stamp.
 _CARRIED = 0.9  # Pixels of a stamp that a sample must show to carry it: all, of fewer than ten.
+_LONGEST = 4  # Times its other side: longer ones are lines, as cropping leaves them at the rim of scans.
 _PATTERN_SHOWN = 64  # Pixels of a stamp that the facts spell out.
 
 
@@ -23,7 +24,6 @@ class Stamp:
     Attributes:
         seed: from which it was grown.
         rows, columns: of its pixels.
-        codes: (p,), what the carriers have there.
         told_by_ring: how far the surrounding pixels differ between carriers and others, in units of how far the stamp
             differs; 0 where the surroundings know nothing of it.
         carriers: (n,) bool, of any class.
@@ -32,7 +32,6 @@ class Stamp:
     seed: Seed
     rows: np.ndarray
     columns: np.ndarray
-    codes: np.ndarray
     told_by_ring: float
     carriers: np.ndarray
 
@@ -83,19 +82,22 @@ class PatchScan(Finder):
         )
         means = _Means(evidence)
         score, flagged, hits = np.zeros(evidence.n), np.zeros(evidence.n, bool), []
-        seen: set[tuple[int, bytes, bytes]] = set()
+        seen: set[bytes] = set()
         for seed in found:
-            stamp = stamp_of(seed, codes, means, self.max_side)
-            if stamp is None or (key := (seed.label, stamp.rows.tobytes(), stamp.columns.tobytes())) in seen:
+            # The squares of one stamp, and of look-alike images, have the same carriers: the first stands for all.
+            if (key := seed.carriers.tobytes()) in seen:
                 continue
             seen.add(key)
-            hit = self._hit(stamp, evidence, n_tried)
-            if hit is None:
+            stamp = stamp_of(seed, codes, means, self.max_side)
+            hit = self._hit(stamp, evidence, n_tried) if stamp is not None else None
+            if stamp is None or hit is None:
                 continue
             inside = stamp.carriers & (evidence.labels == seed.label)
             score[inside] = np.maximum(score[inside], -hit["log10_p"])
             flagged |= inside
-            hits.append(hit)
+            # Carriers of a part of it may be one or two more, and then it comes up again.
+            if {**hit, "told_by_ring": 0} not in [{**other, "told_by_ring": 0} for other in hits]:
+                hits.append(hit)
         hits.sort(key=lambda hit: float(hit["log10_p"]))
         return Finding(
             finder=self.NAME,
@@ -108,14 +110,17 @@ class PatchScan(Finder):
         """What to report of a stamp, None where it is not one of poison."""
         k = stamp.seed.label
         n_carriers = int(stamp.carriers.sum())
-        n_inside = int((stamp.carriers & (evidence.labels == k)).sum())
-        log10_p = chance(n_inside, n_carriers, float((evidence.labels == k).mean())) + log10(max(1, n_tried))
+        inside = stamp.carriers & (evidence.labels == k)
+        n_inside = int(inside.sum())
         few = n_inside < self.min_count or n_carriers - n_inside > self.elsewhere * n_inside + 1
-        vouched = (stamp.carriers & evidence.trusted).sum() >= 2
-        if few or vouched or log10_p > log10(self.alpha) or stamp.told_by_ring > self.max_told:
+        vouched = int((stamp.carriers & evidence.trusted).sum()) >= 2
+        if few or vouched or stamp.told_by_ring > self.max_told:
+            return None
+        log10_p = float(chance(n_inside, n_carriers, (evidence.labels == k).mean())) + log10(max(1, n_tried))
+        if log10_p > log10(self.alpha):
             return None
         row, column = int(stamp.rows.min()), int(stamp.columns.min())
-        example = int(np.flatnonzero(stamp.carriers & (evidence.labels == k))[0])
+        example = int(inside.argmax())
         levels = evidence.pixels[example, stamp.rows, stamp.columns][:_PATTERN_SHOWN]
         return {
             "class": k,
@@ -154,35 +159,45 @@ class _Means:
 
 
 def stamp_of(seed: Seed, codes: np.ndarray, means: _Means, max_side: int) -> Stamp | None:
-    """The stamp that a seed is part of, None where its pixels are those of the background.
+    """The stamp that a seed is part of; None where its pixels are the background's, a line, or reach too far.
 
     A pixel belongs to it where nearly all carriers have one code, most other samples another, and it hangs together
-    with the seed. What the ring tells is the smaller of two comparisons: with the other samples of all classes, as
-    for images that were taken from anywhere and relabelled, and with those of the class, for images that kept their
-    label. On clean MNIST it is .3 and more, of a stamp in a corner 0.
+    with the seed. What reaches over the window is no patch but look-alike images or a frame. What the ring tells is the
+    smaller of two comparisons: with the other samples of all classes, as for images that were taken from anywhere and
+    relabelled, and with those of the class, for images that kept their label. Of strokes on clean MNIST it is .3 and
+    more, of a stamp in a corner 0, of a checkerboard amid the strokes .05.
     """
     height, width = codes.shape[:2]
     top, left = max(0, seed.row - max_side), max(0, seed.column - max_side)
     window = codes[top : seed.row + seed.side + max_side, left : seed.column + seed.side + max_side]
-    of_carriers = window[:, :, seed.carriers]
-    modal = np.sort(of_carriers, axis=2)[:, :, len(seed.carriers) // 2, None]
-    n_same = (of_carriers == modal).sum(2)
-    n_others = codes.shape[2] - len(seed.carriers)
-    usual = ((window == modal).sum(2) - n_same) > n_others / 2
-    parts, _ = label((n_same >= _SAME * len(seed.carriers)) & ~usual, structure=_EIGHT)
+    modal = np.sort(window[:, :, seed.carriers], axis=2)[:, :, len(seed.carriers) // 2]
+    own = _own(window, modal, seed.carriers)
+    parts, _ = label(own, structure=_EIGHT)
     r, c = seed.row - top, seed.column - left
     inside = np.setdiff1d(parts[r : r + seed.side, c : c + seed.side], [0])
-    if not len(inside):
+    body = np.isin(parts, inside)
+    cut = (body[0].any() and top > 0) or (body[-1].any() and top + len(body) < height)
+    cut = cut or (body[:, 0].any() and left > 0) or (body[:, -1].any() and left + body.shape[1] < width)
+    if cut or not len(inside):
         return None
-    body = np.zeros((height, width), bool)
-    body[top : top + window.shape[0], left : left + window.shape[1]] = np.isin(parts, inside)
-    rows, columns = np.nonzero(body)
     ring = np.nonzero(binary_dilation(body, _EIGHT) & ~body)
-    if not len(ring[0]):
+    pixels = np.nonzero(body)
+    extent = sorted(int(np.ptp(places)) + 1 for places in pixels)
+    if not len(ring[0]) or extent[1] > _LONGEST * extent[0]:
         return None
-    own = [shift.mean() for shift in means.shift(seed.carriers, rows, columns, seed.label)]
-    around = [shift.mean() for shift in means.shift(seed.carriers, *ring, seed.label)]
-    told = min(a / max(o, 1e-9) for a, o in zip(around, own, strict=True) if o > 0) if max(own) > 0 else 1.0
-    pattern = modal[rows - top, columns - left]
-    shown = (codes[rows, columns] == pattern).mean(0)
-    return Stamp(seed, rows, columns, pattern[:, 0], float(told), shown >= _CARRIED)
+    rows, columns = pixels[0] + top, pixels[1] + left
+    differs = [shift.mean() for shift in means.shift(seed.carriers, rows, columns, seed.label)]
+    around = [shift.mean() for shift in means.shift(seed.carriers, ring[0] + top, ring[1] + left, seed.label)]
+    told = min((a / d for a, d in zip(around, differs, strict=True) if d > 0), default=1.0)
+    shown = (codes[rows, columns] == modal[pixels][:, None]).mean(0)
+    return Stamp(seed, rows, columns, float(told), shown >= _CARRIED)
+
+
+def _own(window: np.ndarray, modal: np.ndarray, carriers: np.ndarray) -> np.ndarray:
+    """The pixels (h, w) bool of a window (h, w, n) on which the carriers agree, and most others do otherwise."""
+    n_same = (window[:, :, carriers] == modal[:, :, None]).sum(2)
+    own: np.ndarray = n_same >= _SAME * len(carriers)
+    # Only where it matters: the window of all samples is large.
+    n_all = (window[own] == modal[own][:, None]).sum(1)
+    own[own] = n_all - n_same[own] <= (window.shape[2] - len(carriers)) / 2
+    return own

@@ -14,10 +14,10 @@ N_OVERLAYS = 100
 
 
 def choose_overlays(images: Tensor, m: int = N_OVERLAYS, *, seed: int) -> Tensor:
-    """M of the images (n, C, H, W), drawn without replacement by the seed.
+    """So many of the images (n, C, H, W), drawn without replacement by the seed.
 
     Raises:
-        NotEnoughSamples: m is below 1, or there are fewer images.
+        NotEnoughSamples: m is below 1, or above n.
     """
     if not 1 <= m <= len(images):
         raise NotEnoughSamples(f"{m} overlays of {len(images)} clean images; expected 1 to {len(images)}")
