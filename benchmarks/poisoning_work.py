@@ -1,6 +1,5 @@
-"""The measurements behind docs/results/poisoning.md, one seed at a time, kept as notes that a stopped run goes on from."""
+"""The measurements behind docs/results/poisoning.md, seed by seed; a run that was stopped goes on from its notes."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -9,21 +8,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchmarks.poisoning_peers import art_flags
 from benchmarks.poisoning_plan import CONTROL, SEEDS, Plan
+from benchmarks.poisoning_strip import strip_figures
 from datasets.atomic import content_id, read_json, write_json
 from datasets.importing import import_dataset
 from datasets.progress import Progress
 from datasets.store import Dataset
 from detector.poisoned.fused import Fused
 from detector.poisoned.registry import FINDERS
-from detector.poisoned.strip import Strip, choose_overlays, false_reject_threshold
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model, open_classifier
-from pipeline.models.resize import fit_levels
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.choice import drawn
 from pipeline.poisoning.evidence import Gathered, gather
@@ -32,14 +28,11 @@ from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.repair import repair
 from pipeline.poisoning.sides import side
 from pipeline.poisoning.success import Share, backdoor_success
-from pipeline.poisoning.triggers import Trigger
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
 
 Json = dict[str, Any]
 Stage = Callable[[str], AbstractContextManager[Progress]]
-
-_STRIP_RATE = 0.01
 
 
 @dataclass(frozen=True)
@@ -188,7 +181,14 @@ class OneSeed:
         if isinstance(recipe, BackdoorRecipe):
             fixed = self._repaired(dataset, gathered.rows[caught], {})
             told["repaired"] = self._triggered(recipe, self.work.trained(fixed, self.settings, "repaired"))
-            told["strip"] = self._strip(dataset, classifier, recipe)
+            told["strip"] = strip_figures(
+                load_model(classifier),
+                self.work.dataset,
+                recipe,
+                self.trusted(dataset),
+                n=self.work.plan.strip_n,
+                seed=self.number,
+            )
             return told
         # Everything flagged gets the label that its finder believes in: no human is asked.
         believed = Fused().find(gathered.evidence).suggested
@@ -202,28 +202,6 @@ class OneSeed:
     def _repaired(self, dataset: Dataset, drop: np.ndarray, relabel: dict[int, int]) -> Dataset:
         return repair(dataset, self.work.root.datasets, name="repaired", drop=drop.tolist(), relabel=relabel)
 
-    def _strip(self, dataset: Dataset, classifier: Classifier, recipe: BackdoorRecipe) -> Json:
-        """Triggered test images of other classes that bring the target, before the threshold of trusted images."""
-        clean, model = self.work.dataset, load_model(classifier)
-        test = clean.indices("test")
-        others = test[clean.labels[test] != recipe.target][: self.work.plan.strip_n]
-        trusted = self.trusted(dataset)
-        vouched = pixels(model.spec, clean, trusted)
-        with model.frozen():
-            strip = Strip(model, choose_overlays(vouched, seed=self.number))
-            tau = false_reject_threshold(strip.score(vouched), _STRIP_RATE)
-            stamped = pixels(model.spec, clean, others, recipe.trigger)
-            stamped = stamped[model(stamped).argmax(1) == recipe.target]
-            started = time.perf_counter()
-            hits = strip.score(stamped) > tau
-            each_ms = 1000 * (time.perf_counter() - started) / max(1, len(stamped))
-            alarms = strip.score(pixels(model.spec, clean, others)) > tau
-        return {
-            "found": Share(int(hits.sum()), len(hits)).to_json(),
-            "false_rejects": Share(int(alarms.sum()), len(alarms)).to_json(),
-            "ms_an_image": each_ms,
-        }
-
 
 def flags_of(gathered: Gathered, share: float) -> dict[str, np.ndarray]:
     """Whom every finder of ours and of ART flags, (n,) bool; one of ART's is told the `share` of the target class."""
@@ -233,16 +211,6 @@ def flags_of(gathered: Gathered, share: float) -> dict[str, np.ndarray]:
     if features is None:
         return ours
     return ours | art_flags(features, evidence.labels, evidence.n_classes, share)
-
-
-def pixels(spec: Any, dataset: Dataset, rows: np.ndarray, trigger: Trigger | None = None) -> Tensor:
-    """Items as the classifier sees them (n, C, H, W), with a trigger on if one is given."""
-
-    def one(index: int) -> np.ndarray:
-        levels, bits = dataset.levels(index), dataset.items[index].bits
-        return fit_levels(levels if trigger is None else trigger.stamped(levels, bits), bits, spec)
-
-    return torch.from_numpy(np.stack([one(index) for index in rows.tolist()]))
 
 
 def _counted(flags: np.ndarray, bad: np.ndarray) -> Json:
