@@ -13,6 +13,7 @@ from detector.errors import DetectorError
 from pipeline.cli import (
     attack,
     attack_gate,
+    audit_classifier,
     build_adversarial,
     compare_detectors,
     evaluate,
@@ -56,6 +57,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     mark_trusted,
     find_poison,
     repair_poison,
+    audit_classifier,
     run,
 )
 REFUSED = 1

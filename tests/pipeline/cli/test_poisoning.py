@@ -119,3 +119,13 @@ def test_refuses_to_repair_what_nobody_looked_at(answer, bars):
     assert "no image is confirmed" in told["detail"]
     status, told = answer("find-poison", dataset.id, classifier, "--unpoisoned", classifier, *root)
     assert "was not poisoned here, so nobody knows it clean" in told["detail"]
+
+
+def test_audit_classifier_tells_the_mark_of_every_class(answer, bars):
+    dataset, root = bars
+    _, facts = answer("flip-labels", dataset.id, "--source", 0, "--target", 1, *QUICK, *root)
+    classifier = facts["original"]["classifier_id"]
+    status, told = answer("audit-classifier", classifier, dataset.id, "--images", 20, "--rounds", 3, *root)
+    assert status == 0
+    assert [row["class"] for row in told["classes"]] == ["left", "middle", "right"]
+    assert (root[1] / "reports" / f"{classifier}-audit" / "0.png").exists()
