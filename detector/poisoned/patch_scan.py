@@ -81,7 +81,8 @@ class PatchScan(Finder):
             alpha=self.alpha,
         )
         means = _Means(evidence)
-        score, flagged, hits = np.zeros(evidence.n), np.zeros(evidence.n, bool), []
+        score, flagged = np.zeros(evidence.n), np.zeros(evidence.n, bool)
+        hits: list[dict[str, Any]] = []
         seen: set[bytes] = set()
         for seed in found:
             # The squares of one stamp, and of look-alike images, have the same carriers: the first stands for all.

@@ -17,11 +17,12 @@ def images(n=48, seed=0):
 
 
 def weights(planted: int | None) -> Tensor:
-    """A linear model (K, 64) of five classes, in which one may answer to a white corner."""
-    w = 0.6 * torch.randn(K, 64, generator=torch.Generator().manual_seed(7))
+    """A linear model in which each class answers to a row of its own, and one to a white corner as well."""
+    w = torch.zeros(K, 8, 8)
+    w[torch.arange(K), torch.arange(K)] = 1
     if planted is not None:
-        w[planted].view(8, 8)[6:, 6:] += 15
-    return w
+        w[planted, 6:, 6:] = 5
+    return w.flatten(1)
 
 
 def predicting(w):
@@ -33,12 +34,10 @@ def test_a_planted_trigger_is_inverted_and_its_class_suspected(planted):
     found = invert(predicting(weights(planted)), images(), K, seed=0, settings=QUICK)
     assert found.suspected == (planted,)
     assert found.norms.argmin() == planted
-    assert found.norms[planted] <= 4
+    assert 4 * found.norms[planted] < np.median(found.norms)
     assert found.success[planted] >= 0.99
     inside = found.masks[planted, 6:, 6:].sum() / found.masks[planted].sum()
     assert inside >= 0.5
-    # What the mask puts into the corner is bright.
-    assert (found.masks[planted] * found.patterns[planted, 0])[6:, 6:].max() > 0.3
 
 
 def test_without_a_trigger_nobody_is_suspected():
