@@ -14,6 +14,7 @@ Progress = Callable[[int, int, str], None]
 """Told (done, total, what) after every round."""
 
 _MAD_OF_NORMAL = 1.4826  # A normal distribution's standard deviation in units of its median absolute deviation.
+_LEAST_SPREAD = 0.1
 _BETAS = (0.5, 0.9)
 
 
@@ -67,10 +68,11 @@ class Inversion:
 def anomaly_index(norms: np.ndarray) -> np.ndarray:
     """The distance (K,) of each number to their median, in median absolute deviations scaled to a normal's spread.
 
-    Where most are the same, the spread counts as a thousandth of the median, so that the index stays finite.
+    What differs from the paper: the spread counts as at least a tenth of the median, since masks of a handful of clean
+    classes may come out so alike that what the search leaves to chance would stand apart.
     """
     apart = np.abs(norms - np.median(norms))
-    spread = max(_MAD_OF_NORMAL * float(np.median(apart)), 1e-3 * abs(float(np.median(norms))), 1e-12)
+    spread = max(_MAD_OF_NORMAL * float(np.median(apart)), _LEAST_SPREAD * abs(float(np.median(norms))), 1e-12)
     index: np.ndarray = apart / spread
     return index
 
@@ -170,8 +172,8 @@ class _Search:
         n_turned = 0
         before = self._drawn()
         order = torch.randperm(len(self.images), generator=self.generator).to(self.images.device)
-        for rows in order.split(self.settings.batch):
-            n_turned += self._step(self.images[rows])
+        for start in range(0, len(order), self.settings.batch):
+            n_turned += self._step(self.images[order[start : start + self.settings.batch]])
         self._keep(n_turned / len(self.images), before)
         self._weigh(n_turned / len(self.images))
 

@@ -69,7 +69,8 @@ def hashes(rows: np.ndarray) -> np.ndarray:
     for j in range(1, side):
         square = square * _ALONG + down[j : n_places + j]
     # The high bits are the ones that every pixel has a part in.
-    return ((square ^ (square >> np.uint32(15))) * _LAST) >> np.uint32(32 - N_BITS_OF_HASH)
+    bins: np.ndarray = ((square ^ (square >> np.uint32(15))) * _LAST) >> np.uint32(32 - N_BITS_OF_HASH)
+    return bins
 
 
 def chance(n_inside: ArrayLike, n_carriers: ArrayLike, share: ArrayLike) -> np.ndarray:

@@ -81,7 +81,8 @@ class PatchScan(Finder):
             alpha=self.alpha,
         )
         means = _Means(evidence)
-        score, flagged, hits = np.zeros(evidence.n), np.zeros(evidence.n, bool), []
+        score, flagged = np.zeros(evidence.n), np.zeros(evidence.n, bool)
+        hits: list[dict[str, Any]] = []
         seen: set[bytes] = set()
         for seed in found:
             # The squares of one stamp, and of look-alike images, have the same carriers: the first stands for all.
@@ -159,7 +160,7 @@ class _Means:
 
 
 def stamp_of(seed: Seed, codes: np.ndarray, means: _Means, max_side: int) -> Stamp | None:
-    """The stamp that a seed is part of; None where its pixels are the background's, a line, or reach too far.
+    """The stamp that a seed is part of; None where its pixels are the background's, a line or a rim, or reach too far.
 
     A pixel belongs to it where nearly all carriers have one code, most other samples another, and it hangs together
     with the seed. What reaches over the window is no patch but look-alike images or a frame. What the ring tells is the
@@ -183,7 +184,8 @@ def stamp_of(seed: Seed, codes: np.ndarray, means: _Means, max_side: int) -> Sta
     ring = np.nonzero(binary_dilation(body, _EIGHT) & ~body)
     pixels = np.nonzero(body)
     extent = sorted(int(np.ptp(places)) + 1 for places in pixels)
-    if not len(ring[0]) or extent[1] > _LONGEST * extent[0]:
+    spans = np.ptp(pixels[0]) + 1 == height or np.ptp(pixels[1]) + 1 == width
+    if not len(ring[0]) or spans or extent[1] > _LONGEST * extent[0]:
         return None
     rows, columns = pixels[0] + top, pixels[1] + left
     differs = [shift.mean() for shift in means.shift(seed.carriers, rows, columns, seed.label)]

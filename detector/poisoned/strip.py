@@ -93,9 +93,9 @@ class Strip:
             raise FeatureMismatch(
                 f"images {tuple(x.shape[1:])}, overlays {tuple(self.overlays.shape[1:])}; expected the same size"
             )
-        m = len(self.overlays)
-        total = [self._of(part) for part in x.split(max(1, self.batch // m))]
-        return torch.cat(total) if total else x.new_zeros(0)
+        at_once = max(1, self.batch // len(self.overlays))
+        means = [self._of(x[start : start + at_once]) for start in range(0, len(x), at_once)]
+        return torch.cat(means) if means else x.new_zeros(0)
 
     def score(self, x: Tensor) -> Tensor:
         """The suspicion (N,) of inputs, which is the entropy with its sign turned; raises as `entropy` does."""
@@ -103,8 +103,10 @@ class Strip:
 
     def _of(self, x: Tensor) -> Tensor:
         blends = (x[:, None] + self.weight * self.overlays[None]).clamp(0, 1).flatten(0, 1)
-        logits = torch.cat([self.predict(part) for part in blends.split(self.batch)])
+        starts = range(0, len(blends), self.batch)
+        logits = torch.cat([self.predict(blends[start : start + self.batch]) for start in starts])
         if not bool(torch.isfinite(logits).all()):
             raise NotFinite("the classifier answers NaN or infinity for blended images; check its weights")
         bits = torch.special.entr(logits.softmax(1)).sum(1) / np.log(2)
-        return bits.view(len(x), len(self.overlays)).mean(1)
+        mean: Tensor = bits.view(len(x), len(self.overlays)).mean(1)
+        return mean

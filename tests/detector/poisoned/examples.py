@@ -16,19 +16,16 @@ def softmax(logits):
 
 
 def strokes(labels, rng):
-    """Dark images with one bright stroke each, whose place and direction hang on the class, (n, SIDE, SIDE, 1)."""
-    pixels = rng.integers(0, 12, (len(labels), SIDE, SIDE, 1)).astype(np.uint8)
-    for i, k in enumerate(labels):
-        at, start, length = int(rng.integers(3, 8)), int(rng.integers(1, 4)), int(rng.integers(4, 8))
-        level = rng.integers(225, 256, (2, length))
-        if k == 0:
-            pixels[i, at : at + 2, start : start + length, 0] = level
-        elif k == 1:
-            pixels[i, start : start + length, at : at + 2, 0] = level.T
-        else:
-            for j in range(length):
-                pixels[i, start + j, start + j : start + j + 2, 0] = level[:, j]
-    return pixels
+    """Dark images with one bright soft stroke each, whose direction hangs on the class, (n, SIDE, SIDE, 1)."""
+    n = len(labels)
+    angle = np.pi / K * labels + rng.normal(scale=0.15, size=n)
+    middle = rng.uniform(4, 7, (2, n))
+    rows, columns = (places[None] - m[:, None, None] for places, m in zip(np.mgrid[:SIDE, :SIDE], middle, strict=True))
+    cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
+    along, across = columns * cos + rows * sin, rows * cos - columns * sin
+    half, thickness = rng.uniform(2, 4, (n, 1, 1)), rng.uniform(0.6, 1.4, (n, 1, 1))
+    distance = np.hypot(np.maximum(abs(along) - half, 0), across)
+    return (255 * np.clip(1.5 - distance / thickness, 0, 1)).astype(np.uint8)[..., None]
 
 
 def believed(classes, rng, *, sure=4.0, noise=1.0):

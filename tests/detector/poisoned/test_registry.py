@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +12,12 @@ from tests.detector.poisoned.examples import clean_evidence, dirty_backdoor, fli
 POISONED = {"backdoor": dirty_backdoor()[0], "flips": flipped(n=360)[0], "clean": clean_evidence()}
 
 every_finder = pytest.mark.parametrize("finder", FINDERS, ids=lambda finder: finder.NAME)
-every_set = pytest.mark.parametrize("evidence", POISONED.values(), ids=POISONED)
+every_set = pytest.mark.parametrize("poison", POISONED)
+
+
+@cache
+def finding(finder, poison):
+    return finder().find(POISONED[poison])
 
 
 def test_names_are_told_apart_and_sources_given():
@@ -20,8 +27,8 @@ def test_names_are_told_apart_and_sources_given():
 
 @every_finder
 @every_set
-def test_every_sample_gets_a_finite_score_and_a_flag(finder, evidence):
-    found = finder().find(evidence)
+def test_every_sample_gets_a_finite_score_and_a_flag(finder, poison):
+    evidence, found = POISONED[poison], finding(finder, poison)
     assert found.finder == finder.NAME
     assert found.score.shape == found.flagged.shape == (evidence.n,)
     assert found.score.dtype == np.float64
@@ -34,21 +41,21 @@ def test_every_sample_gets_a_finite_score_and_a_flag(finder, evidence):
 
 @every_finder
 @every_set
-def test_trusted_samples_are_never_flagged(finder, evidence):
-    assert not (finder().find(evidence).flagged & evidence.trusted).any()
+def test_trusted_samples_are_never_flagged(finder, poison):
+    assert not (finding(finder, poison).flagged & POISONED[poison].trusted).any()
 
 
 @every_finder
 @every_set
-def test_facts_are_plain_json(finder, evidence):
-    facts = finder().find(evidence).facts
+def test_facts_are_plain_json(finder, poison):
+    facts = finding(finder, poison).facts
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
 
 
 @every_finder
 @every_set
-def test_the_same_evidence_gives_the_same_finding(finder, evidence):
-    first, second = finder().find(evidence), finder().find(evidence)
+def test_the_same_evidence_gives_the_same_finding(finder, poison):
+    first, second = finding(finder, poison), finder().find(POISONED[poison])
     np.testing.assert_array_equal(first.score, second.score)
     np.testing.assert_array_equal(first.flagged, second.flagged)
     assert first.facts == second.facts
@@ -56,9 +63,10 @@ def test_the_same_evidence_gives_the_same_finding(finder, evidence):
 
 @every_finder
 @every_set
-def test_the_order_of_the_samples_has_no_part_in_it(finder, evidence):
+def test_the_order_of_the_samples_has_no_part_in_it(finder, poison):
+    evidence, straight = POISONED[poison], finding(finder, poison)
     order = np.random.default_rng(3).permutation(evidence.n)
-    straight, shuffled = finder().find(evidence), finder().find(permuted(evidence, order))
+    shuffled = finder().find(permuted(evidence, order))
     np.testing.assert_allclose(shuffled.score, straight.score[order], rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(shuffled.flagged, straight.flagged[order])
 
@@ -75,8 +83,6 @@ def test_what_a_finder_is_shown_is_not_changed(finder):
 
 @every_finder
 def test_evidence_that_it_needs_and_lacks_is_named(finder):
-    from dataclasses import replace
-
     for name in finder.NEEDS:
         with pytest.raises(EvidenceMissing, match=f"{finder.NAME}: {name} not given"):
             finder().find(replace(clean_evidence(), **{name: None}))
