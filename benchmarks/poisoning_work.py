@@ -141,7 +141,8 @@ class OneSeed:
 
     def trusted(self, dataset: Dataset) -> np.ndarray:
         """So many drawn by chance, without those that are seen to be poisoned when somebody vouches for them."""
-        rows = drawn(self.work.dataset, self.work.dataset.indices("train"), self.work.plan.n_trusted, seed=self.number)
+        clean, n = self.work.dataset, self.work.plan.n_trusted
+        rows = drawn(clean, clean.indices("train"), n, seed=self.number, purpose="trusted")
         record = poison_record(dataset)
         return rows if record is None else np.setdiff1d(rows, record.items)
 

@@ -92,7 +92,7 @@ def audit_classifier(
             f"{classifier.name} tells apart {', '.join(classifier.spec.classes)}; {dataset.name} has"
             f" {', '.join(dataset.classes)}: choose a data set of the same classes"
         )
-    rows = drawn(dataset, dataset.indices(split), n_images, seed=seed)
+    rows = drawn(dataset, dataset.indices(split), n_images, seed=seed, purpose="audit")
     if len(rows) == 0:
         raise BadPoison(f"{dataset.name} has no image in the split {split!r}; name another split")
     model = load_model(classifier)

@@ -103,4 +103,6 @@ def proposed(dataset: Dataset, n_per_class: int = ENOUGH, *, seed: int = 0) -> n
     """Training images to look at and vouch for: as many of each class, drawn by chance, (n,) int64."""
     rows = dataset.indices("train")
     of_class = [rows[dataset.labels[rows] == label] for label in range(len(dataset.classes))]
-    return np.sort(np.concatenate([drawn(dataset, some, n_per_class, seed=seed) for some in of_class]))
+    return np.sort(
+        np.concatenate([drawn(dataset, some, n_per_class, seed=seed, purpose="trusted") for some in of_class])
+    )
