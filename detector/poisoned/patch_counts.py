@@ -120,19 +120,17 @@ def seeds(
     limit = log10(alpha) - log10(max(1, n_tried))
     likely = np.flatnonzero(np.concatenate(chances) <= limit) if chances else np.zeros(0, int)
     tested = [_seed(codes, labels, n_classes, *found[i]) for i in likely]
-    if not tested:
-        return [], n_tried
-    by_chance = chance(
-        [seed.n_inside for seed in tested],
-        [len(seed.carriers) for seed in tested],
-        shares[[seed.label for seed in tested]],
-    )
-    kept = [
-        replace(seed, log10_p=float(p))
-        for seed, p in zip(tested, by_chance, strict=True)
-        if seed.n_inside >= min_count and p <= limit
-    ]
+    kept = [seed for seed in _judged(tested, shares) if seed.n_inside >= min_count and seed.log10_p <= limit]
     return sorted(kept, key=lambda seed: (seed.log10_p, seed.side, seed.row, seed.column)), n_tried
+
+
+def _judged(found: list[Seed], shares: np.ndarray) -> list[Seed]:
+    """The seeds with their chances filled in, all at once: one by one takes longer than the scan."""
+    if not found:
+        return []
+    n_inside, n_carriers = [seed.n_inside for seed in found], [len(seed.carriers) for seed in found]
+    by_chance = chance(n_inside, n_carriers, shares[[seed.label for seed in found]])
+    return [replace(seed, log10_p=float(p)) for seed, p in zip(found, by_chance, strict=True)]
 
 
 def _counted(rows: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:

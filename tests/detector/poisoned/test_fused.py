@@ -99,6 +99,7 @@ def test_of_classes_mixed_up_by_half_the_reference_decides(seed):
     )
     alone = ConfidentLabels().find(evidence).flagged
     flagged = Fused().find(evidence).flagged
+    assert reasons(evidence)["pair"] >= 0.99 * is_flipped.sum()
     assert alone[is_flipped].mean() < 0.8
     assert flagged[is_flipped].mean() >= 0.99
     assert flagged[~is_flipped].mean() <= 0.01

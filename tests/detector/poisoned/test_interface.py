@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detector.errors import EvidenceMissing, FeatureMismatch, NotEnoughSamples, NotFinite
-from detector.poisoned.interface import Evidence, Finding, clears, require_trusted
+from detector.poisoned.interface import Evidence, Finder, Finding, clears, require_trusted
 from detector.poisoned.spectral_signatures import SpectralSignatures
 from tests.detector.poisoned.examples import K, clean_evidence
 
@@ -87,3 +87,15 @@ def test_a_group_with_its_share_of_the_trusted_is_cleared(n_inside, n_trusted, c
     trusted[:n_inside] = True
     trusted[40 : 40 + n_trusted - n_inside] = True
     assert clears(group, pool, trusted) is cleared
+
+
+class Everybody(Finder):
+    NAME = "everybody"
+    SOURCE = "this test"
+
+    def _find(self, evidence):
+        return Finding(finder=self.NAME, score=np.ones(evidence.n), flagged=np.ones(evidence.n, bool))
+
+
+def test_trusted_samples_are_cleared_whatever_a_finder_says():
+    np.testing.assert_array_equal(Everybody().find(E).flagged, ~E.trusted)

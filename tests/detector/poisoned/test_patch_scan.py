@@ -117,3 +117,13 @@ def test_images_smaller_than_the_squares_have_none():
     clean = untrusted(clean_evidence(n=30))
     found = PatchScan().find(replace(clean, pixels=clean.pixels[:, :1, :1]))
     assert found.facts == {"hits": [], "n_squares_tried": 0, "n_repeating": 0}
+
+
+def test_a_block_larger_than_a_patch_can_be_is_let_be():
+    labels = np.arange(240) % 3
+    pixels = np.random.default_rng(0).integers(0, 256, (240, 48, 48, 1)).astype(np.uint8)
+    pixels[np.flatnonzero(labels == 1)[:40], 10:40, 10:40] = 255
+    clean = untrusted(clean_evidence(n=240))
+    found = PatchScan(sides=(4,)).find(replace(clean, pixels=pixels, labels=labels))
+    assert found.facts["n_repeating"] > 0
+    assert found.facts["hits"] == []
