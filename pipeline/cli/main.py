@@ -14,9 +14,11 @@ from pipeline.cli import (
     attack,
     attack_gate,
     build_adversarial,
+    changes,
     compare_detectors,
     evaluate,
     evaluate_detector,
+    history,
     import_classifier,
     import_dataset,
     recalibrate,
@@ -26,6 +28,8 @@ from pipeline.cli import (
     screen,
     train_classifier,
     train_detector,
+    trust,
+    verify,
 )
 from pipeline.cli.command import Answer
 from pipeline.cli.terminal import shown_progress
@@ -47,6 +51,10 @@ COMMANDS: tuple[ModuleType, ...] = (
     attack_gate,
     report_detector,
     run,
+    history,
+    verify,
+    trust,
+    changes,
 )
 REFUSED = 1
 INTERRUPTED = 130

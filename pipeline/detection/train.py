@@ -11,6 +11,7 @@ from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
 from pipeline.adversarial.files import AdversarialSet
+from pipeline.artefacts import DataRoot
 from pipeline.detection.checkpoint import Checkpoint
 from pipeline.detection.division import Part, divide, shown_rows
 from pipeline.detection.evidence import clean_scans, features_and_logits
@@ -25,6 +26,8 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadDetector
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
+from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.record import checked, recorded
 
 CALIBRATION_SPLIT = "calibration"
 LEARNING = 4
@@ -40,6 +43,7 @@ def train_detector(
     *,
     work: Path,
     name: str = "detector",
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Detector:
     """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
@@ -52,15 +56,19 @@ def train_detector(
         dataset: with the splits `detector` and `calibration`.
         classifier: whose features and logits it reads.
         settings: how.
-        root: the folder of all detectors.
+        root: the folder of all detectors, `detectors` of the data root.
         work: the folder for the checkpoint, named by what is trained and removed at the end.
         name: for people.
+        by: who trains, for the history.
         progress: may raise to cancel.
 
     Raises:
         BadDetector: the three do not belong together, the settings leave no attack, or there are too few images.
+        BrokenHistory: one of the three is not what its history says.
     """
     _require_kin(adversarial_set, dataset, classifier)
+    made_of = (adversarial_set, dataset, classifier)
+    histories = [checked(one.folder, DataRoot(root.parent)) for one in made_of]
     key = content_id([LEARNING, adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
     path = work / f"detector-{key}.ckpt"
     model = load_model(classifier)
@@ -77,8 +85,10 @@ def train_detector(
         naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
         fused = learning.fused(learned, naming)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
-    notes, parents = _notes(learning, learned, fused, len(calibration)), (adversarial_set.id, dataset.id, classifier.id)
+    notes, parents = _notes(learning, learned, fused, len(calibration)), tuple(one.id for one in made_of)
     detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
+    facts = {"settings": settings.to_json(), "best_epoch": learned.epoch, "calibration": indices_digest(calibration)}
+    recorded(detector.folder, DataRoot(root.parent), EventKind.TRAINING, by=by, facts=facts, parents=histories)
     learning.forget()
     return detector
 

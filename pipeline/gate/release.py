@@ -11,6 +11,8 @@ from pipeline.gate.compile import compile_network
 from pipeline.gate.files import Gate, write_gate
 from pipeline.gate.rates import checked_rates
 from pipeline.models.files import load_model, open_classifier
+from pipeline.provenance.event import UNNAMED, EventKind
+from pipeline.provenance.record import checked, recorded
 
 _N_STEPS = 3
 
@@ -22,6 +24,7 @@ def release(
     name: str = "gate",
     alpha: float = 0.01,
     alpha_uncertain: float | None = None,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Gate:
     """Compile classifier and detector to one graph, prove it and write the gate to `gates/<id>`.
@@ -33,6 +36,7 @@ def release(
         alpha: share of clean scans that may be flagged as adversarial.
         alpha_uncertain: up to this p-value a scan is uncertain; twice `alpha` where not given, and
             `alpha` itself for a gate that is never uncertain.
+        by: who releases, for the history.
         progress: called between the steps; may raise to cancel.
 
     Raises:
@@ -40,10 +44,12 @@ def release(
         BadRate: `alpha_uncertain` is out of range.
         BadGate: the compiled graph differs from torch.
         UnknownArtefact: the detector's classifier is not under the data root.
+        BrokenHistory: classifier or detector are not what their histories say.
     """
     uncertain = checked_rates(len(detector.calibration), alpha, alpha_uncertain)
     progress(0, _N_STEPS, "opening classifier and detector")
     classifier = open_classifier(root.find("models", detector.classifier_id))
+    parents = [checked(one.folder, root) for one in (classifier, detector)]
     network = GateNetwork(load_model(classifier), load_detector(detector))
     progress(1, _N_STEPS, "compiling")
     with tempfile.TemporaryDirectory(dir=root.work) as folder:
@@ -61,5 +67,7 @@ def release(
             "calibration": [float(score) for score in detector.calibration],
         }
         gate = write_gate(graph, described, root.gates, name=name, notes={"largest_difference": difference})
+    facts = {"alpha": alpha, "alpha_uncertain": uncertain, "n_calibration": len(detector.calibration)}
+    recorded(gate.folder, root, EventKind.RELEASE, by=by, facts=facts, parents=parents)
     progress(_N_STEPS, _N_STEPS, "released")
     return gate

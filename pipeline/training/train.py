@@ -9,11 +9,14 @@ from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from datasets.unlabelled import check_labelled
+from pipeline.artefacts import DataRoot
 from pipeline.errors import BadTraining
 from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.models.spec import ClassifierSpec
+from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.record import checked, recorded
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.loop import Training
 from pipeline.training.robustness_notes import robustness_notes
@@ -29,6 +32,7 @@ def train_classifier(
     work: Path,
     name: str,
     imagenet: Path | None = None,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Classifier:
     """Train on the split "train", choose the epoch on "val", and write the classifier to `root/<id>`.
@@ -40,14 +44,16 @@ def train_classifier(
     Args:
         dataset: the other splits are not read.
         settings: how.
-        root: the folder of all classifiers.
+        root: the folder of all classifiers, `models` of the data root.
         work: holds prepared images and the checkpoint; emptied of them at the end.
         name: for people.
         imagenet: file of ImageNet weights to start from, instead of torch hub's cache.
+        by: who trains, for the history.
         progress: called every batch; it may raise to cancel.
 
     Raises:
         BadDataset: the data set has no labels.
+        BrokenHistory: the data set is not what its history says.
         BadTraining: a class has no training image, a hardening no validation images, or the loss is not a number any
             more.
         BadDevice: there is no such device here.
@@ -55,6 +61,7 @@ def train_classifier(
         MissingWeights: ImageNet weights are asked for and not on this machine.
     """
     device = chosen_device(settings.device)
+    parent = checked(dataset.folder, DataRoot(root.parent))
     _check_classes(dataset)
     spec = spec_for(dataset, settings)
     _check_hardening(dataset, settings)
@@ -67,8 +74,11 @@ def train_classifier(
     training = Training(model, settings, samples, val)
     _run(training, folder / "checkpoint.pt", progress)
     model.network.load_state_dict(training.best)
-    notes = {**_notes(training), "n_train": len(samples), "n_val": len(val)}
+    notes = {**_notes(training), "n_train": len(samples), "n_val": len(val), "made_of": parent.to_json()}
     classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=notes)
+    learned = indices_digest(dataset.indices("train"))
+    facts = {"settings": settings.to_json(), "best_epoch": training.best_epoch, "indices": learned}
+    recorded(classifier.folder, DataRoot(root.parent), EventKind.TRAINING, by=by, facts=facts, parents=(parent,))
     shutil.rmtree(folder)
     return classifier
 
