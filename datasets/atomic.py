@@ -36,7 +36,7 @@ def replacing_folder(path: Path, *, keep: str = "") -> Iterator[Path]:
     """An empty folder beside `path` to fill, renamed to `path` when the block ends well.
 
     An older folder at `path` is moved aside first and removed afterwards; it comes back when the renaming fails.
-    What in it matches the pattern `keep` comes along.
+    Files in it that match the pattern `keep` come along.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(path)
@@ -44,8 +44,7 @@ def replacing_folder(path: Path, *, keep: str = "") -> Iterator[Path]:
     try:
         yield beside
         for kept in path.glob(keep) if keep else ():
-            copy = shutil.copytree if kept.is_dir() else shutil.copy2
-            copy(kept, beside / kept.name)
+            shutil.copy2(kept, beside / kept.name)
         for file in sorted(beside.rglob("*")):
             _flush(file)
         _flush(beside)

@@ -18,6 +18,7 @@ from pipeline.cli import (
     compare_detectors,
     evaluate,
     evaluate_detector,
+    export_provenance,
     history,
     import_classifier,
     import_dataset,
@@ -55,6 +56,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     verify,
     trust,
     changes,
+    export_provenance,
 )
 REFUSED = 1
 INTERRUPTED = 130

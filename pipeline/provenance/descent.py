@@ -10,7 +10,7 @@ from pipeline.errors import BrokenHistory, NoHistory
 from pipeline.provenance.chain import read_history, subject_of
 from pipeline.provenance.differences import Difference, differing_files, differing_items
 from pipeline.provenance.event import Event, EventKind
-from pipeline.provenance.manifest import Manifest, manifest_found
+from pipeline.provenance.manifest import Manifest, kept_as, manifest_found
 
 SUBSET = "subset"
 """A fact of trust events that vouch for a part of a data set only."""
@@ -75,7 +75,7 @@ def changes(folder: Path, root: DataRoot, *, since: int | None = None, progress:
     was = Manifest.read(root.path / start.subject, start.manifest)
     if was is None:
         raise BrokenHistory(
-            f"{start.subject}: history/{start.manifest}.json is gone or was changed; bring it back from a backup"
+            f"{start.subject}: {kept_as(start.manifest)} is gone or was changed; bring it back from a backup"
         )
     now = manifest_found(folder, Manifest.read(folder, own[-1].manifest), progress=progress)
     compared = differing_items(now, was) if was.items else differing_files(now.files, was.files)

@@ -1,7 +1,7 @@
 """What an artefact consists of: its files, and of a data set every item, under one Merkle root.
 
-Each manifest that an event names is kept beside the history as `history/<root>.json`, so that what was changed since
-can be named and not only noticed.
+Each manifest that an event names is kept beside the history, in a file named by its root, so that what was changed
+since can be named and not only noticed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,8 +25,12 @@ FILES = {
 }
 """The files of each kind of artefact that has a history."""
 
-SHELF = "history"
 _TOLD_EVERY = 1_000
+
+
+def kept_as(root: str) -> str:
+    """The name of the file that keeps the manifest of this root."""
+    return f"history-{root[:16]}.json"
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,17 @@ class Manifest:
         return merkle_root(map(canonical_json, self._rows())).hex()
 
     def write(self, folder: Path) -> None:
-        """Keep it on the artefact's shelf, where it does not lie there yet."""
-        path = folder / SHELF / f"{self.root}.json"
+        """Keep it in the artefact's folder, where it does not lie there yet."""
+        path = folder / kept_as(self.root)
         if not path.exists():
             with replacing(path) as beside:
                 beside.write_bytes(b"[" + b",\n".join(map(canonical_json, self._rows())) + b"]\n")
 
     @classmethod
     def read(cls, folder: Path, root: str) -> "Manifest | None":
-        """The manifest of this root from the artefact's shelf; None where it is gone or was changed."""
+        """The manifest of this root from the artefact's folder; None where it is gone or was changed."""
         try:
-            rows: Any = read_json(folder / SHELF / f"{root}.json")
+            rows: Any = read_json(folder / kept_as(root))
             files = {row[1]: row[2] for row in rows if row[0] == "file"}
             classes = next(tuple(row[1:]) for row in rows if row[0] == "classes")
             items = tuple(Item(*row[1:7], tuple(row[7]), row[8]) for row in rows if row[0] == "item")

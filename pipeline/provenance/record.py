@@ -14,7 +14,7 @@ from pipeline.errors import BrokenHistory, NoHistory, UnknownArtefact
 from pipeline.provenance.chain import HISTORY, append_event, read_history, set_aside, subject_of
 from pipeline.provenance.differences import differing_files, differing_items
 from pipeline.provenance.event import UNNAMED, Event, EventKind
-from pipeline.provenance.manifest import FILES, Manifest, manifest_found, manifest_of
+from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_found, manifest_of
 
 _NAMED = 3
 
@@ -154,7 +154,7 @@ def verify(
     signed = events[-1].manifest
     known = {root_: Manifest.read(folder, root_) for root_ in {event.manifest for event in events}}
     now = manifest_found(folder, known[signed], progress=progress)
-    told = [f"history/{gone}.json: missing or changed; bring it back" for gone, kept in known.items() if kept is None]
+    told = [f"{kept_as(gone)}: missing or changed; bring it back" for gone, kept in known.items() if kept is None]
     told += _told(now, known[signed]) if now.root != signed else []
     told += _lost_parents(events, root, key)
     seconds = time.monotonic() - began
@@ -201,7 +201,7 @@ def _check_levels(folder: Path) -> None:
 def _told(now: Manifest, was: Manifest | None) -> list[str]:
     """What differs, or that it cannot be named."""
     if was is None:
-        return ["it was changed; what cannot be named, since the manifest in history/ is gone or changed as well"]
+        return ["it was changed; what cannot be named, since the manifest that was kept is gone or changed as well"]
     items = differing_items(now, was) if now.items else ()
     return [*map(str, differing_files(now.files, was.files)), *map(str, items)]
 

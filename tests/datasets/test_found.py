@@ -1,5 +1,4 @@
 import contextlib
-import json
 from pathlib import Path
 
 import h5py
@@ -77,12 +76,10 @@ def test_finishing_again_keeps_the_history(tmp_path: Path) -> None:
             return writer.finish("one", ("a",), items, {"kind": "test"}, {}).folder
 
     folder = finish()
-    (folder / "history").mkdir()
-    (folder / "history" / "x.json").write_text(json.dumps(1))
     (folder / "history.jsonl").write_text("{}")
     (folder / "litter").write_text("")
     assert finish() == folder
     assert sorted(path.name for path in folder.iterdir()) == [
-        "dataset.h5", "history", "history.jsonl", "manifest.json", "report.json",
+        "dataset.h5", "history.jsonl", "manifest.json", "report.json",
     ]  # fmt: skip
-    assert (folder / "history" / "x.json").read_text() == "1"
+    assert (folder / "history.jsonl").read_text() == "{}"

@@ -134,7 +134,7 @@ def test_the_key_of_another_data_root_is_found(root: DataRoot, folder: Path, tmp
     other = DataRoot(tmp_path / "other")
     signing_key(other)
     shutil.copy(other.keys / PUBLIC, root.keys / PUBLIC)
-    with pytest.raises(BrokenHistory, match="signed with key .*, this data root's is"):
+    with pytest.raises(BrokenHistory, match=r"signed with key .*, this data root's is"):
         read_history(folder, root)
 
 

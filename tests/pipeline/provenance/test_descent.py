@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,14 @@ from pipeline.errors import BrokenHistory, NoHistory
 from pipeline.provenance.chain import HISTORY
 from pipeline.provenance.descent import changes, lineage
 from pipeline.provenance.event import EventKind
-from pipeline.provenance.manifest import SHELF
+from pipeline.provenance.manifest import kept_as, manifest_of
 from pipeline.provenance.record import checked, recorded, trust
 from tests.pipeline.provenance.small import items_of, pictures, trained, written
+
+
+def kept(dataset: Dataset) -> Path:
+    """The file that keeps the data set's manifest."""
+    return dataset.folder / kept_as(manifest_of(dataset.folder).root)
 
 
 @pytest.fixture
@@ -96,8 +102,8 @@ def test_a_model_is_compared_by_its_files(root: DataRoot) -> None:
 
 
 def test_without_the_kept_manifest_nothing_can_be_compared(root: DataRoot, dataset: Dataset) -> None:
-    shutil.rmtree(dataset.folder / SHELF)
-    with pytest.raises(BrokenHistory, match=r"history/.*\.json is gone or was changed; bring it back"):
+    kept(dataset).unlink()
+    with pytest.raises(BrokenHistory, match=r"history-.*\.json is gone or was changed; bring it back"):
         changes(dataset.folder, root, since=1)
 
 
