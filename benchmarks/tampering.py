@@ -77,7 +77,7 @@ def classifier(root: DataRoot, dataset: Dataset) -> Path:
     folder.mkdir()
     (folder / "weights.safetensors").write_bytes(np.random.default_rng(0).bytes(4096))
     (folder / "classifier.json").write_text(json.dumps({"id": folder.name, "parents": [dataset.id]}, indent=2))
-    recorded(folder, root, EventKind.TRAINING, by="benchmark", parents=[checked(dataset.folder, root)])
+    recorded(folder, root, EventKind.TRAINING, by="benchmark", parents=[checked(dataset.folder)])
     return folder
 
 
@@ -165,7 +165,7 @@ OF_DATASETS: dict[str, Change] = {
     "bit of dataset.h5": _bit_of("dataset.h5"),
     "bit of manifest.json": _bit_of("manifest.json"),
     "bit of the history": _bit_of("history.jsonl"),
-    "bit of the kept manifest": _bit_of("history-*.json"),
+    "bit of the kept manifest": _bit_of("history-*.manifest"),
     "line of the history dropped": _line_dropped,
     "lines of the history swapped": _lines_swapped,
 }

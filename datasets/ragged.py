@@ -109,17 +109,17 @@ class RaggedReader:
         """
         opened = self._file()
         blocks = {name: (0, np.empty(0, dtype)) for name, dtype in STREAMS.items()}
-        for row in range(len(opened.offset)):
-            name, offset = stream_of(int(opened.bits[row])), int(opened.offset[row])
-            shape = tuple(int(n) for n in opened.shape[row])
+        index = zip(opened.offset.tolist(), map(tuple, opened.shape.tolist()), opened.bits.tolist(), strict=True)
+        for row, (offset, shape, bits) in enumerate(index):
+            name, size = stream_of(bits), math.prod(shape)
             start, block = blocks[name]
             if offset < start:  # The pixels of an earlier image once more: the block shall stay where it is.
                 yield self[row]
                 continue
-            if offset + math.prod(shape) > start + len(block):
-                start, block = offset, self._flat(row, name, offset, max(math.prod(shape), _BLOCK))
+            if offset + size > start + len(block):
+                start, block = offset, self._flat(row, name, offset, max(size, _BLOCK))
                 blocks[name] = start, block
-            yield block[offset - start :][: math.prod(shape)].reshape(shape)
+            yield block[offset - start :][:size].reshape(shape)
 
     def __getstate__(self) -> dict[str, object]:
         return {"_path": self._path, "_opened": None}

@@ -65,7 +65,7 @@ def recalibrate(
         UnknownArtefact: the detector's classifier is not under the root.
         BrokenHistory: detector or data set are not what their histories say.
     """
-    histories = [checked(one.folder, root) for one in (detector, dataset)]
+    histories = [checked(one.folder) for one in (detector, dataset)]
     origin = lineage(root, detector.id)
     local = local_scans(root, origin, dataset, splits)
     alpha = checked_alpha(local.n, alpha)

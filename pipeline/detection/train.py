@@ -68,7 +68,7 @@ def train_detector(
     """
     _require_kin(adversarial_set, dataset, classifier)
     made_of = (adversarial_set, dataset, classifier)
-    histories = [checked(one.folder, DataRoot(root.parent)) for one in made_of]
+    histories = [checked(one.folder) for one in made_of]
     key = content_id([LEARNING, adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
     path = work / f"detector-{key}.ckpt"
     model = load_model(classifier)

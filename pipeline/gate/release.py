@@ -49,7 +49,7 @@ def release(
     uncertain = checked_rates(len(detector.calibration), alpha, alpha_uncertain)
     progress(0, _N_STEPS, "opening classifier and detector")
     classifier = open_classifier(root.find("models", detector.classifier_id))
-    parents = [checked(one.folder, root) for one in (classifier, detector)]
+    parents = [checked(one.folder) for one in (classifier, detector)]
     network = GateNetwork(load_model(classifier), load_detector(detector))
     progress(1, _N_STEPS, "compiling")
     with tempfile.TemporaryDirectory(dir=root.work) as folder:

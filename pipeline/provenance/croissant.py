@@ -86,11 +86,13 @@ def urn(subject: str) -> str:
 def _origins(dataset: Dataset, made: list[Event]) -> Iterable[dict[str, object]]:
     parents = {parent["subject"] for event in made for parent in event.what.get("parents", ())}
     if parents:
-        yield from ({"@id": urn(parent), "@type": "prov:Entity"} for parent in sorted(parents))
+        for parent in sorted(parents):
+            yield {"@id": urn(parent), "@type": "prov:Entity"}
         return
     digest = next((event.what["source_sha256"] for event in reversed(made) if "source_sha256" in event.what), None)
     label = str(dataset.source.get("name", dataset.source["kind"]))
-    yield {"@type": "prov:Entity", "prov:label": label, **({"sha256": digest} if digest else {})}
+    origin: dict[str, object] = {"@type": "prov:Entity", "prov:label": label}
+    yield {**origin, "sha256": digest} if digest else origin
 
 
 def _activity(event: Event) -> dict[str, object]:

@@ -30,7 +30,7 @@ def exported(folder: Path, root: DataRoot, *, said: Mapping[str, str] | None = N
         UnknownArtefact: it is of another kind.
     """
     events = read_history(folder, root)
-    checked(folder, root)
+    checked(folder)
     files, kind = manifest_of(folder).files, folder.parent.name
     if kind == "datasets":
         return croissant(open_dataset(folder), events, files, said=said)

@@ -4,13 +4,14 @@ Each manifest that an event names is kept beside the history, in a file named by
 since can be named and not only noticed.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from datasets.atomic import canonical_json, read_json, replacing, sha256_file
+from datasets.atomic import canonical_json, replacing, sha256_file
 from datasets.errors import DamagedStore
 from datasets.found import described, level_hashes, level_hashes_jailed
 from datasets.progress import Progress, ignore
@@ -25,12 +26,13 @@ FILES = {
 }
 """The files of each kind of artefact that has a history."""
 
+_COLUMNS = tuple(column.name for column in fields(Item))
 _TOLD_EVERY = 1_000
 
 
 def kept_as(root: str) -> str:
     """The name of the file that keeps the manifest of this root."""
-    return f"history-{root[:16]}.json"
+    return f"history-{root[:16]}.manifest"
 
 
 @dataclass(frozen=True)
@@ -53,40 +55,28 @@ class Manifest:
         return merkle_root(map(canonical_json, self._rows())).hex()
 
     def write(self, folder: Path) -> None:
-        """Keep it in the artefact's folder, where it does not lie there yet."""
-        path = folder / kept_as(self.root)
-        if not path.exists():
-            with replacing(path) as beside:
-                beside.write_bytes(b"[" + b",\n".join(map(canonical_json, self._rows())) + b"]\n")
+        """Keep it in the artefact's folder."""
+        with replacing(folder / kept_as(self.root)) as beside:
+            beside.write_bytes(b"\n".join(map(canonical_json, self._rows())))
 
     @classmethod
     def read(cls, folder: Path, root: str) -> "Manifest | None":
         """The manifest of this root from the artefact's folder; None where it is gone or was changed."""
         try:
-            rows: Any = read_json(folder / kept_as(root))
-            files = {row[1]: row[2] for row in rows if row[0] == "file"}
-            classes = next(tuple(row[1:]) for row in rows if row[0] == "classes")
-            items = tuple(Item(*row[1:7], tuple(row[7]), row[8]) for row in rows if row[0] == "item")
-            found = cls(files, classes, items)
-            return found if found.root == root else None
-        except (OSError, ValueError, LookupError, TypeError, StopIteration):
+            lines = (folder / kept_as(root)).read_bytes().split(b"\n")
+        except OSError:
             return None
+        if merkle_root(lines).hex() != root:  # Each line is a leaf as it was hashed, so that no other text will do.
+            return None
+        rows: Any = json.loads(b"[" + b",".join(lines) + b"]")
+        files = {name: digest for what, name, digest in (row for row in rows if row[0] == "file")}
+        classes = next(tuple(row[1:]) for row in rows if row[0] == "classes")
+        return cls(files, classes, tuple(_item(row) for row in rows if row[0] == "item"))
 
-    def _rows(self) -> Iterator[list[object]]:
+    def _rows(self) -> Iterator[Sequence[object]]:
         yield from (["file", name, digest] for name, digest in sorted(self.files.items()))
         yield ["classes", *self.classes]
-        for one in self.items:
-            yield [
-                "item",
-                one.name,
-                one.label,
-                one.split,
-                one.group,
-                one.sha256,
-                one.pixels_sha256,
-                one.shape,
-                one.bits,
-            ]
+        yield from (["item", *(getattr(one, name) for name in _COLUMNS)] for one in self.items)
 
 
 def manifest_of(folder: Path) -> Manifest:
@@ -125,6 +115,11 @@ def manifest_found(folder: Path, known: Manifest | None, *, progress: Progress =
         return Manifest(files, classes, items)  # That the file is another one is told by its hash.
     hashes += ["no levels"] * (len(items) - len(hashes))
     return Manifest(files, classes, tuple(map(_with_pixels, items, hashes)))
+
+
+def _item(row: Sequence[Any]) -> Item:
+    given = dict(zip(_COLUMNS, row[1:], strict=True))
+    return Item(**{**given, "shape": tuple(given["shape"])})
 
 
 def _with_pixels(item: Item, hashed: str) -> Item:

@@ -112,16 +112,17 @@ def recorded(
     return append_event(folder, root, kind, by=by, what=what)
 
 
-def checked(folder: Path, root: DataRoot) -> Parent:
+def checked(folder: Path) -> Parent:
     """An artefact that something is about to be made of, after its history and the hashes of its files were checked.
 
-    One that has no history, made by an earlier version, is let through and says so.
+    One that has no history, made by an earlier version, is let through and says so. Asked is the key of the data root
+    that the artefact lies in, which need not be that of what is made of it.
 
     Raises:
         BrokenHistory: its history is not whole, or it is not what its history says.
     """
     try:
-        events = read_history(folder, root)
+        events = read_history(folder, DataRoot(folder.parent.parent))
     except NoHistory:
         return Parent(subject_of(folder), None, None)
     now, signed = manifest_of(folder), events[-1].manifest
@@ -155,7 +156,7 @@ def verify(
     known = {root_: Manifest.read(folder, root_) for root_ in {event.manifest for event in events}}
     now = manifest_found(folder, known[signed], progress=progress)
     told = [f"{kept_as(gone)}: missing or changed; bring it back" for gone, kept in known.items() if kept is None]
-    told += _told(now, known[signed]) if now.root != signed else []
+    told += [] if now == known[signed] or now.root == signed else _told(now, known[signed])
     told += _lost_parents(events, root, key)
     seconds = time.monotonic() - began
     return Verification(subject_of(folder), tuple(told), len(events), len(now.items) + len(now.files), seconds)

@@ -61,7 +61,7 @@ def train_classifier(
         MissingWeights: ImageNet weights are asked for and not on this machine.
     """
     device = chosen_device(settings.device)
-    parent = checked(dataset.folder, DataRoot(root.parent))
+    parent = checked(dataset.folder)
     _check_classes(dataset)
     spec = spec_for(dataset, settings)
     _check_hardening(dataset, settings)

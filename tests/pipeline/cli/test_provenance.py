@@ -75,7 +75,7 @@ def test_training_goes_on_without_a_history_and_notes_it(tiny_chain: TinyChain, 
 
 
 def test_the_history_is_told_to_people(own: DataRoot, dataset: Dataset, capsys) -> None:
-    model = trained(own, checked(dataset.folder, own))
+    model = trained(own, checked(dataset.folder))
     assert main(["history", model.name, "--root", str(own.path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"models/{model.name}"

@@ -32,12 +32,12 @@ def flipped(root: DataRoot, dataset: Dataset) -> Dataset:
     order = [0, 2, 4, 3, 5, 6]
     made = written(root, images[order], [items[i] for i in order], name="flipped")
     facts = {"recipe": {"from": 0, "to": 1}, "seed": 7}
-    recorded(made.folder, root, EventKind.FLIP, by="ann", facts=facts, parents=[checked(dataset.folder, root)])
+    recorded(made.folder, root, EventKind.FLIP, by="ann", facts=facts, parents=[checked(dataset.folder)])
     return made
 
 
 def test_lineage_runs_through_artefacts(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
-    model = trained(root, checked(flipped.folder, root))
+    model = trained(root, checked(flipped.folder))
     found = lineage(model, root)
     assert [(one.subject, one.depth) for one in found] == [
         (f"models/{model.name}", 0),
@@ -103,7 +103,7 @@ def test_a_model_is_compared_by_its_files(root: DataRoot) -> None:
 
 def test_without_the_kept_manifest_nothing_can_be_compared(root: DataRoot, dataset: Dataset) -> None:
     kept(dataset).unlink()
-    with pytest.raises(BrokenHistory, match=r"history-.*\.json is gone or was changed; bring it back"):
+    with pytest.raises(BrokenHistory, match=r"history-.*\.manifest is gone or was changed; bring it back"):
         changes(dataset.folder, root, since=1)
 
 

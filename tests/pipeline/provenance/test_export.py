@@ -35,7 +35,7 @@ def model(root: DataRoot, dataset: Dataset) -> Path:
     notes = {"origin": "trained", "settings": {"epochs": 3, "hardening": None}}
     (folder / "classifier.json").write_text(json.dumps({**described, "notes": notes}))
     (folder / HISTORY).unlink()
-    recorded(folder, root, EventKind.TRAINING, by="ann", facts={"seed": 1}, parents=[checked(dataset.folder, root)])
+    recorded(folder, root, EventKind.TRAINING, by="ann", facts={"seed": 1}, parents=[checked(dataset.folder)])
     return folder
 
 
@@ -67,7 +67,7 @@ def test_croissant_names_files_and_makers(root: DataRoot, dataset: Dataset) -> N
 
 def test_croissant_of_a_derived_set_names_what_it_was_made_of(root: DataRoot, dataset: Dataset) -> None:
     made = written(root, pictures(4), items_of(pictures(4)))
-    recorded(made.folder, root, EventKind.DROP, by="ann", parents=[checked(dataset.folder, root)])
+    recorded(made.folder, root, EventKind.DROP, by="ann", parents=[checked(dataset.folder)])
     told = exported(made.folder, root)
     assert told["prov:wasDerivedFrom"] == [{"@id": f"urn:scangate:datasets:{dataset.id}", "@type": "prov:Entity"}]
 

@@ -133,19 +133,20 @@ def test_without_the_kept_manifest_a_change_is_found_and_not_named(root: DataRoo
 
 
 def test_a_child_holds_its_parent_to_its_word(root: DataRoot, dataset: Dataset) -> None:
-    child = trained(root, checked(dataset.folder, root))
+    child = trained(root, checked(dataset.folder))
     assert verify(child, root).ok
     trust(dataset.folder, root, by="ann", why="looked")  # The parent's history may go on.
     assert verify(child, root).ok
     shutil.rmtree(dataset.folder)
     assert verify(child, root).ok  # What is gone cannot be asked.
-    recorded(imported(root).folder, root, EventKind.TRUST, by="later")
+    again = written(root, pictures(6), items_of(pictures(6)))
+    recorded(again.folder, root, EventKind.IMPORT, by="bob")
     (found,) = verify(child, root).differences
     assert found.startswith(f"what it was made of: datasets/{dataset.id} no longer has the event ")
 
 
 def test_a_child_of_a_broken_history_is_told(root: DataRoot, dataset: Dataset) -> None:
-    child = trained(root, checked(dataset.folder, root))
+    child = trained(root, checked(dataset.folder))
     (dataset.folder / HISTORY).write_text("")
     (found,) = verify(child, root).differences
     assert found.startswith("what it was made of: ")
@@ -153,7 +154,7 @@ def test_a_child_of_a_broken_history_is_told(root: DataRoot, dataset: Dataset) -
 
 
 def test_a_parent_is_named_with_its_head(root: DataRoot, dataset: Dataset) -> None:
-    parent = checked(dataset.folder, root)
+    parent = checked(dataset.folder)
     event = read_history(trained(root, parent), root)[0]
     head = read_history(dataset.folder, root)[-1]
     assert event.what["parents"] == [
@@ -166,12 +167,12 @@ def test_nothing_is_made_of_what_was_changed(root: DataRoot, dataset: Dataset) -
     with pytest.raises(
         BrokenHistory, match=r"is not what its history says: manifest.json.*item 3.*label 0, was 1 and 1 more; .*backup"
     ):
-        checked(dataset.folder, root)
+        checked(dataset.folder)
 
 
 def test_what_has_no_history_is_let_through_and_says_so(root: DataRoot) -> None:
     old = written(root, pictures(6), items_of(pictures(6)))
-    parent = checked(old.folder, root)
+    parent = checked(old.folder)
     assert parent.head is None
     assert parent.to_json()["note"] == "no history was kept of it"
     (found,) = told(old, root)
@@ -228,4 +229,6 @@ def test_a_new_import_mends_what_was_changed(root: DataRoot, dataset: Dataset) -
 def test_a_kept_manifest_that_somebody_changed_is_found(root: DataRoot, dataset: Dataset) -> None:
     path = kept(dataset)
     path.write_text(path.read_text().replace('"train"', '"test"', 1))
-    assert "missing or changed" in told(dataset, root)[0]
+    assert told(dataset, root) == [f"{path.name}: missing or changed; bring it back"]
+    trust(dataset.folder, root, by="ann", why="", anew=True)
+    assert verify(dataset.folder, root).ok
