@@ -94,6 +94,8 @@ def recorded(
 ) -> Event:
     """Write into an artefact's history what was done to it; its first event begins the history.
 
+    Only an import may find the artefact other than the newest event left it, since it writes it anew.
+
     Args:
         folder: of the artefact, as it is now.
         root: signs.
@@ -103,8 +105,10 @@ def recorded(
         parents: what it was made of, as `checked` gave them before the work began.
 
     Raises:
-        BrokenHistory: the history is not whole; nothing is added.
+        BrokenHistory: the history is not whole, or the artefact not what it says; nothing is added.
     """
+    if kind is not EventKind.IMPORT:
+        checked(folder)
     now = manifest_of(folder)
     now.write(folder)
     made_of = [parent.to_json() for parent in parents]

@@ -170,6 +170,15 @@ def test_nothing_is_made_of_what_was_changed(root: DataRoot, dataset: Dataset) -
         checked(dataset.folder)
 
 
+def test_no_event_is_written_over_a_change(root: DataRoot) -> None:
+    folder = trained(root)
+    before = (folder / HISTORY).read_bytes()
+    (folder / "classifier.json").write_text("{}")
+    with pytest.raises(BrokenHistory, match=r"classifier\.json: sha256"):
+        recorded(folder, root, EventKind.TRAINING)
+    assert (folder / HISTORY).read_bytes() == before
+
+
 def test_what_has_no_history_is_let_through_and_says_so(root: DataRoot) -> None:
     old = written(root, pictures(6), items_of(pictures(6)))
     parent = checked(old.folder)
