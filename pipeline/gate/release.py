@@ -10,7 +10,7 @@ from pipeline.detection.network import GateNetwork
 from pipeline.gate.compile import compile_network
 from pipeline.gate.files import Gate, write_gate
 from pipeline.gate.rates import checked_rates
-from pipeline.models.files import load_model, open_classifier
+from pipeline.models.files import Classifier, load_model, open_classifier
 from pipeline.provenance.event import UNNAMED, EventKind
 from pipeline.provenance.record import checked, recorded
 
@@ -56,18 +56,20 @@ def release(
         graph = Path(folder) / "gate.onnx"
         difference = compile_network(network, graph)
         progress(2, _N_STEPS, "writing")
-        described = {
-            "spec": classifier.spec.to_json(),
-            "classifier_id": classifier.id,
-            "classifier_sha256": classifier.weights_sha256,
-            "detector_id": detector.id,
-            "detector_sha256": detector.weights_sha256,
-            "alpha": alpha,
-            "alpha_uncertain": uncertain,
-            "calibration": [float(score) for score in detector.calibration],
-        }
+        described = {**_described(classifier, detector), "alpha": alpha, "alpha_uncertain": uncertain}
         gate = write_gate(graph, described, root.gates, name=name, notes={"largest_difference": difference})
     facts = {"alpha": alpha, "alpha_uncertain": uncertain, "n_calibration": len(detector.calibration)}
     recorded(gate.folder, root, EventKind.RELEASE, by=by, facts=facts, parents=parents)
     progress(_N_STEPS, _N_STEPS, "released")
     return gate
+
+
+def _described(classifier: Classifier, detector: Detector) -> dict[str, object]:
+    return {
+        "spec": classifier.spec.to_json(),
+        "classifier_id": classifier.id,
+        "classifier_sha256": classifier.weights_sha256,
+        "detector_id": detector.id,
+        "detector_sha256": detector.weights_sha256,
+        "calibration": [float(score) for score in detector.calibration],
+    }
