@@ -15,11 +15,14 @@ from pipeline.cli import (
     attack_gate,
     audit_classifier,
     build_adversarial,
+    changes,
     compare_detectors,
     evaluate,
     evaluate_detector,
+    export_provenance,
     find_poison,
     flip_labels,
+    history,
     import_classifier,
     import_dataset,
     mark_trusted,
@@ -32,6 +35,8 @@ from pipeline.cli import (
     screen,
     train_classifier,
     train_detector,
+    trust,
+    verify,
 )
 from pipeline.cli.command import Answer
 from pipeline.cli.terminal import shown_progress
@@ -59,6 +64,11 @@ COMMANDS: tuple[ModuleType, ...] = (
     repair_poison,
     audit_classifier,
     run,
+    history,
+    verify,
+    trust,
+    changes,
+    export_provenance,
 )
 REFUSED = 1
 INTERRUPTED = 130
