@@ -1,6 +1,7 @@
 """From a data set to a classifier on disk."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.models.spec import ClassifierSpec
-from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.checkpoint import Checkpoint, EpochResult
 from pipeline.training.loop import Training
 from pipeline.training.robustness_notes import robustness_notes
 from pipeline.training.samples import prepare
@@ -30,6 +31,7 @@ def train_classifier(
     name: str,
     imagenet: Path | None = None,
     progress: Progress = ignore,
+    each_epoch: Callable[[EpochResult], None] | None = None,
 ) -> Classifier:
     """Train on the split "train", choose the epoch on "val", and write the classifier to `root/<id>`.
 
@@ -45,6 +47,7 @@ def train_classifier(
         name: for people.
         imagenet: file of ImageNet weights to start from, instead of torch hub's cache.
         progress: called every batch; it may raise to cancel.
+        each_epoch: told what came of an epoch once that is kept; those of an earlier life are not told again.
 
     Raises:
         BadDataset: the data set has no labels.
@@ -65,7 +68,7 @@ def train_classifier(
     samples = prepare(dataset, "train", spec, folder / "train.npy", progress)
     val = prepare(dataset, "val", spec, folder / "val.npy", progress)
     training = Training(model, settings, samples, val)
-    _run(training, folder / "checkpoint.pt", progress)
+    _run(training, folder / "checkpoint.pt", progress, each_epoch)
     model.network.load_state_dict(training.best)
     notes = {**_notes(training), "n_train": len(samples), "n_val": len(val)}
     classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=notes)
@@ -94,13 +97,17 @@ def _notes(training: Training) -> dict[str, object]:
     }
 
 
-def _run(training: Training, file: Path, progress: Progress) -> None:
+def _run(
+    training: Training, file: Path, progress: Progress, each_epoch: Callable[[EpochResult], None] | None
+) -> None:
     left = Checkpoint.read(file)
     if left is not None:
         training.take_up(left)
     while not training.finished:
         training.run_epoch(progress)
         training.checkpoint().write(file)
+        if each_epoch is not None:
+            each_epoch(training.history[-1])
 
 
 def _check_classes(dataset: Dataset) -> None:
