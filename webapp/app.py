@@ -16,6 +16,7 @@ from webapp import (
     jobs_pages,
     keys,
     ops,
+    poisoning,
     screening,
 )
 from webapp.access import Access, install_access
@@ -45,6 +46,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (adversarial.bp, Access.ADMIN),
     (detectors.bp, Access.ADMIN),
     (gates.bp, Access.ADMIN),
+    (poisoning.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),

@@ -97,9 +97,7 @@ def _notes(training: Training) -> dict[str, object]:
     }
 
 
-def _run(
-    training: Training, file: Path, progress: Progress, each_epoch: Callable[[EpochResult], None] | None
-) -> None:
+def _run(training: Training, file: Path, progress: Progress, each_epoch: Callable[[EpochResult], None] | None) -> None:
     left = Checkpoint.read(file)
     if left is not None:
         training.take_up(left)

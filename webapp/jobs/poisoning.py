@@ -12,6 +12,7 @@ from datasets.atomic import content_id, read_json, write_json
 from datasets.progress import Progress
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.answers import answers
 from pipeline.poisoning.backdoor import BackdoorRecipe, taught, tested_trigger
@@ -68,6 +69,8 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     check_poison(dataset, recipe, proxy=_named(root, params.get("proxy_id")))
     if isinstance(recipe, BackdoorRecipe):
         tested_trigger(recipe, params.get("strength"))
+    if params.get("original_id"):
+        _check_original(root, params["original_id"], dataset)
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
     n = len(poisonings(recipe))
@@ -82,6 +85,14 @@ def _named(root: DataRoot, classifier_id: str | None) -> tuple[str, tuple[str, .
         return None
     described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
     return described["name"], tuple(described["spec"]["classes"])
+
+
+def _check_original(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
+    described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
+    if dataset.id not in described["parents"]:
+        raise BadPoison(
+            f"the classifier {described['name']} was not trained on {dataset.name}; name one that was, or have one trained"
+        )
 
 
 def _run(work: Work) -> Made:
@@ -169,7 +180,7 @@ def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) ->
         name=params["name"],
         folder=folder,
         parents=(dataset.id, *(one.id for one in sets.values()), *(one.id for one in models.values())),
-        facts={"lab": params["lab"], "dataset": dataset.name, "recipe": recipe.to_json(), "told": report.analysis},
+        facts={"kind": params["lab"], "dataset": dataset.name, "recipe": recipe.to_json(), "told": report.analysis},
     )
 
 

@@ -39,7 +39,7 @@ def test_flips_leave_a_data_set_two_classifiers_and_a_report(jobs, bars, databas
     job = done(jobs, "flip_labels", asked(bars))
     rows = artefacts(database)
     run = rows[job.artefact_id]
-    assert (run.kind, run.name, run.facts["lab"]) == (ArtefactKind.POISONING, "Try", "flips")
+    assert (run.kind, run.name, run.facts["kind"]) == (ArtefactKind.POISONING, "Try", "flips")
     told = read_json(settings.data_root / run.folder / "run.json")
     assert told["n_flipped"] == 15
     poisoned = rows[told["poisoned_id"]]
@@ -60,7 +60,8 @@ def test_each_epoch_stands_in_the_log(jobs, bars):
 
 
 def test_what_every_model_says_of_every_test_image_is_kept(jobs, bars, database, settings):
-    run = artefacts(database)[done(jobs, "flip_labels", asked(bars)).artefact_id]
+    job = done(jobs, "flip_labels", asked(bars))
+    run = artefacts(database)[job.artefact_id]
     folder = settings.data_root / run.folder
     kept = read_json(folder / "answers.json")
     assert set(kept) == {"clean"}
@@ -107,6 +108,7 @@ def test_a_perturbed_backdoor_leaves_its_control_as_well(jobs, bars, database, s
         ("flip_labels", {"recipe": {**FLIP, "target": 3}}, BadPoison, "no class 3"),
         ("flip_labels", {"settings": {"size": 10}}, BadClassifier, "10"),
         ("flip_labels", {"settings": {"epochs": 0}}, BadTraining, "epochs 0; give 1"),
+        ("flip_labels", {"original_id": "gone"}, UnknownArtefact, "no 'gone' in models"),
         ("flip_labels", {"dataset_id": "gone"}, UnknownArtefact, "no 'gone' in datasets"),
         ("plant_backdoor", {"recipe": {"rate": 0.001}}, BadPoison, "are none; give a higher rate"),
         ("plant_backdoor", {"recipe": {"trigger": {"place": "15,0"}}}, BadPoison, "lies off an image of 16x16"),
