@@ -103,7 +103,7 @@ def show(run_id: str) -> str:
         row=row,
         run=run,
         made={one.id: one for one in named(list(row.parents))},
-        tested=images.tested_page(run, seed=0, only=images.CHANGED, number=1, size=_FEW),
+        tested=images.page_of_tests(run, seed=0, only=images.CHANGED, number=1, size=_FEW),
         trained=images.trained_page(run, only=images.POISONED, number=1, size=_FEW),
         drawing=drawing,
         plane=(WIDTH, HEIGHT),
@@ -123,7 +123,7 @@ def tests(run_id: str) -> ResponseReturnValue:
         refusal = str(e)
     except ValueError:
         refusal = f"{item} is no number of an image; give digits alone."
-    page = images.tested_page(run, seed=seed, only=only, number=page_number())
+    page = images.page_of_tests(run, seed=seed, only=only, number=page_number())
     told = {"item": item, "found": found, "refusal": refusal, "seed": seed, "only": only}
     return render_template("poisoning/tests.html", row=row, run=run, page=page, **told), 404 if refusal else 200
 

@@ -167,16 +167,16 @@ def backdoor_report(
 def _analysis(of: BackdoorReport) -> Iterator[str]:
     counted, target = of.rates, of.clean.classes[of.rows[0].recipe.target]
     yield (
-        f"{counted.n} of {counted.n_train} training images ({counted.of_all:.1%}) carry the trigger: {counted.of_target:.1%}"
-        f" of those labelled {target}."
+        f"{counted.n} of {counted.n_train} training images ({counted.of_all:.1%}) carry the trigger:"
+        f" {counted.of_target:.1%} of those labelled {target}."
     )
     by_itself = of.original.success
     yield f"The clean model calls {by_itself} of the other test images {target} when the trigger is laid on them."
     for row in of.rows:
         lost = (of.original.accuracy.value or 0.0) - (row.success.accuracy.value or 0.0)
         yield (
-            f"The {row.what} calls {row.success.success} of them {target}, and {row.success.without_trigger} without the"
-            f" trigger. Its accuracy on clean images is {row.success.accuracy},"
+            f"The {row.what} calls {row.success.success} of them {target}, and {row.success.without_trigger} without"
+            f" the trigger. Its accuracy on clean images is {row.success.accuracy},"
             f" {abs(100 * lost):.2f} points {'less' if lost > 0 else 'more'} than that of the clean model."
         )
     if of.rows[0].success.success.interval[0] <= by_itself.interval[1]:

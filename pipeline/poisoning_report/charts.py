@@ -22,8 +22,8 @@ def loss_chart(histories: Mapping[str, History]) -> Chart:
     highest = max((y for one in series for _, y in one.points), default=1.0) or 1.0
     return Chart(
         title="Loss",
-        what="Mean cross-entropy after every epoch. A model is measured on the labels that it was given, so that flipped"
-        " ones hold the loss of training up; labels for validation are never poisoned.",
+        what="Mean cross-entropy after every epoch. A model is measured on the labels that it was given, so that"
+        " flipped ones hold the loss of training up; labels for validation are never poisoned.",
         x=_epochs(histories),
         y=_value_axis("loss", highest),
         series=series,

@@ -91,7 +91,8 @@ def _check_original(root: DataRoot, classifier_id: str, dataset: Dataset) -> Non
     described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
     if dataset.id not in described["parents"]:
         raise BadPoison(
-            f"the classifier {described['name']} was not trained on {dataset.name}; name one that was, or have one trained"
+            f"the classifier {described['name']} was not trained on {dataset.name}; name one that was, or have one"
+            " trained"
         )
 
 

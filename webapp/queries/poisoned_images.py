@@ -53,7 +53,7 @@ class Trained:
     times: int
 
 
-def tested_page(run: Run, *, seed: int, only: str, number: int, size: int = _PER_PAGE) -> Page[Tested]:
+def page_of_tests(run: Run, *, seed: int, only: str, number: int, size: int = _PER_PAGE) -> Page[Tested]:
     """One page of the test images in the order that a seed draws; of those that changed, or of all."""
     answers = run.answers["clean"]
     rows = np.flatnonzero(_changed(run)) if only == CHANGED else np.arange(len(answers.items))
@@ -121,7 +121,7 @@ def poisoned_set(run: Run) -> Dataset:
 
 
 def _changed(run: Run) -> np.ndarray:
-    """The test images that the poisoned model calls otherwise than the original, with the trigger on if there is one."""
+    """The test images that the poisoned model calls otherwise than the original, with any trigger on."""
     answers = run.answers.get("triggered", run.answers["clean"])
     before, after = list(answers.classes.values())[:2]
     return np.asarray(before != after)
