@@ -103,8 +103,8 @@ def show(run_id: str) -> str:
         row=row,
         run=run,
         made={one.id: one for one in named(list(row.parents))},
-        tested=images.page_of_tests(run, seed=0, only=images.CHANGED, number=1, size=_FEW),
-        trained=images.trained_page(run, only=images.POISONED, number=1, size=_FEW),
+        tested=images.page_of_tests(run, seed=0, which=images.CHANGED, number=1, size=_FEW),
+        trained=images.trained_page(run, which=images.POISONED, number=1, size=_FEW),
         drawing=drawing,
         plane=(WIDTH, HEIGHT),
     )
@@ -115,7 +115,7 @@ def tests(run_id: str) -> ResponseReturnValue:
     """Test images with what each model says: drawn by the seed in the address, or the one that it names."""
     row = artefact(ArtefactKind.POISONING, run_id)
     run, seed = run_of(row), max(0, min(request.args.get("seed", 0, type=int), 2**31 - 1))
-    only = images.CHANGED if request.args.get("only") == images.CHANGED else images.ALL
+    which = images.CHANGED if request.args.get("which") == images.CHANGED else images.ALL
     item, found, refusal = request.args.get("item", "").strip(), None, None
     try:
         found = images.tested_item(run, int(item)) if item else None
@@ -123,8 +123,8 @@ def tests(run_id: str) -> ResponseReturnValue:
         refusal = str(e)
     except ValueError:
         refusal = f"{item} is no number of an image; give digits alone."
-    page = images.page_of_tests(run, seed=seed, only=only, number=page_number())
-    told = {"item": item, "found": found, "refusal": refusal, "seed": seed, "only": only}
+    page = images.page_of_tests(run, seed=seed, which=which, number=page_number())
+    told = {"item": item, "found": found, "refusal": refusal, "seed": seed, "which": which}
     return render_template("poisoning/tests.html", row=row, run=run, page=page, **told), 404 if refusal else 200
 
 
@@ -133,9 +133,9 @@ def training(run_id: str) -> str:
     """The training images that were poisoned, marked, or all of them."""
     row = artefact(ArtefactKind.POISONING, run_id)
     run = run_of(row)
-    only = images.ALL if request.args.get("only") == images.ALL else images.POISONED
-    page = images.trained_page(run, only=only, number=page_number())
-    return render_template("poisoning/training.html", row=row, run=run, page=page, only=only)
+    which = images.ALL if request.args.get("which") == images.ALL else images.POISONED
+    page = images.trained_page(run, which=which, number=page_number())
+    return render_template("poisoning/training.html", row=row, run=run, page=page, which=which)
 
 
 @bp.get("/<run_id>/images/<int(max=2147483647):number>/<side>")

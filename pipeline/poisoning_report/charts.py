@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.detector_report.axes import share_axis
+from pipeline.detector_report.axes import top_axis
 from pipeline.detector_report.blocks import Axis, Chart, Series, Table
 
 History = Sequence[Mapping[str, Any]]
@@ -33,12 +33,14 @@ def loss_chart(histories: Mapping[str, History]) -> Chart:
 
 def accuracy_chart(histories: Mapping[str, History]) -> Chart:
     """The accuracy of every model on its training images, labels as it was given them, and on validation images."""
+    series = tuple(_curves(histories, "accuracy", "val_accuracy"))
     return Chart(
         title="Accuracy",
-        what="Share of images called as they are labelled, after every epoch, in training and validation.",
+        what="Share of images called as they are labelled, after every epoch, in training and validation; the axis"
+        " begins where the lowest is.",
         x=_epochs(histories),
-        y=share_axis("accuracy"),
-        series=tuple(_curves(histories, "accuracy", "val_accuracy")),
+        y=top_axis("accuracy", min((y for one in series for _, y in one.points), default=0.0)),
+        series=series,
         table=_table("Accuracy after every epoch", histories, "accuracy", "val_accuracy", "{:.2%}"),
     )
 

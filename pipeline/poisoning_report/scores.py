@@ -57,7 +57,7 @@ def rates_table(rates: Mapping[str, Any], target: str) -> Table:
         ("of all training images", str(rates["n"]), str(rates["n_train"]), _percent(rates["of_all"])),
         (f"of those labelled {target}", str(rates["n"]), str(rates["n_target"]), _percent(rates["of_target"])),
     )
-    return Table("Poisoned", ("share", "poisoned", "of", "share in %"), rows)
+    return Table("Poisoned", ("of what", "poisoned", "of", "share"), rows)
 
 
 def _percent(value: float | None) -> str:

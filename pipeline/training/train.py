@@ -58,9 +58,8 @@ def train_classifier(
         MissingWeights: ImageNet weights are asked for and not on this machine.
     """
     device = chosen_device(settings.device)
-    _check_classes(dataset)
+    _check(dataset, settings)
     spec = spec_for(dataset, settings)
-    _check_hardening(dataset, settings)
     model = build_model(spec, imagenet or settings.pretrained, seed=settings.seed)
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
     folder = work / content_id({"dataset": dataset.id, "settings": settings.to_json()})
@@ -70,8 +69,7 @@ def train_classifier(
     training = Training(model, settings, samples, val)
     _run(training, folder / "checkpoint.pt", progress, each_epoch)
     model.network.load_state_dict(training.best)
-    notes = {**_notes(training), "n_train": len(samples), "n_val": len(val)}
-    classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=notes)
+    classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=_notes(training))
     shutil.rmtree(folder)
     return classifier
 
@@ -94,6 +92,8 @@ def _notes(training: Training) -> dict[str, object]:
         "best_epoch": training.best_epoch,
         "history": [result.to_json() for result in training.history],
         **robustness_notes(training),
+        "n_train": len(training.samples),
+        "n_val": len(training.val),
     }
 
 
@@ -106,6 +106,11 @@ def _run(training: Training, file: Path, progress: Progress, each_epoch: Callabl
         training.checkpoint().write(file)
         if each_epoch is not None:
             each_epoch(training.history[-1])
+
+
+def _check(dataset: Dataset, settings: TrainingSettings) -> None:
+    _check_classes(dataset)
+    _check_hardening(dataset, settings)
 
 
 def _check_classes(dataset: Dataset) -> None:

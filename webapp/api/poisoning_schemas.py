@@ -1,5 +1,7 @@
 """What the API takes and gives of the poisoning lab, with defaults, limits and examples."""
 
+from typing import Any
+
 from apiflask import Schema
 from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
@@ -15,7 +17,7 @@ _ID = Length(1, 64)
 _STRENGTH = Range(0, 1, min_inclusive=False, error="A strength is above 0 and at most 1.")
 
 
-def _class(description: str, **more: object) -> String:
+def _class(description: str, **more: Any) -> String:
     """A class, which the data set names."""
     return String(validate=Length(1, 200), metadata={"description": f"{description}, by its name or number."}, **more)
 

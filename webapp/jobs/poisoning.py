@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from pipeline.poisoning.flip_lab import FlipReport
     from pipeline.training.checkpoint import EpochResult
 
-CLEAN, FLIPPED = "clean model", "poisoned model"
+CLEAN = {FLIPS: "original model", BACKDOOR: "clean model"}
+"""What the model of the clean data is called in each lab."""
+
+FLIPPED = "poisoned model"
 REPORT_FILE, ANSWERS_FILE = "run.json", "answers.json"
 _TRAINING = 10.0  # Of a training, where making a poisoned data set is 1.
 
@@ -105,7 +108,7 @@ def _run(work: Work) -> Made:
     made: list[str] = [str(_told(part)) for part in work.parts]
     if work.stage == 1:
         trained = work.idx - len(sets)
-        return _train(work, sets[trained], made[trained]) if trained < len(sets) else _train(work, CLEAN, None)
+        return _train(work, sets[trained], made[trained]) if trained < len(sets) else _train(work, _clean(work), None)
     clean = work.params.get("original_id") or made[2 * len(sets)]
     pairs = {what: (made[k], made[len(sets) + k]) for k, what in enumerate(sets)}
     return _compare(work, clean, pairs)
@@ -126,7 +129,7 @@ def _poison(work: Work, what: str) -> Made:
         dataset_named(work, params["dataset_id"]),
         recipe,
         root.datasets,
-        name=f"{params['name']}, {what}",
+        name=f"{params['name']}, data of the {what}",
         proxy=open_classifier(root.find("models", params["proxy_id"])) if perturbed else None,
         progress=_named_progress(work.progress, f"images of the {what}"),
     )
@@ -164,7 +167,7 @@ def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) ->
     clean = open_classifier(root.find("models", clean_id))
     sets = {what: dataset_named(work, one) for what, (one, _) in pairs.items()}
     report = _report(work, dataset, clean, {what: (sets[what], opened[what]) for what in pairs})
-    models = {CLEAN: clean, **opened}
+    models = {_clean(work): clean, **opened}
     kept: dict[str, object] = {"clean": answers(dataset, models, progress=work.progress).to_json()}
     if isinstance(recipe, BackdoorRecipe):
         trigger = tested_trigger(recipe, params.get("strength"))
@@ -201,9 +204,14 @@ def _report(
     return flip_report(dataset, poisoned, before, after)
 
 
-def _lab(work: Work, what: str) -> dict[str, str]:
+def _clean(work: Work) -> str:
+    return CLEAN[work.params["lab"]]
+
+
+def _lab(work: Work, what: str) -> dict[str, Any]:
     """What marks an artefact as made for study, wherever it is listed."""
-    return {"lab": work.params["lab"], "run": work.params["name"], "what": what}
+    told = {"lab": work.params["lab"], "run": work.params["name"], "what": what}
+    return {**told, "poisoned": what not in CLEAN.values()}
 
 
 def _named_progress(progress: Progress, what: str) -> Progress:

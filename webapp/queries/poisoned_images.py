@@ -53,10 +53,10 @@ class Trained:
     times: int
 
 
-def page_of_tests(run: Run, *, seed: int, only: str, number: int, size: int = _PER_PAGE) -> Page[Tested]:
+def page_of_tests(run: Run, *, seed: int, which: str, number: int, size: int = _PER_PAGE) -> Page[Tested]:
     """One page of the test images in the order that a seed draws; of those that changed, or of all."""
     answers = run.answers["clean"]
-    rows = np.flatnonzero(_changed(run)) if only == CHANGED else np.arange(len(answers.items))
+    rows = np.flatnonzero(_changed(run)) if which == CHANGED else np.arange(len(answers.items))
     mixed = np.random.default_rng(seed).permutation(rows)
     dataset = clean_set(run)
     chosen = mixed[(number - 1) * size : number * size]
@@ -78,12 +78,12 @@ def tested_item(run: Run, index: int) -> Tested:
     return _tested(run, clean_set(run), int(rows[0]))
 
 
-def trained_page(run: Run, *, only: str, number: int, size: int = _PER_PAGE) -> Page[Trained]:
+def trained_page(run: Run, *, which: str, number: int, size: int = _PER_PAGE) -> Page[Trained]:
     """One page of the training images in a fixed mixture; of the poisoned ones, or of all."""
     clean, poisoned = clean_set(run), poisoned_set(run)
     record = poison_record(poisoned)
     marked = set() if record is None else set(record.items.tolist())
-    rows = clean.indices("train") if only == ALL else np.array(sorted(marked), dtype=np.int64)
+    rows = clean.indices("train") if which == ALL else np.array(sorted(marked), dtype=np.int64)
     mixed = np.random.default_rng(0).permutation(rows)
     chosen = [int(index) for index in mixed[(number - 1) * size : number * size]]
     shown = [_trained(run, clean, poisoned, index, marked=index in marked) for index in chosen]

@@ -121,4 +121,4 @@ def _kept(folder: Path) -> Run:
     report: Any = read_json(folder / REPORT_FILE)
     told: Any = read_json(folder / ANSWERS_FILE)
     answers = {which: Answers.from_json(one) for which, one in told.items()}
-    return Run(report, answers, run_page(report, answers, clean=CLEAN, flipped=FLIPPED))
+    return Run(report, answers, run_page(report, answers, clean=CLEAN[report["lab"]], flipped=FLIPPED))

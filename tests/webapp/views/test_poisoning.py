@@ -74,7 +74,7 @@ def test_the_classes_of_the_chosen_data_set_are_offered(site, admin):
 
 def test_a_run_of_flips_shows_both_models_side_by_side(site, admin, flips):
     page = admin.get(f"/lab/poisoning/{flips}").text
-    for words in ("Half", "clean model", "poisoned model", "The class that was flipped", "recall, poisoned", "F1"):
+    for words in ("Half", "original model", "poisoned model", "The class that was flipped", "recall, poisoned", "F1"):
         assert words in page
     assert page.count("true class a row, answer a column") == 2
     assert page.count("<svg viewBox") >= 3
@@ -151,7 +151,7 @@ def test_flipped_images_are_marked_with_both_labels(site, admin, flips):
     marked = re.findall(r'<span class="study">flipped</span>: was left, labelled <strong>right</strong>', page)
     assert marked
     assert len(marked) == len(re.findall(r"Training image \d+</strong>", page))
-    every = admin.get(f"/lab/poisoning/{flips}/training?only=all").text
+    every = admin.get(f"/lab/poisoning/{flips}/training?which=all").text
     assert len(re.findall(r"Training image \d+</strong>", every)) > every.count('class="study"')
 
 
