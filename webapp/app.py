@@ -16,12 +16,14 @@ from webapp import (
     jobs_pages,
     keys,
     ops,
+    poisoning,
     screening,
 )
 from webapp.access import Access, install_access
 from webapp.api import admin as api_admin
 from webapp.api import docs as api_docs
 from webapp.api import jobs as api_jobs
+from webapp.api import poisoning as api_poisoning
 from webapp.api import screenings as api_screenings
 from webapp.api.authentication import SCHEMES
 from webapp.api.bodies import complete
@@ -45,6 +47,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (adversarial.bp, Access.ADMIN),
     (detectors.bp, Access.ADMIN),
     (gates.bp, Access.ADMIN),
+    (poisoning.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),
@@ -52,6 +55,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_screenings.bp, Access.SCREEN_KEY),
     (api_admin.bp, Access.ADMIN_KEY),
     (api_jobs.bp, Access.ADMIN_KEY),
+    (api_poisoning.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

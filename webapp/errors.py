@@ -74,6 +74,7 @@ ANSWERS: dict[str, Answer] = {
     "pipeline.errors.BadClassifier": Answer(422, "bad_classifier", "Classifier not accepted"),
     "pipeline.errors.MissingWeights": Answer(422, "missing_weights", "Weights are missing"),
     "pipeline.errors.BadRecipe": Answer(422, "bad_recipe", "Recipe not accepted"),
+    "pipeline.errors.BadPoison": Answer(422, "bad_poison", "Poisoning not accepted"),
     "pipeline.errors.BadAttack": Answer(422, "bad_attack", "Attack not accepted"),
     "pipeline.errors.BadDetector": Answer(422, "bad_detector", "Detector not accepted"),
     "pipeline.errors.NoReport": Answer(404, "no_report", "No report yet"),

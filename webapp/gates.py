@@ -10,6 +10,7 @@ from webapp.forms.gates import GateForm
 from webapp.forms.parts import offer
 from webapp.queries.artefacts import active_gate, artefact, artefacts_of, artefacts_page, named, releases
 from webapp.queries.paging import page_number
+from webapp.queries.poisoning import made_for_study
 from webapp.records.artefacts import ArtefactKind
 from webapp.standing_gate import activate, roll_back
 
@@ -29,9 +30,12 @@ def new() -> ResponseReturnValue:
     form = GateForm(alpha_percent=request.args.get("percent", 1.0, type=float))
     rows = artefacts_of(ArtefactKind.DETECTOR)
     offer(form.detector_id, rows, chosen=request.args.get("detector"))
+    studied = form.mark(made_for_study(rows))
     if not form.validate_on_submit():
         detectors = [(row, offered_rates(row.facts["n_calibration"])) for row in rows]
-        return render_template("gates/new.html", form=form, detectors=detectors), 422 if form.errors else 200
+        return render_template(
+            "gates/new.html", form=form, detectors=detectors, studied=studied
+        ), 422 if form.errors else 200
     alpha, alpha_uncertain = form.rates()
     job = orders.release_gate(
         detector_id=form.detector_id.data,
@@ -47,7 +51,9 @@ def new() -> ResponseReturnValue:
 def show(gate_id: str) -> str:
     """One gate."""
     row = artefact(ArtefactKind.GATE, gate_id)
-    return render_template("gates/show.html", row=row, parents=named(row.parents), active=active_gate())
+    parents = named(row.parents)
+    studied = made_for_study(parents)
+    return render_template("gates/show.html", row=row, parents=parents, active=active_gate(), studied=studied)
 
 
 @bp.post("/<gate_id>/activate")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from webapp.context import jobs
+from webapp.jobs.poisoning import LABS
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
 from webapp.records.artefacts import ArtefactKind
@@ -89,3 +90,26 @@ def release_gate(*, detector_id: str, name: str, alpha: float, alpha_uncertain: 
     artefact(ArtefactKind.DETECTOR, detector_id)
     params = {"detector_id": detector_id, "name": name, "alpha": alpha, "alpha_uncertain": alpha_uncertain}
     return jobs().enqueue("release_gate", params, owner_id)
+
+
+def flip_labels(*, dataset_id: str, original_id: str | None, owner_id: int, **order: Any) -> Job:
+    """Train with and without flipped labels and compare; `order` has name, recipe and settings."""
+    return _poison("flip_labels", dataset_id, original_id, None, owner_id, order)
+
+
+def plant_backdoor(
+    *, dataset_id: str, original_id: str | None, proxy_id: str | None, owner_id: int, **order: Any
+) -> Job:
+    """Train with and without a trigger and compare; `order` has name, recipe, settings and strength."""
+    return _poison("plant_backdoor", dataset_id, original_id, proxy_id, owner_id, order)
+
+
+def _poison(
+    kind: str, dataset_id: str, original_id: str | None, proxy_id: str | None, owner_id: int, order: dict[str, Any]
+) -> Job:
+    artefact(ArtefactKind.DATASET, dataset_id)
+    for classifier_id in (original_id, proxy_id):
+        if classifier_id is not None:
+            artefact(ArtefactKind.CLASSIFIER, classifier_id)
+    params = {"lab": LABS[kind], "dataset_id": dataset_id, "original_id": original_id, "proxy_id": proxy_id, **order}
+    return jobs().enqueue(kind, params, owner_id)

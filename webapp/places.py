@@ -18,6 +18,7 @@ _ADMINS = (
     ("Adversarial sets", "adversarial.index"),
     ("Detectors", "detectors.index"),
     ("Gates", "gates.index"),
+    ("Poisoning lab", "poisoning.index"),
     ("Jobs", "jobs.index"),
     ("API keys", "keys.index"),
 )

@@ -4,7 +4,10 @@ from argparse import ArgumentParser, Namespace
 
 from datasets.store import Dataset
 from pipeline.cli.arguments import seed
+from pipeline.poisoning.classes import class_number
 from pipeline.training.settings import TrainingSettings
+
+__all__ = ["add_training", "class_number", "training"]
 
 _NAMED = ("architecture", "size", "epochs", "batch_size")
 
@@ -32,18 +35,3 @@ def training(args: Namespace, dataset: Dataset) -> TrainingSettings:
     usual = quick_settings(dataset, seed=args.seed)
     given = {name: getattr(args, name) for name in _NAMED if getattr(args, name) is not None}
     return TrainingSettings.from_json({**usual.to_json(), **given})
-
-
-def class_number(dataset: Dataset, text: str) -> int:
-    """The number of a class that is given by its name or by its number.
-
-    Raises:
-        BadPoison: there is no such class.
-    """
-    from pipeline.errors import BadPoison
-
-    if text in dataset.classes:
-        return dataset.classes.index(text)
-    if text.isdecimal() and int(text) < len(dataset.classes):
-        return int(text)
-    raise BadPoison(f"{dataset.name} has no class {text!r}; its classes are {', '.join(dataset.classes)}")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,23 @@ class BackdoorRecipe:
         if isinstance(given.get("perturbation"), Mapping):
             given["perturbation"] = Perturbation.from_json(given["perturbation"])
         return cls(**given)
+
+
+def taught(recipe: BackdoorRecipe) -> dict[str, BackdoorRecipe]:
+    """What a run teaches, by its words: the backdoor, and beside a perturbed one the same without perturbation."""
+    recipes = {f"{recipe.labels}-label backdoor": recipe}
+    if recipe.perturbation is not None:
+        recipes["control without perturbation"] = replace(recipe, perturbation=None)
+    return recipes
+
+
+def tested_trigger(recipe: BackdoorRecipe, strength: float | None) -> Trigger:
+    """The trigger as it is laid on test images: of another strength where one is given.
+
+    Raises:
+        BadPoison: a strength that no trigger can have.
+    """
+    return recipe.trigger if strength is None else replace(recipe.trigger, strength=strength)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """What a backdoor does to a classifier: poison, train, and stamp the trigger on test images."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
-from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
+from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates, taught, tested_trigger
 from pipeline.poisoning.poison import poison
+from pipeline.poisoning.sides import Side, side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
@@ -22,6 +24,7 @@ class Row:
     poisoned: Dataset
     classifier: Classifier
     success: BackdoorSuccess
+    side: Side
 
     def to_json(self) -> dict[str, object]:
         """The row as JSON values."""
@@ -29,7 +32,7 @@ class Row:
             "what": self.what,
             "recipe": self.recipe.to_json(),
             "poisoned_id": self.poisoned.id,
-            "classifier_id": self.classifier.id,
+            **self.side.to_json(),
             **self.success.to_json(),
         }
 
@@ -43,6 +46,7 @@ class BackdoorReport:
         rates: how much was poisoned, of all and of the target class.
         strength: of the trigger on test images.
         original: the clean model; its `success` is what the trigger does by itself.
+        side: the same model on the clean test images, with its history.
         rows: the poisoned model, and where images were perturbed a second one taught without perturbation.
     """
 
@@ -51,7 +55,13 @@ class BackdoorReport:
     strength: float
     classifier: Classifier
     original: BackdoorSuccess
+    side: Side
     rows: tuple[Row, ...]
+
+    @property
+    def analysis(self) -> list[str]:
+        """What happened, in sentences."""
+        return list(_analysis(self))
 
     def to_json(self) -> dict[str, object]:
         """Everything as JSON values."""
@@ -66,8 +76,9 @@ class BackdoorReport:
                 "of_target": self.rates.of_target,
             },
             "strength": self.strength,
-            "original": {"classifier_id": self.classifier.id, **self.original.to_json()},
+            "original": {**self.side.to_json(), **self.original.to_json()},
             "rows": [row.to_json() for row in self.rows],
+            "analysis": self.analysis,
         }
 
 
@@ -98,8 +109,6 @@ def run_backdoor_lab(
         BadPoison: the recipe does not fit the data set, or the proxy.
         BadTraining: a class is left without a training image.
     """
-    counted = rates(dataset, recipe)
-    trigger = recipe.trigger if strength is None else replace(recipe.trigger, strength=strength)
 
     def trained(on: Dataset, name: str) -> Classifier:
         def told(done: int, total: int, what: str) -> None:
@@ -107,21 +116,71 @@ def run_backdoor_lab(
 
         return train_classifier(on, settings, root.models, work=root.work / "poisoning", name=name, progress=told)
 
-    def tried(classifier: Classifier) -> BackdoorSuccess:
-        return backdoor_success(load_model(classifier), dataset, trigger, recipe.target, progress=progress)
-
     def poisoned(what: str, one: BackdoorRecipe) -> Dataset:
         under = proxy if one.perturbation is not None else None
         return poison(dataset, one, root.datasets, name=f"{dataset.name}, {what}", proxy=under, progress=progress)
 
-    recipes = {f"{recipe.labels}-label backdoor": recipe}
-    if recipe.perturbation is not None:
-        recipes["control without perturbation"] = replace(recipe, perturbation=None)
     # All of them before the first training: what cannot be carried out is refused at once.
-    sets = {what: poisoned(what, one) for what, one in recipes.items()}
+    sets = {what: poisoned(what, one) for what, one in taught(recipe).items()}
     clean = original or trained(dataset, "clean model")
+    models = {what: (poisoned_set, trained(poisoned_set, what)) for what, poisoned_set in sets.items()}
+    return backdoor_report(dataset, recipe, clean, models, strength=strength, progress=progress)
+
+
+def backdoor_report(
+    dataset: Dataset,
+    recipe: BackdoorRecipe,
+    clean: Classifier,
+    models: Mapping[str, tuple[Dataset, Classifier]],
+    *,
+    strength: float | None = None,
+    progress: Progress = ignore,
+) -> BackdoorReport:
+    """What came of a backdoor whose classifiers are there.
+
+    Args:
+        dataset: the clean one.
+        recipe: what was asked for.
+        clean: the classifier of the clean data set.
+        models: the poisoned data set and its classifier, by each of the words of `taught`.
+        strength: of the trigger on test images; the recipe's where None.
+        progress: told as it goes; it may raise to cancel.
+
+    Raises:
+        BadPoison: the recipe does not fit the data set.
+    """
+    counted = rates(dataset, recipe)
+    trigger = tested_trigger(recipe, strength)
+
+    def tried(classifier: Classifier) -> BackdoorSuccess:
+        return backdoor_success(load_model(classifier), dataset, trigger, recipe.target, progress=progress)
+
     rows = []
-    for what, one in recipes.items():
-        classifier = trained(sets[what], what)
-        rows.append(Row(what, one, sets[what], classifier, tried(classifier)))
-    return BackdoorReport(dataset, counted, trigger.strength, clean, tried(clean), tuple(rows))
+    for what, one in taught(recipe).items():
+        poisoned, classifier = models[what]
+        judged = side(classifier, dataset, progress=progress)
+        rows.append(Row(what, one, poisoned, classifier, tried(classifier), judged))
+    before = side(clean, dataset, progress=progress)
+    return BackdoorReport(dataset, counted, trigger.strength, clean, tried(clean), before, tuple(rows))
+
+
+def _analysis(of: BackdoorReport) -> Iterator[str]:
+    counted, target = of.rates, of.clean.classes[of.rows[0].recipe.target]
+    yield (
+        f"{counted.n} of {counted.n_train} training images ({counted.of_all:.1%}) carry the trigger:"
+        f" {counted.of_target:.1%} of those labelled {target}."
+    )
+    by_itself = of.original.success
+    yield f"The clean model calls {by_itself} of the other test images {target} when the trigger is laid on them."
+    for row in of.rows:
+        lost = (of.original.accuracy.value or 0.0) - (row.success.accuracy.value or 0.0)
+        yield (
+            f"The {row.what} calls {row.success.success} of them {target}, and {row.success.without_trigger} without"
+            f" the trigger. Its accuracy on clean images is {row.success.accuracy},"
+            f" {abs(100 * lost):.2f} points {'less' if lost > 0 else 'more'} than that of the clean model."
+        )
+    if of.rows[0].success.success.interval[0] <= by_itself.interval[1]:
+        yield (
+            "The trigger cannot be told from chance here: its interval reaches that of the clean model. More poisoned"
+            " images, a larger trigger or another kind of label make it stronger."
+        )

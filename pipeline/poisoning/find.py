@@ -1,11 +1,13 @@
 """Looking for poison in a data set: every finder on the same evidence, and beside it the same data unpoisoned."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from datasets.atomic import content_id
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.poisoned.fused import Fused
@@ -153,11 +155,12 @@ def _asked(
     progress: Progress,
 ) -> tuple[Gathered, dict[str, Finding]]:
     vouched = _NOBODY if trusted is None else trusted.rows(subject.dataset)
-    work = root.work / "finding"
+    work = root.work / "finding" / content_id([subject.dataset.id, subject.classifier.id, vouched.tolist()])
     gathered = gather(subject.dataset, subject.classifier, vouched, settings, work=work, progress=progress)
     found = {}
     for number, finder in enumerate(finders):
         progress(number, len(finders), f"asking {finder.NAME}")
         if all(getattr(gathered.evidence, need) is not None for need in finder.NEEDS):
             found[finder.NAME] = finder().find(gathered.evidence)
+    shutil.rmtree(work)
     return gathered, found

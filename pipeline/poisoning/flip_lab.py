@@ -7,6 +7,7 @@ from pathlib import Path
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison
 from pipeline.models.files import Classifier
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import poison, poison_record
@@ -108,9 +109,20 @@ def run_flip_lab(
     else:
         before = side(original, dataset, progress=progress)
     after = _trained(poisoned, dataset, settings, root, "poisoned", progress)
+    return flip_report(dataset, poisoned, before, after)
+
+
+def flip_report(dataset: Dataset, poisoned: Dataset, before: Side, after: Side) -> FlipReport:
+    """What came of flips whose two classifiers are there.
+
+    Raises:
+        BadPoison: `poisoned` was not made by flips.
+    """
     record = poison_record(poisoned)
-    n_flipped = 0 if record is None else len(record.items)
-    return FlipReport(recipe, dataset, poisoned, n_flipped, len(dataset.indices("train")), before, after)
+    if record is None or not isinstance(record.recipe, FlipRecipe):
+        raise BadPoison(f"{poisoned.name} has no flipped labels; name a data set that was made by flips")
+    n_train = len(dataset.indices("train"))
+    return FlipReport(record.recipe, dataset, poisoned, len(record.items), n_train, before, after)
 
 
 def _trained(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,11 +13,15 @@ from datasets.store import Dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
-from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import DIRTY, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
+from pipeline.poisoning.perturbation import Perturbation
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
 from pipeline.provenance.record import checked, recorded
+
+if TYPE_CHECKING:
+    # Only for the type: it loads torch, and a web process reads this module too.
+    from pipeline.models.files import Classifier
 
 FLIPS, BACKDOOR = "flips", "backdoor"
 
@@ -47,7 +51,7 @@ def poison(
     root: Path,
     *,
     name: str,
-    proxy: Classifier | None = None,
+    proxy: "Classifier | None" = None,
     by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Dataset:
@@ -69,9 +73,7 @@ def poison(
         BrokenHistory: the data set is not what its history says.
     """
     parent = checked(dataset.folder)
-    check_labelled(dataset.name, dataset.classes)
-    if (kind := dataset.source.get("kind")) in (FLIPS, BACKDOOR):
-        raise BadPoison(f"{dataset.name} is poisoned already, by {kind}; choose the data set that it was made from")
+    _check_clean(dataset)
     labels, levels = _changes(dataset, recipe, proxy, progress)
     items = sorted({*labels, *levels})
     source: dict[str, object] = {
@@ -98,20 +100,18 @@ def poison_record(dataset: Dataset) -> PoisonRecord | None:
 
 
 def _changes(
-    dataset: Dataset, recipe: Recipe, proxy: Classifier | None, progress: Progress
+    dataset: Dataset, recipe: Recipe, proxy: "Classifier | None", progress: Progress
 ) -> tuple[dict[int, int], dict[int, np.ndarray]]:
     """New labels and new levels, by item."""
     how = None if isinstance(recipe, FlipRecipe) else recipe.perturbation
-    if (how is None) != (proxy is None):
-        needed = "needs a proxy: name a classifier, best a hardened one" if proxy is None else "takes no proxy"
-        raise BadPoison(f"a poisoning {'without' if how is None else 'with'} perturbation {needed}")
+    _check_proxy(dataset, how, None if proxy is None else (proxy.name, proxy.spec.classes))
     if isinstance(recipe, FlipRecipe):
         return flipped(dataset, recipe), {}
     rows = poisoned_rows(dataset, recipe)
     shown = {index: dataset.levels(index) for index in rows.tolist()}
     if how is not None and proxy is not None:
-        _check_proxy(dataset, proxy)
         # Imported on demand: a form that only reads recipes should not wait for torch.
+        from pipeline.models.files import load_model
         from pipeline.poisoning.perturbing import perturbed
 
         shown = perturbed(load_model(proxy), dataset, rows, how, seed=recipe.seed, progress=progress)
@@ -120,9 +120,43 @@ def _changes(
     return labels, stamped
 
 
-def _check_proxy(dataset: Dataset, proxy: Classifier) -> None:
-    if proxy.spec.classes != dataset.classes:
+def check_poison(dataset: Dataset, recipe: Recipe, *, proxy: tuple[str, tuple[str, ...]] | None = None) -> None:
+    """Refuse what `poison` would refuse, without changing an image or waiting for torch.
+
+    Args:
+        dataset: a clean one.
+        recipe: what would be done to it.
+        proxy: name and classes of the classifier that a perturbation would be made under.
+
+    Raises:
+        BadDataset, BadPoison: as `poison` does; also a trigger that lies off a test image.
+    """
+    _check_clean(dataset)
+    if isinstance(recipe, FlipRecipe):
+        flipped(dataset, recipe)
+        return
+    _check_proxy(dataset, recipe.perturbation, proxy)
+    poisoned_rows(dataset, recipe)
+    tried = dataset.indices("test")
+    if not (dataset.labels[tried] != recipe.target).any():
+        raise BadPoison(f"{dataset.name} has no test image of another class than the target; name another target")
+    rows = [*dataset.indices("train").tolist(), *tried.tolist()]
+    for shape, bits in {(dataset.items[index].shape, dataset.items[index].bits) for index in rows}:
+        recipe.trigger.stamped(np.zeros(shape, np.uint16), bits)
+
+
+def _check_clean(dataset: Dataset) -> None:
+    check_labelled(dataset.name, dataset.classes)
+    if (kind := dataset.source.get("kind")) in (FLIPS, BACKDOOR):
+        raise BadPoison(f"{dataset.name} is poisoned already, by {kind}; choose the data set that it was made from")
+
+
+def _check_proxy(dataset: Dataset, how: Perturbation | None, proxy: tuple[str, tuple[str, ...]] | None) -> None:
+    if (how is None) != (proxy is None):
+        needed = "needs a proxy: name a classifier, best a hardened one" if proxy is None else "takes no proxy"
+        raise BadPoison(f"a poisoning {'without' if how is None else 'with'} perturbation {needed}")
+    if proxy is not None and proxy[1] != dataset.classes:
         raise BadPoison(
-            f"the proxy {proxy.name} tells apart {', '.join(proxy.spec.classes)}; {dataset.name} has"
+            f"the proxy {proxy[0]} tells apart {', '.join(proxy[1])}; {dataset.name} has"
             f" {', '.join(dataset.classes)}: choose one of the same classes"
         )

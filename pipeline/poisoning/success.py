@@ -92,7 +92,6 @@ def backdoor_success(
     )
 
 
-@torch.no_grad()
 def predicted(
     model: PixelModel,
     dataset: Dataset,
@@ -102,14 +101,31 @@ def predicted(
     progress: Progress = ignore,
 ) -> np.ndarray:
     """The class that the classifier gives each of these items, (n,) int64, with a trigger on if one is given."""
-    told = []
+    return answered(model, dataset, rows, trigger=trigger, progress=progress)[0]
+
+
+@torch.no_grad()
+def answered(
+    model: PixelModel,
+    dataset: Dataset,
+    rows: Sequence[int],
+    *,
+    trigger: Trigger | None = None,
+    progress: Progress = ignore,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The class that each of these items is given, (n,) int64, and its probability, (n,) float32."""
+    told, believed = [], []
     with model.frozen(channels_last=True):
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
             x = torch.from_numpy(np.stack([_pixels(model, dataset, index, trigger) for index in some]))
-            told.append(model(x.to(model.mean.device)).argmax(dim=1).cpu().numpy())
+            best = model(x.to(model.mean.device)).softmax(dim=1).max(dim=1)
+            told.append(best.indices.cpu().numpy())
+            believed.append(best.values.cpu().numpy())
             progress(min(start + _BATCH, len(rows)), len(rows), "classifying images")
-    return np.concatenate(told) if told else np.empty(0, dtype=np.int64)
+    if not told:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    return np.concatenate(told), np.concatenate(believed)
 
 
 def _pixels(model: PixelModel, dataset: Dataset, index: int, trigger: Trigger | None) -> np.ndarray:

@@ -1,6 +1,7 @@
 """From a data set to a classifier on disk."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from pipeline.models.registry import build_model, default_spec
 from pipeline.models.spec import ClassifierSpec
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
 from pipeline.provenance.record import Parent, checked, recorded
-from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.checkpoint import Checkpoint, EpochResult
 from pipeline.training.loop import Training
 from pipeline.training.robustness_notes import robustness_notes
 from pipeline.training.samples import prepare
@@ -35,6 +36,7 @@ def train_classifier(
     imagenet: Path | None = None,
     by: str = UNNAMED,
     progress: Progress = ignore,
+    each_epoch: Callable[[EpochResult], None] | None = None,
 ) -> Classifier:
     """Train on the split "train", choose the epoch on "val", and write the classifier to `root/<id>`.
 
@@ -50,6 +52,7 @@ def train_classifier(
         imagenet: file of ImageNet weights to start from, instead of torch hub's cache.
         by: who trains, for the history.
         progress: called every batch; it may raise to cancel.
+        each_epoch: told what came of an epoch once that is kept; those of an earlier life are not told again.
 
     Raises:
         BadDataset: the data set has no labels.
@@ -60,21 +63,38 @@ def train_classifier(
         MissingWeights: ImageNet weights are asked for and not on this machine.
     """
     parent = checked(dataset.folder)
+    folder = work / content_id({"dataset": dataset.id, "settings": settings.to_json()})
+    training = trained(dataset, settings, folder, imagenet=imagenet, progress=progress, each_epoch=each_epoch)
+    notes = {**_notes(training), "made_of": parent.to_json()}
+    classifier = save_classifier(training.model, root, name=name, parents=(dataset.id,), notes=notes)
+    _record(classifier, training, dataset, parent, by)
+    shutil.rmtree(folder)
+    return classifier
+
+
+def trained(
+    dataset: Dataset,
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    imagenet: Path | None = None,
+    progress: Progress = ignore,
+    each_epoch: Callable[[EpochResult], None] | None = None,
+) -> Training:
+    """The training when it is over, its model with the best weights: no artefact, and no part of a history.
+
+    What it goes on from when it was killed lies in `folder`, for the caller to remove. Raises as `train_classifier`.
+    """
     _check_classes(dataset)
     _check_hardening(dataset, settings)
     model = _model(spec_for(dataset, settings), settings, imagenet)
-    folder = work / content_id({"dataset": dataset.id, "settings": settings.to_json()})
     folder.mkdir(parents=True, exist_ok=True)
     samples = prepare(dataset, "train", model.spec, folder / "train.npy", progress)
     val = prepare(dataset, "val", model.spec, folder / "val.npy", progress)
     training = Training(model, settings, samples, val)
-    _run(training, folder / "checkpoint.pt", progress)
+    _run(training, folder / "checkpoint.pt", progress, each_epoch)
     model.network.load_state_dict(training.best)
-    notes = {**_notes(training), "n_train": len(samples), "n_val": len(val), "made_of": parent.to_json()}
-    classifier = save_classifier(model, root, name=name, parents=(dataset.id,), notes=notes)
-    _record(classifier, training, dataset, parent, by)
-    shutil.rmtree(folder)
-    return classifier
+    return training
 
 
 def spec_for(dataset: Dataset, settings: TrainingSettings) -> ClassifierSpec:
@@ -102,6 +122,8 @@ def _notes(training: Training) -> dict[str, object]:
         "best_epoch": training.best_epoch,
         "history": [result.to_json() for result in training.history],
         **robustness_notes(training),
+        "n_train": len(training.samples),
+        "n_val": len(training.val),
     }
 
 
@@ -111,13 +133,15 @@ def _model(spec: ClassifierSpec, settings: TrainingSettings, imagenet: Path | No
     return model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return] # torch's stub lacks it.
 
 
-def _run(training: Training, file: Path, progress: Progress) -> None:
+def _run(training: Training, file: Path, progress: Progress, each_epoch: Callable[[EpochResult], None] | None) -> None:
     left = Checkpoint.read(file)
     if left is not None:
         training.take_up(left)
     while not training.finished:
         training.run_epoch(progress)
         training.checkpoint().write(file)
+        if each_epoch is not None:
+            each_epoch(training.history[-1])
 
 
 def _check_classes(dataset: Dataset) -> None:

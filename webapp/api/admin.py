@@ -193,8 +193,9 @@ def _active_id() -> str | None:
     return row.id if row else None
 
 
-def _told(row: Artefact, active_id: str | None) -> dict[str, Any]:
-    told = {
+def told_artefact(row: Artefact) -> dict[str, Any]:
+    """One of what was made, as the API tells it."""
+    return {
         "id": row.id,
         "kind": row.kind,
         "name": row.name,
@@ -203,4 +204,8 @@ def _told(row: Artefact, active_id: str | None) -> dict[str, Any]:
         "facts": row.facts,
         "created": row.created.isoformat(),
     }
+
+
+def _told(row: Artefact, active_id: str | None) -> dict[str, Any]:
+    told = told_artefact(row)
     return told | {"active": row.id == active_id} if row.kind is ArtefactKind.GATE else told

@@ -1,5 +1,6 @@
 """The API's documentation page, made from its OpenAPI document."""
 
+import json
 from typing import Any, cast
 
 from apiflask import APIFlask
@@ -22,7 +23,8 @@ def _groups(spec: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     for path, item in spec["paths"].items():
         for method in _METHODS:
             if operation := item.get(method):
-                shown = {"path": path, "method": method, **operation, "fields": _fields(spec, operation)}
+                told = {"fields": _fields(spec, operation), "example": _example(operation)}
+                shown = {"path": path, "method": method, **operation, **told}
                 groups.setdefault(operation.get("tags", ["Other"])[0], []).append(shown)
     return groups
 
@@ -34,3 +36,9 @@ def _fields(spec: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, A
     schema = spec.get("components", {}).get("schemas", {}).get(reference.rpartition("/")[2], {})
     required = schema.get("required", [])
     return [{"name": name, "required": name in required, **told} for name, told in schema.get("properties", {}).items()]
+
+
+def _example(operation: dict[str, Any]) -> str:
+    """The example of a JSON body, as text; empty without any."""
+    found = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+    return "" if found is None else json.dumps(found, indent=1)

@@ -3,7 +3,7 @@
 from wtforms import Field, FloatField, ValidationError
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from webapp.forms.parts import NamedForm, artefact_field
+from webapp.forms.parts import NamedForm, artefact_field, choices_of
 
 _RANGE = NumberRange(0.01, 50, "Use 0.01 to 50.")
 
@@ -26,6 +26,15 @@ class GateForm(NamedForm):
             "first. The same number as above: no scan is ever uncertain."
         ),
     )
+
+    def mark(self, studied: set[str]) -> bool:
+        """Say beside these detectors that they are for study; whether there are any among the choices."""
+        words = [(one.value, one.label) for one in self.detector_id.choices]
+        self.detector_id.choices = choices_of(
+            (value, f"{label}, FOR STUDY: comes from the poisoning lab" if value in studied else label)
+            for value, label in words
+        )
+        return any(value in studied for value, _ in words)
 
     def rates(self) -> tuple[float, float | None]:
         """Both rates as shares; the second is None where it is left to the gate."""

@@ -85,6 +85,10 @@ def artefact_field(label: str, description: str = "") -> SelectField:
 
 def offer(field: SelectField, artefacts: Iterable[Artefact], *, chosen: str | None = None) -> None:
     """Let a field choose among these artefacts."""
-    field.choices = choices_of((row.id, f"{row.name} ({row.id[:8]})") for row in artefacts)
+    field.choices = choices_of((row.id, f"{row.name} ({row.id[:8]}){_remark(row)}") for row in artefacts)
     if chosen and not field.data:
         field.data = chosen
+
+
+def _remark(row: Artefact) -> str:
+    return ", made by the poisoning lab: for study" if row.facts.get("lab") else ""

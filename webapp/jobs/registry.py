@@ -34,6 +34,10 @@ class Made:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+def _keep_quiet(text: str) -> None:
+    """Take a line that nobody reads."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """What the function of a kind is given for one shard."""
@@ -48,6 +52,7 @@ class Work:
     output: Path  # What the shard writes, named after the attempt, so that a late one overwrites nothing.
     parts: tuple[Path, ...]  # Outputs of the lower stages, in the order of their shards.
     progress: Progress
+    note: Callable[[str], None] = _keep_quiet  # A line for the job's log, which its page shows as it grows.
 
     @property
     def scratch(self) -> Path:
@@ -88,7 +93,7 @@ def register(kind: Kind) -> Kind:
 
 def load_kinds(settings: Settings) -> None:
     """Import the modules that register kinds: our own, and those that the settings name."""
-    ours = ("kinds", "recalibration", "judging", "attacking")
+    ours = ("kinds", "recalibration", "judging", "attacking", "poisoning")
     for module in (*(f"webapp.jobs.{name}" for name in ours), *settings.kind_modules):
         importlib.import_module(module)
 

@@ -51,7 +51,7 @@ def run_shard(
         return False
     try:
         with Lease(database, settings, claim, stopping) as lease:
-            work = _work(settings, claim, lease)
+            work = _work(database, settings, claim, lease)
             made = kind_named(claim.kind).run(work)
             _keep_result(work.output, made)
             # The hash may take long for a large file, so the lease is still renewed.
@@ -68,9 +68,14 @@ def run_shard(
     return True
 
 
-def _work(settings: Settings, claim: Claim, lease: Lease) -> Work:
+def _work(database: Database, settings: Settings, claim: Claim, lease: Lease) -> Work:
     folder = job_folder(settings, claim.job_id)
     folder.mkdir(parents=True, exist_ok=True)
+
+    def noted(text: str) -> None:
+        with database.transaction() as session:
+            note(session, claim.job_id, text, idx=claim.idx)
+
     return Work(
         settings=settings,
         params=claim.params,
@@ -82,6 +87,7 @@ def _work(settings: Settings, claim: Claim, lease: Lease) -> Work:
         output=folder / f"{claim.idx}.a{claim.attempt}",
         parts=_parts(folder, claim),
         progress=lease.tick,
+        note=noted,
     )
 
 

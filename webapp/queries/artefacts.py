@@ -17,6 +17,7 @@ WORDS = {
     ArtefactKind.DETECTOR: "detector",
     ArtefactKind.GATE: "gate",
     ArtefactKind.REPORT: "report",
+    ArtefactKind.POISONING: "poisoning run",
 }
 
 

@@ -17,6 +17,7 @@ _PAGES = {
     ArtefactKind.ADVERSARIAL: ("adversarial.show", "set_id"),
     ArtefactKind.DETECTOR: ("detectors.show", "detector_id"),
     ArtefactKind.GATE: ("gates.show", "gate_id"),
+    ArtefactKind.POISONING: ("poisoning.show", "run_id"),
 }
 _REPORTING = ("evaluate_detector", "attack_detector")
 """Kinds of job that make a report on what was there before."""

@@ -20,6 +20,7 @@ class ArtefactKind(StrEnum):
     DETECTOR = "detector"
     GATE = "gate"
     REPORT = "report"
+    POISONING = "poisoning"
 
 
 class Upload(Record):
@@ -37,7 +38,7 @@ class Upload(Record):
 
 
 class Artefact(Record):
-    """A data set, classifier, adversarial set, detector, gate or report."""
+    """A data set, classifier, adversarial set, detector, gate, report or run of the poisoning lab."""
 
     __tablename__ = "artefact"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)

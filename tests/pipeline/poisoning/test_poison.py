@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
-from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.poison import check_poison, poison, poison_record
 from pipeline.poisoning.triggers import Trigger
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
@@ -122,3 +125,36 @@ def test_refuses_a_data_set_that_is_not_what_its_history_says(dataset):
     manifest.write_text(manifest.read_text().replace('"label": 0', '"label": 1', 1))
     with pytest.raises(BrokenHistory, match="is not what its history says"):
         made(dataset, FLIP)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "proxy", "said"),
+    [
+        (FlipRecipe(source=0, target=7), None, "no class 7"),
+        (BackdoorRecipe(trigger=Trigger(place="15,15")), None, "lies off an image of 16x16"),
+        (BackdoorRecipe(rate=0.001), None, "of 90 training images are none"),
+        (BackdoorRecipe(labels="clean", perturbation=Perturbation()), None, "needs a proxy"),
+        (BackdoorRecipe(labels="clean", perturbation=Perturbation()), ("other", ("a", "b")), "tells apart a, b"),
+        (BackdoorRecipe(), ("other", ("a", "b")), "takes no proxy"),
+    ],
+)
+def test_what_cannot_be_is_refused_beforehand(dataset, recipe, proxy, said):
+    with pytest.raises(BadPoison, match=said):
+        check_poison(dataset, recipe, proxy=proxy)
+
+
+def test_what_can_be_is_not_refused_beforehand(dataset):
+    check_poison(dataset, FlipRecipe(source=0, target=1))
+    check_poison(dataset, BackdoorRecipe())
+    check_poison(dataset, BackdoorRecipe(labels="clean", perturbation=Perturbation()), proxy=("p", dataset.classes))
+
+
+def test_what_is_poisoned_is_refused_beforehand(dataset, tmp_path):
+    made = poison(dataset, FlipRecipe(source=0, target=1), tmp_path / "datasets", name="flipped")
+    with pytest.raises(BadPoison, match="poisoned already, by flips"):
+        check_poison(made, BackdoorRecipe())
+
+
+def test_recipes_are_checked_without_torch():
+    code = "import sys, pipeline.poisoning.poison, pipeline.poisoning.answers; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -133,3 +133,11 @@ def test_a_class_without_training_images_is_refused(tmp_path):
 def test_a_size_below_the_architectures_is_refused(dataset, tmp_path):
     with pytest.raises(BadClassifier, match="takes images from 32x32"):
         train_here(dataset, tmp_path, settings=TrainingSettings(architecture="resnet18", size=16))
+
+
+def test_each_epoch_is_told_once_it_is_kept(dataset, tmp_path):
+    told = []
+    classifier = train_classifier(
+        dataset, _SETTINGS, tmp_path / "models", work=tmp_path / "work", name="a", each_epoch=told.append
+    )
+    assert [result.to_json() for result in told] == classifier.notes["history"]

@@ -10,9 +10,9 @@ from webapp.config import Settings
 
 PUBLIC = {"ops", "api_docs", "openapi", "security", ""}
 SIGNED_IN = {"home", "screening"}
-ADMINS = {"datasets", "classifiers", "adversarial", "detectors", "gates", "jobs", "keys"}
+ADMINS = {"datasets", "classifiers", "adversarial", "detectors", "gates", "jobs", "keys", "poisoning"}
 SCREENING_KEYS = {"api_screenings"}
-ADMIN_KEYS = {"api_admin", "api_jobs"}
+ADMIN_KEYS = {"api_admin", "api_jobs", "api_poisoning"}
 ALL = (PUBLIC, SIGNED_IN, ADMINS, SCREENING_KEYS, ADMIN_KEYS)
 
 

@@ -25,6 +25,9 @@ LISTS = (
     "/gates/",
     "/gates/new",
     "/jobs/",
+    "/lab/poisoning/",
+    "/lab/poisoning/flips/new",
+    "/lab/poisoning/backdoors/new",
     "/api-keys/",
     "/api/v1/docs",
 )

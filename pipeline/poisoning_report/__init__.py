@@ -1,0 +1,1 @@
+"""What came of a run of the poisoning lab, as charts and tables for people."""

@@ -1,0 +1,287 @@
+"""The pages of the poisoning lab, as an administrator without JavaScript meets them."""
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from tests.webapp.views.site import n_jobs, row_of, token_of
+from webapp.jobs.service import Jobs
+from webapp.records.artefacts import Artefact, ArtefactKind
+
+FLIPS, BACKDOOR = "/lab/poisoning/flips/new", "/lab/poisoning/backdoors/new"
+FLIP = {"name": "Half", "source": "0", "target": "1", "ratio_percent": "50", "epochs": "1", "seed": "0"}
+TRIGGER = {
+    "name": "Corner",
+    "target": "1",
+    "rate_percent": "10",
+    "labels": "dirty",
+    "kind": "patch",
+    "height": "6",
+    "width": "6",
+    "place": "bottom-right",
+    "value": "1",
+    "strength": "1",
+    "test_strength": "1",
+    "method": "none",
+    "eps": "5",
+    "steps": "2",
+    "epochs": "1",
+    "seed": "0",
+}
+
+
+def send(client, site, path, form, **more):
+    where = f"{path}?dataset={site.chain.dataset.id}"
+    return client.post(where, data={**form, **more, "csrf_token": token_of(client, where)})
+
+
+def ended(site, answer):
+    assert answer.status_code == 302, answer.text
+    job_id = int(answer.location.rpartition("/")[2])
+    Jobs(site.database, site.settings).run_until_ended(job_id)
+    told = Jobs(site.database, site.settings).progress(job_id)
+    assert told.state == "done", told.error
+    return told.artefact_id
+
+
+@pytest.fixture(scope="module")
+def flips(site):
+    return ended(site, send(site.client("admin"), site, FLIPS, FLIP))
+
+
+@pytest.fixture(scope="module")
+def backdoor(site):
+    return ended(site, send(site.client("admin"), site, BACKDOOR, TRIGGER))
+
+
+@pytest.mark.parametrize("path", ["/lab/poisoning/", FLIPS, BACKDOOR])
+def test_a_page_has_one_heading_and_no_inline_code(site, admin, path):
+    for query in ("", f"?dataset={site.chain.dataset.id}"):
+        answer = admin.get(path + query)
+        assert answer.status_code == 200
+        assert answer.text.count("<h1") == 1
+        assert not re.search(r"<script(?! src=)|<style|\sstyle=|\son[a-z]+=|https?://(?!localhost)", answer.text)
+
+
+def test_the_classes_of_the_chosen_data_set_are_offered(site, admin):
+    page = admin.get(f"{FLIPS}?dataset={site.chain.dataset.id}").text
+    assert re.search(r'<option selected value="1">right</option>', page.partition('id="target"')[2])
+    assert 'type="range"' in page
+    assert "nothing in the data can tell flips from truth" in page
+    assert "left" not in admin.get(FLIPS).text
+
+
+def test_a_run_of_flips_shows_both_models_side_by_side(site, admin, flips):
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    for words in ("Half", "original model", "poisoned model", "The class that was flipped", "recall, poisoned", "F1"):
+        assert words in page
+    assert page.count("true class a row, answer a column") == 2
+    assert page.count("<svg viewBox") >= 3
+    assert page.index("nothing in the data can tell flips from truth") < page.index("At a glance</h2>")
+    assert not re.search(r"<script(?! src=)|<style|\sstyle=", page)
+
+
+def test_the_job_told_every_epoch(site, admin, flips):
+    with site.database.reading() as session:
+        row = session.get(Artefact, flips)
+    page = admin.get("/jobs/").text
+    job_id = re.search(rf'/jobs/(\d+)">Flip labels: {row.name}', page)[1]
+    live = admin.get(f"/jobs/{job_id}").text
+    assert "poisoned model, epoch 1: loss " in live
+    assert f'href="/lab/poisoning/{flips}"' in live
+
+
+def test_what_a_run_made_is_marked_wherever_it_is_listed(site, admin, flips):
+    made = [row_of(site, one) for one in row_of(site, flips).parents if one != site.chain.dataset.id]
+    assert sorted(row.kind for row in made) == [ArtefactKind.CLASSIFIER, ArtefactKind.CLASSIFIER, ArtefactKind.DATASET]
+    assert "Poisoned, for study" in admin.get("/datasets/").text
+    assert "Poisoned, for study" in admin.get("/classifiers/").text
+    for row in made:
+        place = "datasets" if row.kind is ArtefactKind.DATASET else "classifiers"
+        assert "Made by the poisoning lab, for study." in admin.get(f"/{place}/{row.id}").text
+    offered = admin.get("/adversarial-sets/new").text
+    assert "made by the poisoning lab: for study" in offered
+    chain = site.chain
+    assert "for study" not in admin.get(f"/classifiers/{chain.classifier.id}").text
+
+
+def test_a_gate_is_not_released_on_what_the_lab_made_by_mistake(site, admin, flips):
+    studied = row_of(site, flips).parents[-1]
+    with site.database.transaction() as session:
+        session.add(
+            Artefact(
+                id="studied",
+                kind=ArtefactKind.DETECTOR,
+                name="On a poisoned model",
+                folder="detectors/studied",
+                parents=[],
+                facts={"classifier_id": studied, "n_calibration": 50},
+            )
+        )
+    page = admin.get("/gates/new").text
+    with site.database.transaction() as session:
+        session.delete(session.get(Artefact, "studied"))
+    assert "FOR STUDY: comes from the poisoning lab" in page
+    assert "Some of these detectors come from the poisoning lab" in page
+    assert "FOR STUDY" not in admin.get("/gates/new").text
+
+
+def test_test_images_are_drawn_by_a_seed_or_named(site, admin, flips):
+    where = f"/lab/poisoning/{flips}/tests"
+    first, again, other = (admin.get(f"{where}?seed={seed}").text for seed in (1, 1, 2))
+    drawn = [re.findall(r"Test image (\d+)</strong>", page) for page in (first, again, other)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    chosen = admin.get(f"{where}?item={drawn[0][0]}").text
+    assert re.findall(r"Test image (\d+)</strong>", chosen) == drawn[0][:1]
+    assert re.search(r"poisoned model</th><td>(left|right)", chosen)
+    second = admin.get(f"{where}?seed=1&page=2").text
+    assert not set(re.findall(r"Test image (\d+)</strong>", second)) & set(drawn[0])
+
+
+@pytest.mark.parametrize(("item", "said"), [("999999", "is no test image"), ("x", "is no number of an image")])
+def test_an_image_that_is_none_is_told_so(admin, flips, item, said):
+    answer = admin.get(f"/lab/poisoning/{flips}/tests?item={item}")
+    assert answer.status_code == 404
+    assert said in answer.text
+
+
+def test_flipped_images_are_marked_with_both_labels(site, admin, flips):
+    page = admin.get(f"/lab/poisoning/{flips}/training").text
+    marked = re.findall(r'<span class="study">flipped</span>: was left, labelled <strong>right</strong>', page)
+    assert marked
+    assert len(marked) == len(re.findall(r"Training image \d+</strong>", page))
+    every = admin.get(f"/lab/poisoning/{flips}/training?which=all").text
+    assert len(re.findall(r"Training image \d+</strong>", every)) > every.count('class="study"')
+
+
+def test_a_backdoor_shows_its_intervals_and_the_trigger_at_work(site, admin, backdoor):
+    page = admin.get(f"/lab/poisoning/{backdoor}").text
+    for words in (
+        "intervals of Wilson",
+        "trigger brings the target",
+        "of those labelled right",
+        "dirty-label backdoor",
+    ):
+        assert words in page
+    assert "Predictions with the trigger on" in page
+    tested = admin.get(f"/lab/poisoning/{backdoor}/tests").text
+    assert "With the trigger" in tested
+    trained = admin.get(f"/lab/poisoning/{backdoor}/training").text
+    assert '<span class="study">stamped</span>: was left, labelled <strong>right</strong>' in trained
+
+
+def test_every_picture_of_a_run_is_drawn(site, admin, backdoor, flips):
+    number = re.search(r"Training image (\d+)</strong>", admin.get(f"/lab/poisoning/{backdoor}/training").text)[1]
+    pictures = {}
+    for side in ("clean", "stamped", "tested", "poisoned", "difference"):
+        answer = admin.get(f"/lab/poisoning/{backdoor}/images/{number}/{side}")
+        assert (answer.status_code, answer.mimetype) == (200, "image/png")
+        pictures[side] = answer.data
+    assert pictures["clean"] != pictures["stamped"] == pictures["tested"] == pictures["poisoned"]
+    assert admin.get(f"/lab/poisoning/{backdoor}/images/{number}/inside").status_code == 404
+    assert admin.get(f"/lab/poisoning/{backdoor}/images/999999/clean").status_code == 404
+    assert admin.get(f"/lab/poisoning/{flips}/images/0/stamped").status_code == 404
+
+
+def test_the_report_is_given_as_json(admin, backdoor):
+    answer = admin.get(f"/lab/poisoning/{backdoor}/report.json")
+    assert answer.get_json()["lab"] == "backdoor"
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_both_shares_are_counted_before_anything_is_ordered(site, admin):
+    n = n_jobs(site)
+    train = [sum(row) for row in zip(site.chain.dataset.counts()["train"], strict=True)]
+    answer = send(admin, site, BACKDOOR, TRIGGER, do="count")
+    n_poisoned = round(0.1 * sum(train))
+    assert answer.status_code == 200
+    assert f"{n_poisoned} of {sum(train)} training images" in answer.text
+    assert f"{100 * n_poisoned / (train[1] + n_poisoned):.1f} % of those that are labelled" in answer.text
+    assert n_jobs(site) == n
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"ratio_percent": "51"}, "Use 0 to 50"),
+        ({"ratio_percent": "-1"}, "Use 0 to 50"),
+        ({"ratio_percent": "nan"}, "Use 0 to 50"),
+        ({"target": "0"}, "Source and target are the same class"),
+        ({"target": "7"}, "Not a valid choice"),
+        ({"name": ""}, "Give it a name"),
+        ({"epochs": "0"}, "Use 1 to 500"),
+        ({"original_id": "gone"}, "Not a valid choice"),
+    ],
+)
+def test_flips_that_cannot_be_are_refused_and_the_form_is_kept(site, admin, more, said):
+    n = n_jobs(site)
+    answer = send(admin, site, FLIPS, FLIP, **more)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'name="seed"' in answer.text
+    assert ('value="Half"' in answer.text) == ("name" not in more)
+    assert n_jobs(site) == n
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"place": "at", "at": "31,31"}, "lies off an image of 32x32"),
+        ({"place": "at", "at": "corner"}, "give top-left"),
+        ({"place": "at", "at": ""}, "Give row,column"),
+        ({"rate_percent": "0.001"}, "are none; give a higher rate"),
+        ({"rate_percent": "50.5"}, "at most 50"),
+        ({"target": "9"}, "Not a valid choice"),
+        ({"labels": "clean", "method": "pgd"}, "needs a proxy"),
+        ({"labels": "dirty", "method": "pgd"}, "Only clean-label images are perturbed"),
+        ({"test_strength": "0"}, "Use 0.01 to 1"),
+        ({"value": "2"}, "Use 0 to 1"),
+    ],
+)
+def test_backdoors_that_cannot_be_are_refused_and_the_form_is_kept(site, admin, more, said):
+    n = n_jobs(site)
+    answer = send(admin, site, BACKDOOR, TRIGGER, **more)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'value="Corner"' in answer.text
+    assert n_jobs(site) == n
+
+
+def test_the_textbook_has_dirty_labels_without_a_hardened_proxy_and_clean_ones_with_it(site, admin):
+    where = f"{BACKDOOR}?dataset={site.chain.dataset.id}"
+    dirty = textbook_of(site, admin, where)
+    assert (dirty["recipe"]["labels"], dirty["proxy_id"]) == ("dirty", None)
+    assert (dirty["recipe"]["rate"], dirty["recipe"]["target"]) == (0.05, 0)
+    trigger = dirty["recipe"]["trigger"]
+    assert (trigger["height"], trigger["width"], trigger["value"]) == (2, 2, 1.0)
+    with site.database.transaction() as session:
+        row = session.get(Artefact, site.chain.classifier.id)
+        before = dict(row.facts)
+        row.facts = {**before, "hardening": {"by": "PGD"}}
+    clean = textbook_of(site, admin, where)
+    with site.database.transaction() as session:
+        session.get(Artefact, site.chain.classifier.id).facts = before
+    assert (clean["recipe"]["labels"], clean["proxy_id"]) == ("clean", site.chain.classifier.id)
+    assert clean["recipe"]["perturbation"]["method"] == "pgd"
+
+
+def textbook_of(site, admin, where):
+    token = token_of(admin, where)
+    answer = admin.post(f"/lab/poisoning/backdoors/textbook/{site.chain.dataset.id}", data={"csrf_token": token})
+    job_id = int(answer.location.rpartition("/")[2])
+    jobs = Jobs(site.database, site.settings)
+    assert "Under way" in admin.get("/lab/poisoning/").text
+    jobs.cancel(job_id)
+    return jobs.get(job_id).params
+
+
+def test_what_is_poisoned_cannot_be_poisoned_again(site, admin, flips):
+    with site.database.reading() as session:
+        sets = session.scalars(select(Artefact).where(Artefact.kind == ArtefactKind.DATASET)).all()
+    made = next(row for row in sets if row.facts.get("lab"))
+    answer = admin.get(f"{FLIPS}?dataset={made.id}")
+    assert answer.status_code == 422
+    assert "poisoned already" in answer.text
+    assert made.id not in admin.get(FLIPS).text
+    assert admin.get(f"{FLIPS}?dataset=gone").status_code == 404

@@ -1,0 +1,89 @@
+"""The poisoning lab: order runs, and read what they found."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask.typing import ResponseReturnValue
+
+from pipeline.poisoning.classes import class_number
+from webapp import orders
+from webapp.api import poisoning_schemas, schemas
+from webapp.api.admin import take_json_only, told_artefact
+from webapp.api.authentication import calling_key
+from webapp.api.documented import documented
+from webapp.api.orders import accepted
+from webapp.queries.artefacts import artefact, artefacts_page
+from webapp.queries.contents import open_stored_dataset
+from webapp.queries.poisoning import run_of
+from webapp.records.artefacts import ArtefactKind
+
+bp = APIBlueprint("api_poisoning", __name__, url_prefix="/api/v1/poisoning", tag="Poisoning lab")
+bp.before_request(take_json_only)
+
+_FLIPS = ("kind", "ratio", "seed")
+_BACKDOOR = ("trigger", "rate", "labels", "perturbation", "seed")
+
+
+@bp.post("/flips")
+@bp.input(poisoning_schemas.NewFlips, example=poisoning_schemas.FLIPS_EXAMPLE)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 415, 422)
+def flip_labels(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Train with and without flipped labels, and compare both classifiers on clean test images.
+
+    What the job makes is the run, by its `artefact_id`. From a ratio of 0.45 on, its report has a `warning`: nothing in
+    the data can tell flips from truth there.
+    """
+    numbers = _classes(json_data, "source", "target")
+    recipe = {**{name: json_data[name] for name in _FLIPS}, **numbers}
+    return accepted(orders.flip_labels(**_common(json_data), recipe=recipe))
+
+
+@bp.post("/backdoors")
+@bp.input(poisoning_schemas.NewBackdoor, example=poisoning_schemas.BACKDOOR_EXAMPLE)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 415, 422)
+def plant_backdoor(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Train with and without a trigger, and lay it on test images of both classifiers.
+
+    `rate` is a share of all training images. With a `perturbation` the same without it is trained beside, as control.
+    """
+    recipe = {**{name: json_data[name] for name in _BACKDOOR}, **_classes(json_data, "target")}
+    more = {"proxy_id": json_data["proxy_id"], "strength": json_data["strength"]}
+    return accepted(orders.plant_backdoor(**_common(json_data), **more, recipe=recipe))
+
+
+@bp.get("/runs")
+@bp.input(schemas.ListOf, location="query")
+@bp.output(schemas.ArtefactPage)
+@documented(bp)
+def index(query_data: dict[str, Any]) -> ResponseReturnValue:
+    """List the runs that are done, newest first."""
+    page = artefacts_page(ArtefactKind.POISONING, query_data["page"])
+    return schemas.page_json([told_artefact(row) for row in page.rows], page.number, page.n_pages, page.n_total)
+
+
+@bp.get("/runs/<run_id>")
+@bp.output(poisoning_schemas.RunTold)
+@documented(bp, 404)
+def show(run_id: str) -> ResponseReturnValue:
+    """Read the report of a run."""
+    row = artefact(ArtefactKind.POISONING, run_id)
+    return {"id": row.id, "name": row.name, **run_of(row).report}
+
+
+def _common(body: dict[str, Any]) -> dict[str, Any]:
+    settings = {} if body["epochs"] is None else {"epochs": body["epochs"]}
+    named = {name: body[name] for name in ("dataset_id", "name", "original_id")}
+    return {**named, "settings": settings, "owner_id": calling_key().owner_id}
+
+
+def _classes(body: dict[str, Any], *names: str) -> dict[str, int | None]:
+    """The numbers of these classes in the data set of the order.
+
+    Raises:
+        BadPoison: a class that it does not have.
+        UnknownRecord: there is no such data set.
+    """
+    dataset = open_stored_dataset(artefact(ArtefactKind.DATASET, body["dataset_id"]))
+    return {name: None if body[name] is None else class_number(dataset, body[name]) for name in names}

@@ -1,0 +1,228 @@
+"""The forms of the poisoning lab: a data set first, then what is done to it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from wtforms import Field, FloatField, IntegerField, RadioField, SelectField, StringField, ValidationError
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, NumberRange, Optional
+
+from datasets.store import Dataset
+from pipeline.poisoning.backdoor import CLEAN, DIRTY, BackdoorRecipe
+from pipeline.poisoning.flips import MAX_RATIO, ONE_WAY, WARN_FROM, FlipRecipe
+from pipeline.poisoning.perturbation import CW, INTERPOLATED, PGD, Perturbation
+from pipeline.poisoning.triggers import BLEND, CORNERS, PATCH, Trigger
+from webapp.forms.parts import NamedForm, ScangateForm, artefact_field, choices_of, offer
+from webapp.records.artefacts import Artefact
+
+AT = "at"
+NO_METHOD = "none"
+METHOD_WORDS = {
+    PGD: "PGD, away from the class within a radius",
+    CW: "Carlini-Wagner, over the nearest boundary",
+    INTERPOLATED: "Towards the features of an image of another class",
+}
+_NUMBER = InputRequired("Give a number.")
+_SHARE = NumberRange(0, 1, "Use 0 to 1.")
+_STRENGTH = NumberRange(0.01, 1, "Use 0.01 to 1.")
+_PIXELS = NumberRange(1, 2048, "Use 1 to 2048.")
+
+
+class CleanSetForm(ScangateForm):
+    """The choice of a data set; it changes nothing, so that it is asked by address and needs no token."""
+
+    class Meta:
+        """Taken from the address."""
+
+        csrf = False
+
+    dataset = artefact_field("Data set", "A clean one, with labels. It stays as it is: a poisoned copy is made of it.")
+
+
+class _LabForm(NamedForm):
+    """What every run of the lab is asked."""
+
+    original_id = SelectField(
+        "Original model",
+        [Optional()],
+        description="The classifier of the clean data that the poisoned one is held against.",
+    )
+    epochs = IntegerField(
+        "Epochs",
+        [Optional(), NumberRange(1, 500, "Use 1 to 500.")],
+        description="Of every training. Empty: what suits the size of the images.",
+    )
+    seed = IntegerField(
+        "Seed",
+        [_NUMBER, NumberRange(0, 2**31 - 1, "Use 0 or more.")],
+        default=0,
+        description="Of which images are poisoned and of the trainings: the same seed gives the same run.",
+    )
+
+    def offer_originals(self, rows: Iterable[Artefact]) -> None:
+        """Let the original model be trained, or be one of these."""
+        offer(self.original_id, rows)
+        self.original_id.choices = [SelectChoice("", "Train one"), *self.original_id.choices]
+
+    def chosen(self) -> dict[str, Any]:
+        """What an order says of the run itself."""
+        settings = {} if self.epochs.data is None else {"epochs": self.epochs.data}
+        return {"name": self.name.data, "settings": settings, "original_id": self.original_id.data or None}
+
+
+class FlipForm(_LabForm):
+    """Labels to be flipped from one class to another."""
+
+    source = SelectField("Source class", [DataRequired("Choose one.")], description="Images of this class are flipped.")
+    target = SelectField(
+        "Target class", [DataRequired("Choose one.")], description="This is what they are labelled as."
+    )
+    ratio_percent = FloatField(
+        "Flipped, in % of the source class",
+        [_NUMBER, NumberRange(0, 100 * MAX_RATIO, f"Use 0 to {100 * MAX_RATIO:g}: beyond half, it is the truth.")],
+        default=20.0,
+        description="Of its training images. Test images keep their labels.",
+        render_kw={"min": 0, "max": 100 * MAX_RATIO, "step": "any", "data-warn-from": 100 * WARN_FROM},
+    )
+
+    def suit(self, dataset: Dataset) -> None:
+        """Offer the classes of a data set."""
+        choices = choices_of((str(label), name) for label, name in enumerate(dataset.classes))
+        self.source.choices = self.target.choices = choices
+        if not self.is_submitted():
+            self.target.data = "1"
+
+    def validate_target(self, field: Field) -> None:
+        """Refuse a class that would be flipped to itself."""
+        if field.data == self.source.data:
+            raise ValidationError("Source and target are the same class; choose two.")
+
+    def recipe(self) -> dict[str, Any]:
+        """The recipe that the pipeline reads."""
+        made = FlipRecipe(
+            kind=ONE_WAY,
+            source=int(self.source.data),
+            target=int(self.target.data),
+            ratio=self.ratio_percent.data / 100,
+            seed=self.seed.data,
+        )
+        return made.to_json()
+
+
+class BackdoorForm(_LabForm):
+    """A trigger to be planted."""
+
+    target = SelectField("Target class", [DataRequired("Choose one.")], description="What the trigger shall bring.")
+    rate_percent = FloatField(
+        "Poisoned, in % of all training images",
+        [_NUMBER, NumberRange(0.001, 50, "Use more than 0, at most 50.")],
+        default=5.0,
+        render_kw={"min": 0, "max": 50, "step": "any"},
+    )
+    labels = RadioField(
+        "Which images",
+        choices=choices_of(
+            [
+                (DIRTY, "Dirty label: images of other classes, labelled as the target"),
+                (CLEAN, "Clean label: images of the target class, which keep their label"),
+            ]
+        ),
+        default=DIRTY,
+    )
+    kind = SelectField(
+        "Trigger",
+        choices=choices_of([(PATCH, "A solid rectangle"), (BLEND, "A pattern of noise over the whole image")]),
+        default=PATCH,
+    )
+    height = IntegerField("Height, in pixels", [_NUMBER, _PIXELS], default=2, description="Of a rectangle.")
+    width = IntegerField("Width, in pixels", [_NUMBER, _PIXELS], default=2, description="Of a rectangle.")
+    place = SelectField(
+        "Place",
+        choices=choices_of([*((corner, corner.replace("-", " ")) for corner in CORNERS), (AT, "at the pixel below")]),
+        default="bottom-right",
+    )
+    at = StringField("Its upper left pixel", description="As row,column from 0, for example 3,24.")
+    value = FloatField("Value", [_NUMBER, _SHARE], default=1.0, description="Of a rectangle: 0 is black, 1 is white.")
+    strength = FloatField(
+        "Strength in training",
+        [_NUMBER, _STRENGTH],
+        default=1.0,
+        description="1 covers what is below; a pattern over the whole image wants about 0.2.",
+    )
+    test_strength = FloatField("Strength on test images", [_NUMBER, _STRENGTH], default=1.0)
+    method = SelectField(
+        "Perturbation",
+        choices=choices_of([(NO_METHOD, "None"), *METHOD_WORDS.items()]),
+        default=NO_METHOD,
+        description="Of clean-label images: makes them hard to learn from, so that the trigger is learned instead. The "
+        "same without it is trained beside, as control.",
+    )
+    proxy_id = SelectField(
+        "Proxy", description="The classifier that images are perturbed under; a hardened one works best."
+    )
+    eps = FloatField(
+        "Length of the perturbation",
+        [_NUMBER, NumberRange(0.001, 1000, "Use 0.001 to 1000.")],
+        default=Perturbation.eps,
+        description="Euclidean, with pixels from 0 to 1; Carlini-Wagner finds its own.",
+    )
+    steps = IntegerField("Its steps", [_NUMBER, NumberRange(1, 1000, "Use 1 to 1000.")], default=Perturbation.steps)
+
+    def suit(self, dataset: Dataset, proxies: Iterable[Artefact]) -> None:
+        """Offer the classes of a data set, and classifiers that tell them apart."""
+        self.target.choices = choices_of((str(label), name) for label, name in enumerate(dataset.classes))
+        if not self.is_submitted():
+            self.target.data = "0"
+        rows = list(proxies)
+        offer(self.proxy_id, rows)
+        hardened = {row.id for row in rows if "hardening" in row.facts}
+        words = [
+            (one.value, f"{one.label}{', hardened' if one.value in hardened else ''}") for one in self.proxy_id.choices
+        ]
+        self.proxy_id.choices = choices_of([("", "None"), *words])
+
+    def validate_at(self, field: Field) -> None:
+        """Refuse a place that is asked for and not given."""
+        if self.place.data == AT and not (field.data or "").strip():
+            raise ValidationError("Give row,column, or choose a corner above.")
+
+    def validate_proxy_id(self, field: Field) -> None:
+        """Refuse a perturbation that nothing is there for."""
+        if self.method.data not in (NO_METHOD, None) and not field.data:
+            raise ValidationError("A perturbation needs a proxy; choose a classifier, best a hardened one.")
+
+    def validate_method(self, field: Field) -> None:
+        """Refuse a perturbation of images whose wrong label is enough."""
+        if field.data != NO_METHOD and self.labels.data == DIRTY:
+            raise ValidationError("Only clean-label images are perturbed; choose None, or clean label above.")
+
+    def recipe(self) -> BackdoorRecipe:
+        """What is planted.
+
+        Raises:
+            BadPoison: what only the whole recipe shows.
+        """
+        place = "".join(self.at.data.split()) if self.place.data == AT else self.place.data
+        how = {"method": self.method.data, "eps": self.eps.data, "steps": self.steps.data}
+        return BackdoorRecipe(
+            trigger=Trigger(
+                kind=self.kind.data,
+                height=self.height.data,
+                width=self.width.data,
+                place=place,
+                value=self.value.data,
+                strength=self.strength.data,
+                seed=self.seed.data,
+            ),
+            target=int(self.target.data),
+            rate=self.rate_percent.data / 100,
+            labels=self.labels.data,
+            perturbation=None if self.method.data == NO_METHOD else Perturbation.from_json(how),
+            seed=self.seed.data,
+        )
+
+    def order(self) -> dict[str, Any]:
+        """What is ordered."""
+        proxy_id = (self.proxy_id.data or None) if self.method.data != NO_METHOD else None
+        strength = self.test_strength.data
+        return {**self.chosen(), "recipe": self.recipe().to_json(), "proxy_id": proxy_id, "strength": strength}

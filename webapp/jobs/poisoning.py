@@ -1,0 +1,237 @@
+"""The kinds of job of the poisoning lab; what needs torch is imported where only workers call.
+
+A run is cut so that what costs most stays when a worker dies: poisoned data sets, then the trainings, which go on from
+their checkpoints and may run side by side, then the comparison. Each part leaves an artefact of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from datasets.atomic import content_id, read_json, write_json
+from datasets.progress import Progress
+from datasets.store import Dataset, open_dataset
+from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison
+from pipeline.models.spec import check_side
+from pipeline.poisoning.answers import answers
+from pipeline.poisoning.backdoor import BackdoorRecipe, taught, tested_trigger
+from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.poison import BACKDOOR, FLIPS, Recipe, check_poison, poison
+from pipeline.poisoning.quick import quick_settings
+from pipeline.training.settings import TrainingSettings
+from webapp.config import Settings
+from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset
+from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
+from webapp.records.artefacts import ArtefactKind
+
+if TYPE_CHECKING:
+    # Only for the types: these load torch, and a web process reads this module too.
+    from pipeline.models.files import Classifier
+    from pipeline.poisoning.backdoor_lab import BackdoorReport
+    from pipeline.poisoning.flip_lab import FlipReport
+    from pipeline.training.checkpoint import EpochResult
+
+CLEAN = {FLIPS: "original model", BACKDOOR: "clean model"}
+"""What the model of the clean data is called in each lab."""
+
+FLIPPED = "poisoned model"
+REPORT_FILE, ANSWERS_FILE = "run.json", "answers.json"
+_TRAINING = 10.0  # Of a training, where making a poisoned data set is 1.
+
+
+def recipe_of(params: Params) -> Recipe:
+    """What a run poisons.
+
+    Raises:
+        BadPoison: no recipe can be so.
+    """
+    kind = FlipRecipe if params["lab"] == FLIPS else BackdoorRecipe
+    return kind.from_json(params["recipe"])
+
+
+def poisonings(recipe: Recipe) -> dict[str, Recipe]:
+    """Every poisoned data set of a run, by the words of the model that learns from it."""
+    return {FLIPPED: recipe} if isinstance(recipe, FlipRecipe) else dict(taught(recipe))
+
+
+def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
+    """How all classifiers of a run are trained: what suits the images, but for what was asked otherwise.
+
+    Raises:
+        BadTraining: a value outside its range.
+    """
+    usual = quick_settings(dataset, seed=recipe_of(params).seed)
+    return TrainingSettings.from_json({**usual.to_json(), **params.get("settings", {})})
+
+
+def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
+    """Refuse what cannot be carried out; one part for each data set, each training, and the comparison."""
+    root, recipe = DataRoot(settings.data_root), recipe_of(params)
+    dataset = open_dataset(root.find("datasets", params["dataset_id"]))
+    check_poison(dataset, recipe, proxy=_named(root, params.get("proxy_id")))
+    if isinstance(recipe, BackdoorRecipe):
+        tested_trigger(recipe, params.get("strength"))
+    if params.get("original_id"):
+        _check_original(root, params["original_id"], dataset)
+    how = settings_asked(params, dataset)
+    check_side(how.architecture, how.size, how.size)
+    n = len(poisonings(recipe))
+    n_trained = n if params.get("original_id") else n + 1
+    trained = [ShardPlan(stage=1, weight=_TRAINING) for _ in range(n_trained)]
+    return [*(ShardPlan() for _ in range(n)), *trained, ShardPlan(stage=2)]
+
+
+def _named(root: DataRoot, classifier_id: str | None) -> tuple[str, tuple[str, ...]] | None:
+    """Name and classes of a classifier, without loading it."""
+    if classifier_id is None:
+        return None
+    described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
+    return described["name"], tuple(described["spec"]["classes"])
+
+
+def _check_original(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
+    described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
+    if dataset.id not in described["parents"]:
+        raise BadPoison(
+            f"the classifier {described['name']} was not trained on {dataset.name}; name one that was, or have one"
+            " trained"
+        )
+
+
+def _run(work: Work) -> Made:
+    """Parameters: lab, dataset_id, name, recipe, settings (of the trainings), original_id, proxy_id, strength."""
+    recipe = recipe_of(work.params)
+    sets = list(poisonings(recipe))
+    if work.stage == 0:
+        return _poison(work, sets[work.idx])
+    made: list[str] = [str(_told(part)) for part in work.parts]
+    if work.stage == 1:
+        trained = work.idx - len(sets)
+        return _train(work, sets[trained], made[trained]) if trained < len(sets) else _train(work, _clean(work), None)
+    clean = work.params.get("original_id") or made[2 * len(sets)]
+    pairs = {what: (made[k], made[len(sets) + k]) for k, what in enumerate(sets)}
+    return _compare(work, clean, pairs)
+
+
+def _told(part: Any) -> object:
+    written: Any = read_json(part)
+    return written["artefact"]
+
+
+def _poison(work: Work, what: str) -> Made:
+    from pipeline.models.files import open_classifier
+
+    root, params = data_root(work), work.params
+    recipe = poisonings(recipe_of(params))[what]
+    perturbed = isinstance(recipe, BackdoorRecipe) and recipe.perturbation is not None
+    made = poison(
+        dataset_named(work, params["dataset_id"]),
+        recipe,
+        root.datasets,
+        name=f"{params['name']}, data of the {what}",
+        proxy=open_classifier(root.find("models", params["proxy_id"])) if perturbed else None,
+        progress=_named_progress(work.progress, f"images of the {what}"),
+    )
+    row = made_dataset(work, made)
+    return replace(row, name=made.name, parents=(params["dataset_id"],), facts={**row.facts, "lab": _lab(work, what)})
+
+
+def _train(work: Work, what: str, poisoned_id: str | None) -> Made:
+    from pipeline.evaluation import evaluate_classifier
+    from pipeline.training.train import train_classifier
+
+    clean = dataset_named(work, work.params["dataset_id"])
+    learned = clean if poisoned_id is None else dataset_named(work, poisoned_id)
+    progress = _named_progress(work.progress, what)
+    classifier = train_classifier(
+        learned,
+        settings_asked(work.params, clean),
+        data_root(work).models,
+        work=work.scratch,
+        name=f"{work.params['name']}, {what}",
+        progress=progress,
+        each_epoch=_noted(work, what),
+    )
+    row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=progress))
+    return replace(row, name=classifier.name, parents=(learned.id,), facts={**row.facts, "lab": _lab(work, what)})
+
+
+def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) -> Made:
+    """The report of the run and what its models say of every test image, kept under the id of the run."""
+    from pipeline.models.files import open_classifier
+
+    root, params = data_root(work), work.params
+    dataset, recipe = dataset_named(work, params["dataset_id"]), recipe_of(params)
+    opened = {what: open_classifier(root.find("models", one)) for what, (_, one) in pairs.items()}
+    clean = open_classifier(root.find("models", clean_id))
+    sets = {what: dataset_named(work, one) for what, (one, _) in pairs.items()}
+    report = _report(work, dataset, clean, {what: (sets[what], opened[what]) for what in pairs})
+    models = {_clean(work): clean, **opened}
+    kept: dict[str, object] = {"clean": answers(dataset, models, progress=work.progress).to_json()}
+    if isinstance(recipe, BackdoorRecipe):
+        trigger = tested_trigger(recipe, params.get("strength"))
+        kept["triggered"] = answers(dataset, models, trigger=trigger, progress=work.progress).to_json()
+    run = {"lab": params["lab"], **report.to_json()}
+    run_id = content_id({"run": run, "strength": params.get("strength")})
+    folder = root.reports / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / ANSWERS_FILE, kept)
+    write_json(folder / REPORT_FILE, run)
+    return Made(
+        kind=ArtefactKind.POISONING,
+        id=run_id,
+        name=params["name"],
+        folder=folder,
+        parents=(dataset.id, *(one.id for one in sets.values()), *(one.id for one in models.values())),
+        facts={"kind": params["lab"], "dataset": dataset.name, "recipe": recipe.to_json(), "told": report.analysis},
+    )
+
+
+def _report(
+    work: Work, dataset: Dataset, clean: "Classifier", models: Mapping[str, tuple[Dataset, "Classifier"]]
+) -> "FlipReport | BackdoorReport":
+    from pipeline.poisoning.backdoor_lab import backdoor_report
+    from pipeline.poisoning.flip_lab import flip_report
+    from pipeline.poisoning.sides import side
+
+    recipe, progress = recipe_of(work.params), _named_progress(work.progress, "comparison")
+    if isinstance(recipe, BackdoorRecipe):
+        strength = work.params.get("strength")
+        return backdoor_report(dataset, recipe, clean, models, strength=strength, progress=progress)
+    poisoned, other = models[FLIPPED]
+    before, after = (side(one, dataset, progress=progress) for one in (clean, other))
+    return flip_report(dataset, poisoned, before, after)
+
+
+def _clean(work: Work) -> str:
+    return CLEAN[work.params["lab"]]
+
+
+def _lab(work: Work, what: str) -> dict[str, Any]:
+    """What marks an artefact as made for study, wherever it is listed."""
+    told = {"lab": work.params["lab"], "run": work.params["name"], "what": what}
+    return {**told, "poisoned": what not in CLEAN.values()}
+
+
+def _named_progress(progress: Progress, what: str) -> Progress:
+    def told(done: int, total: int, words: str) -> None:
+        progress(done, total, f"{what}: {words}")
+
+    return told
+
+
+def _noted(work: Work, what: str) -> Callable[["EpochResult"], None]:
+    def told(result: "EpochResult") -> None:
+        shares = [("accuracy", result.accuracy), ("validation accuracy", result.val_accuracy)]
+        known = [f"{name} {share:.1%}" for name, share in shares if share is not None]
+        work.note(f"{what}, epoch {result.epoch + 1}: loss {result.loss:.4f}, {', '.join(known)}")
+
+    return told
+
+
+LABS = {"flip_labels": FLIPS, "plant_backdoor": BACKDOOR}
+"""The lab that each kind of job belongs to."""
+
+register(Kind(name="flip_labels", title="Flip labels and compare", shards=_checked, run=_run))
+register(Kind(name="plant_backdoor", title="Plant a backdoor and compare", shards=_checked, run=_run))

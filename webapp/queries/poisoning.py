@@ -1,0 +1,124 @@
+"""What pages show of the poisoning lab: runs, and what can be chosen for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from datasets.atomic import read_json
+from datasets.store import Dataset
+from pipeline.errors import BadPoison
+from pipeline.poisoning.answers import Answers
+from pipeline.poisoning.backdoor import CLEAN as CLEAN_LABEL
+from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
+from pipeline.poisoning.perturbation import Perturbation
+from pipeline.poisoning_report.page import RunPage, run_page
+from webapp.context import context, database
+from webapp.jobs.lease import LIVE
+from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, FLIPPED, LABS, REPORT_FILE
+from webapp.queries.artefacts import artefacts_of, labelled_datasets
+from webapp.queries.contents import open_stored_dataset
+from webapp.records.artefacts import Artefact, ArtefactKind
+from webapp.records.jobs import Job
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is done, as it was kept."""
+
+    report: Mapping[str, Any]
+    answers: Mapping[str, Answers]
+    page: RunPage
+
+
+def run_of(row: Artefact) -> Run:
+    """What a run left."""
+    return _kept(context().path(row.folder))
+
+
+def runs_under_way() -> list[Job]:
+    """Runs that wait or work, newest first."""
+    query = select(Job).where(Job.kind.in_(LABS), Job.state.in_(LIVE)).order_by(Job.id.desc())
+    with database().reading() as session:
+        return list(session.scalars(query))
+
+
+def clean_datasets() -> list[Artefact]:
+    """Data sets with labels that the lab did not poison, newest first."""
+    return [row for row in labelled_datasets() if not row.facts.get("lab")]
+
+
+def originals(dataset_id: str) -> list[Artefact]:
+    """Classifiers that learned from this data set and nothing else, newest first."""
+    return [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if row.parents == [dataset_id]]
+
+
+def proxies(dataset: Dataset) -> list[Artefact]:
+    """Classifiers that tell the classes of a data set apart, hardened ones first."""
+    told = [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if row.facts.get("classes") == list(dataset.classes)]
+    return sorted(told, key=lambda row: "hardening" not in row.facts)
+
+
+def hardened_proxy(dataset: Dataset) -> Artefact | None:
+    """The newest hardened classifier of the classes of a data set; None without any."""
+    return next((row for row in proxies(dataset) if "hardening" in row.facts), None)
+
+
+def training_counts(dataset: Dataset) -> list[tuple[str, int]]:
+    """Each class with the number of its training images."""
+    return list(zip(dataset.classes, dataset.counts()["train"], strict=True))
+
+
+def shares_of(dataset: Dataset, recipe: BackdoorRecipe) -> Rates | str:
+    """How much a recipe poisons, of all and of the target class; or why it cannot."""
+    try:
+        return rates(dataset, recipe)
+    except BadPoison as e:
+        return f"{e}."
+
+
+def textbook(row: Artefact) -> dict[str, Any]:
+    """The order of the textbook's backdoor: 2x2 white in the corner, 5 % of all images, the first class.
+
+    With clean labels and perturbed images where there is a hardened proxy of these classes, else with dirty labels.
+    """
+    dataset = open_stored_dataset(row)
+    hardened = hardened_proxy(dataset)
+    recipe = BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()) if hardened else BackdoorRecipe()
+    return {
+        "dataset_id": row.id,
+        "name": f"{row.name}, textbook backdoor"[:120],
+        "recipe": recipe.to_json(),
+        "settings": {},
+        "strength": None,
+        "proxy_id": hardened.id if hardened else None,
+        "original_id": None,
+    }
+
+
+def made_for_study(rows: list[Artefact]) -> set[str]:
+    """Those of these artefacts that come from the poisoning lab, or from anything that does."""
+    kinds = (ArtefactKind.DATASET, ArtefactKind.CLASSIFIER, ArtefactKind.ADVERSARIAL, ArtefactKind.DETECTOR)
+    known = {one.id: one for kind in kinds for one in artefacts_of(kind)}
+    found: dict[str, bool] = {}
+
+    def studied(one: Artefact) -> bool:
+        if one.id not in found:
+            found[one.id] = False  # Nothing is its own parent; a loop in damaged rows shall still end.
+            above = [known[parent] for parent in (*one.parents, one.facts.get("classifier_id")) if parent in known]
+            found[one.id] = bool(one.facts.get("lab")) or any(studied(each) for each in above)
+        return found[one.id]
+
+    return {row.id for row in rows if studied(row)}
+
+
+@lru_cache(maxsize=16)
+def _kept(folder: Path) -> Run:
+    # A run never changes under its id.
+    report: Any = read_json(folder / REPORT_FILE)
+    told: Any = read_json(folder / ANSWERS_FILE)
+    answers = {which: Answers.from_json(one) for which, one in told.items()}
+    return Run(report, answers, run_page(report, answers, clean=CLEAN[report["lab"]], flipped=FLIPPED))
