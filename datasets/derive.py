@@ -11,7 +11,7 @@ from datasets.duplicates import pixels_sha256
 from datasets.errors import BadDataset, UnknownItem
 from datasets.progress import Progress, ignore
 from datasets.splits import DROPPED
-from datasets.store import Dataset, DatasetWriter, Item, counts_of
+from datasets.store import Dataset, DatasetWriter, Item, counts_of, dataset_id, open_dataset
 
 _REPORT_EVERY = 256
 
@@ -29,7 +29,8 @@ def derive_dataset(
 ) -> Dataset:
     """Write `root/<id>/`: the items of the parent in its order, under its splits and groups, with these changes.
 
-    The same changes of the same parent give the same id and the same levels.
+    The same changes of the same parent give the same id and the same levels. Where that data set lies there already, it
+    is given back as it is, under its first name.
 
     Args:
         parent: is read, and stays as it is.
@@ -44,11 +45,15 @@ def derive_dataset(
     Raises:
         UnknownItem: a change of an item that is not there.
         BadDataset: a class that is not there, or levels of another shape or depth.
+        DamagedStore: the data set that lies there already is not whole.
     """
     labels, levels, dropped = dict(labels or {}), dict(levels or {}), set(dropped)
     _check(parent, labels, levels, dropped)
     with closing(DatasetWriter(root)) as writer:
         items = tuple(_written(parent, writer, labels, levels, dropped, progress))
+        there = root / dataset_id(parent.classes, items, str(source["kind"]))
+        if there.exists():
+            return open_dataset(there)
         said = {
             "parent": parent.id,
             "n_relabelled": sum(parent.items[i].label != label for i, label in labels.items()),

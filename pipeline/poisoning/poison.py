@@ -17,7 +17,7 @@ from pipeline.poisoning.backdoor import DIRTY, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
-from pipeline.provenance.record import checked, recorded
+from pipeline.provenance.record import checked, has_history, recorded
 
 if TYPE_CHECKING:
     # Only for the type: it loads torch, and a web process reads this module too.
@@ -85,7 +85,8 @@ def poison(
     made = derive_dataset(dataset, root, name=name, source=source, labels=labels, levels=levels, progress=progress)
     facts = {"recipe": recipe.to_json(), "proxy": source["proxy"], "indices": indices_digest(items)}
     kind = EventKind.FLIP if isinstance(recipe, FlipRecipe) else EventKind.INJECTION
-    recorded(made.folder, DataRoot(root.parent), kind, by=by, facts=facts, parents=(parent,))
+    if not has_history(made.folder):  # One that was there already has its own.
+        recorded(made.folder, DataRoot(root.parent), kind, by=by, facts=facts, parents=(parent,))
     return made
 
 

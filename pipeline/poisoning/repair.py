@@ -9,7 +9,7 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
-from pipeline.provenance.record import checked, recorded
+from pipeline.provenance.record import checked, has_history, recorded
 
 REPAIRED = "repaired"
 
@@ -54,6 +54,8 @@ def repair(
         raise BadPoison(f"no training image of {', '.join(gone)} would be left; relabel some of them instead")
     source = {"kind": REPAIRED, "dropped": dropped, "relabelled": {str(i): label for i, label in labels.items()}}
     made = derive_dataset(dataset, root, name=name, source=source, labels=labels, dropped=dropped, progress=progress)
+    if has_history(made.folder):  # The same repair was made before.
+        return made
     done = {EventKind.RELABEL: sorted(labels), EventKind.DROP: dropped}
     for kind in (kind for kind, items in done.items() if items):
         facts = {"indices": indices_digest(done[kind]), "n": len(done[kind])}

@@ -83,6 +83,11 @@ def artefact(root: DataRoot, id_or_prefix: str) -> Path:
     return exact[0]
 
 
+def has_history(folder: Path) -> bool:
+    """Whether an artefact has a history, whole or not."""
+    return (folder / HISTORY).exists()
+
+
 def recorded(
     folder: Path,
     root: DataRoot,
@@ -184,7 +189,7 @@ def trust(
     """
     _check_levels(folder)
     said = {**(facts or {}), "why": why}
-    if (folder / HISTORY).exists() and not (found := verify(folder, root)).ok:
+    if has_history(folder) and not (found := verify(folder, root)).ok:
         told = "; ".join(found.differences[:_NAMED])
         if not anew:
             raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}")

@@ -63,6 +63,14 @@ def test_leaves_the_parent_as_it_was_and_gives_the_same_id_again(parent):
     assert open_dataset(parent.folder).items == before
 
 
+def test_what_is_there_already_is_given_back_under_its_first_name(parent):
+    first = derive_dataset(parent, parent.folder.parent, name="first", source=SOURCE, labels={0: 1})
+    written = (first.folder / "manifest.json").stat().st_mtime_ns
+    again = derived(parent, labels={0: 1})
+    assert (again.id, again.name) == (first.id, "first")
+    assert (first.folder / "manifest.json").stat().st_mtime_ns == written
+
+
 @pytest.mark.parametrize(
     "changes", [{"labels": {6: 0}}, {"levels": {-1: np.zeros((4, 5, 1), np.uint8)}}, {"dropped": [9]}]
 )

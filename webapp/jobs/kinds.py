@@ -85,6 +85,7 @@ def _import_dataset(work: Work) -> Made:
             name=params["name"],
             seed=params.get("seed", 0),
             unlabelled=params.get("unlabelled", False),
+            by=work.by,
             progress=work.progress,
         )
     return made_dataset(work, made)
@@ -104,6 +105,7 @@ def _train_classifier(work: Work) -> Made:
         data_root(work).models,
         work=work.scratch,
         name=params["name"],
+        by=work.by,
         progress=work.progress,
     )
     return made_classifier(work, classifier)
@@ -123,7 +125,7 @@ def _import_classifier(work: Work) -> Made:
     spec = replace(asked, **{name: getattr(usual, name) for name in ("mean", "std") if name not in params})
     work.progress(0, 1, "Reading the weights")
     with uploaded(work.settings, params) as file:
-        made = import_classifier(file, spec, data_root(work).models, name=params["name"])
+        made = import_classifier(file, spec, data_root(work).models, name=params["name"], by=work.by)
     return made_classifier(work, made)
 
 
@@ -200,6 +202,7 @@ def _train_detector(work: Work) -> Made:
         root.detectors,
         work=work.scratch,
         name=params["name"],
+        by=work.by,
         progress=work.progress,
     )
     return made_detector(work, detector)
@@ -217,6 +220,7 @@ def _release_gate(work: Work) -> Made:
         name=params["name"],
         alpha=params.get("alpha", 0.01),
         alpha_uncertain=params.get("alpha_uncertain"),
+        by=work.by,
         progress=work.progress,
     )
     return made_gate(work, gate)

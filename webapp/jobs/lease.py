@@ -52,6 +52,7 @@ class Claim:
     owner: str
     kind: str
     params: Params
+    by: str  # Who ordered the job, for the histories of what it makes.
     parts: tuple[tuple[str, str], ...]  # (file, sha256) of every shard of the lower stages, in order.
 
     def update(self, session: Session, **values: Any) -> bool:
@@ -128,6 +129,7 @@ def claim_shard(database: Database, settings: Settings, *, job_id: int, idx: int
             owner=owner,
             kind=job.kind,
             params=job.params,
+            by=job.owner.email if job.owner else f"job {job_id}",
             parts=tuple((str(output), str(sha256)) for output, sha256 in session.execute(lower_parts)),
         )
 

@@ -131,6 +131,7 @@ def _poison(work: Work, what: str) -> Made:
         root.datasets,
         name=f"{params['name']}, data of the {what}",
         proxy=open_classifier(root.find("models", params["proxy_id"])) if perturbed else None,
+        by=work.by,
         progress=_named_progress(work.progress, f"images of the {what}"),
     )
     row = made_dataset(work, made)
@@ -150,6 +151,7 @@ def _train(work: Work, what: str, poisoned_id: str | None) -> Made:
         data_root(work).models,
         work=work.scratch,
         name=f"{work.params['name']}, {what}",
+        by=work.by,
         progress=progress,
         each_epoch=_noted(work, what),
     )

@@ -36,6 +36,7 @@ def _recalibrate(work: Work) -> Made:
         splits=tuple(params.get("splits", ())),
         alpha=params.get("alpha"),
         name=params["name"],
+        by=work.by,
         progress=work.progress,
     )
     return made_recalibrated(work, detector, {"recalibration": report.to_json()})

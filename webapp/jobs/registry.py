@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.progress import Progress
+from pipeline.provenance.event import UNNAMED
 from webapp.config import Settings
 from webapp.errors import BadJob
 from webapp.records.artefacts import ArtefactKind
@@ -52,6 +53,7 @@ class Work:
     output: Path  # What the shard writes, named after the attempt, so that a late one overwrites nothing.
     parts: tuple[Path, ...]  # Outputs of the lower stages, in the order of their shards.
     progress: Progress
+    by: str = UNNAMED  # Who ordered it, for the histories of what it makes.
     note: Callable[[str], None] = _keep_quiet  # A line for the job's log, which its page shows as it grows.
 
     @property

@@ -87,6 +87,7 @@ def _work(database: Database, settings: Settings, claim: Claim, lease: Lease) ->
         output=folder / f"{claim.idx}.a{claim.attempt}",
         parts=_parts(folder, claim),
         progress=lease.tick,
+        by=claim.by,
         note=noted,
     )
 

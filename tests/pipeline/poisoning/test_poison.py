@@ -118,6 +118,13 @@ def test_the_history_tells_what_was_done_to_whom(dataset):
     assert event.kind is EventKind.INJECTION
 
 
+def test_the_same_poisoning_under_another_name_is_the_same_data_set_with_one_history(dataset):
+    first = made(dataset, FLIP)
+    again = poison(dataset, FLIP, dataset.folder.parent, name="another name")
+    assert (again.id, again.name) == (first.id, "poisoned")
+    assert len(read_history(again.folder, DataRoot(again.folder.parent.parent))) == 1
+
+
 def test_refuses_a_data_set_that_is_not_what_its_history_says(dataset):
     root = DataRoot(dataset.folder.parent.parent)
     recorded(dataset.folder, root, EventKind.IMPORT, by="admin")

@@ -6,6 +6,8 @@ from sqlalchemy import func, select
 from datasets.atomic import read_json
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadClassifier, BadPoison, BadTraining, UnknownArtefact
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.event import EventKind
 from tests.pipeline.poisoning.pictures import pictures
 from webapp.jobs.poisoning import FLIPPED
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -144,3 +146,12 @@ def epochs(jobs, job):
     return [
         line.text.partition(", ")[2].partition(":")[0] for line in jobs.progress(job.id).log if FLIPPED in line.text
     ]
+
+
+def test_histories_tell_which_order_made_what(jobs, bars, database, settings):
+    job = done(jobs, "flip_labels", asked(bars))
+    rows = artefacts(database)
+    root = DataRoot(settings.data_root)
+    made = [rows[one] for one in rows[job.artefact_id].parents if one in rows]
+    told = {event.kind: event.by for row in made for event in read_history(settings.data_root / row.folder, root)}
+    assert told == {EventKind.FLIP: f"job {job.id}", EventKind.TRAINING: f"job {job.id}"}
