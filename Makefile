@@ -1,6 +1,6 @@
 # Every target prepares what it needs by itself; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed results-detector clean
+.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed results-detector results-poisoning clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,6 +8,7 @@ HOST ?= $(or $(SCANGATE_HOST),127.0.0.1)
 PORT ?= $(or $(SCANGATE_PORT),8000)
 SERVE ?= 1
 DATA ?= ../shared/data/brain_mri.zip
+DIGITS ?= ../shared/data/mnist/t10k-images-idx3-ubyte.gz
 
 help: ## Say what can be done
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ results-attacks-speed: .venv/installed-dev ## Time the attacks beside other libr
 
 results-detector: .venv/installed-dev ## Judge the detector of results-main and write docs/results/detector.md (DATA=zip, STAGES=, SEEDS=; hours)
 	@$(BIN)/python -m benchmarks.detector_report $(DATA) $(if $(STAGES),--stages $(STAGES)) $(if $(SEEDS),--seeds $(SEEDS))
+
+results-poisoning: .venv/installed-dev ## Poison digits, find and repair it, and write docs/results/poisoning.md (DIGITS=file, SEEDS=)
+	@$(BIN)/python -m benchmarks.poisoning_report $(DIGITS) $(if $(SEEDS),--seeds $(SEEDS))
 
 clean: ## Remove .venv and what the tools left; data roots stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

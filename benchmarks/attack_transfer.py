@@ -26,7 +26,8 @@ def transferred(subject: Subject, progress: Progress) -> dict[str, Any]:
 def _measured(subject: Subject, progress: Progress) -> dict[str, Any]:
     group = max(subject.groups(), key=lambda group: len(group.y))
     folder: Path = subject.work / "surrogate"
-    other = train_classifier(subject.dataset, SURROGATE, folder, work=folder, name="surrogate", progress=progress)
+    home = folder / "models"
+    other = train_classifier(subject.dataset, SURROGATE, home, work=folder, name="surrogate", progress=progress)
     surrogate = load_model(other)
     on = sanity.subject(subject.model(), group.levels, group.bits, group.y, seed=SEED)
     accuracy = sanity.subject(surrogate, group.levels, group.bits, group.y).clean_accuracy

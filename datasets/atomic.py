@@ -11,6 +11,7 @@ from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
 _ID_HEX = 16
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @contextmanager
@@ -31,16 +32,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, *, keep: str = "") -> Iterator[Path]:
     """An empty folder beside `path` to fill, renamed to `path` when the block ends well.
 
     An older folder at `path` is moved aside first and removed afterwards; it comes back when the renaming fails.
+    Files in it that match the pattern `keep` come along.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(path)
     beside.mkdir(mode=0o755)
     try:
         yield beside
+        for kept in path.glob(keep) if keep else ():
+            shutil.copy2(kept, beside / kept.name)
         for file in sorted(beside.rglob("*")):
             _flush(file)
         _flush(beside)
@@ -66,8 +70,17 @@ def content_id(value: object) -> str:
         ValueError: the value holds NaN or an infinity, which JSON cannot say.
         TypeError: the value is not made of JSON's types.
     """
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:_ID_HEX]
+    return hashlib.sha256(canonical_json(value)).hexdigest()[:_ID_HEX]
+
+
+def canonical_json(value: object) -> bytes:
+    """The one way of ours to write a JSON value: sorted keys, no spaces, UTF-8; equal values give equal bytes.
+
+    Raises:
+        ValueError: the value holds NaN or an infinity, which JSON cannot say.
+        TypeError: the value is not made of JSON's types.
+    """
+    return _CANONICAL.encode(value).encode("utf-8")
 
 
 def write_json(path: Path, value: object) -> None:

@@ -122,7 +122,8 @@ class Child:
 
     def _request(self, workdir: Path) -> Header:
         limits = {key: value for key, value in asdict(self._limits).items() if isinstance(value, int)}
-        return {"limits": limits, "home": str(self._scratch), "workdir": str(workdir)}
+        # The nursery works in another folder: a relative path would lead elsewhere there.
+        return {"limits": limits, "home": str(self._scratch), "workdir": str(workdir.absolute())}
 
     def _clear(self) -> None:
         os.close(self._in)

@@ -21,7 +21,7 @@ from datasets.splits import DROPPED, SPLITS
 
 FORMAT = "scangate-dataset"
 VERSION = 1
-LEVELS, MANIFEST, REPORT = "dataset.h5", "manifest.json", "report.json"
+LEVELS, MANIFEST, REPORT, HISTORY = "dataset.h5", "manifest.json", "report.json", "history*"
 _WORK_PREFIX = ".import-"
 # No import takes a day: a work folder of that age was left by a process that was killed.
 _STALE_S = 86_400
@@ -159,7 +159,7 @@ class DatasetWriter:
     def finish(
         self, name: str, classes: tuple[str, ...], items: tuple[Item, ...], source: dict[str, object], report: object
     ) -> Dataset:
-        """Write manifest and report and move everything to `root/<id>`, replacing what is there.
+        """Write manifest and report and move everything to `root/<id>`, replacing what is there but its history.
 
         Args:
             name: what people call it; no part of the id.
@@ -181,7 +181,7 @@ class DatasetWriter:
             "levels_sha256": sha256_file(self._path),
             "items": [asdict(item) for item in items],
         }
-        with replacing_folder(self._root / made) as folder:
+        with replacing_folder(self._root / made, keep=HISTORY) as folder:
             self._path.rename(folder / LEVELS)
             write_json(folder / REPORT, report)
             write_json(folder / MANIFEST, manifest)

@@ -1,6 +1,7 @@
 """What can go wrong when a detector is fitted or asked.
 
 DetectorError (ValueError)
+├── EvidenceMissing   a finder of poison is not shown what it looks at
 ├── FeatureMismatch   tensors that belong together differ in size
 ├── NotEnoughSamples  too few images to fit or to judge
 ├── NotFinite         what was measured of an image holds NaN or infinity
@@ -11,6 +12,10 @@ DetectorError (ValueError)
 
 class DetectorError(ValueError):
     """Anything wrong with what a detector was given."""
+
+
+class EvidenceMissing(DetectorError):
+    """A finder of poison is not shown what it looks at."""
 
 
 class FeatureMismatch(DetectorError):

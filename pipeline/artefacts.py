@@ -66,6 +66,13 @@ class DataRoot:
         """Unfinished work that can be taken up again."""
         return self._made("work")
 
+    @property
+    def keys(self) -> Path:
+        """What this data root signs with, for its owner alone."""
+        folder = self.path / "keys"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
     def find(self, kind: str, id_or_prefix: str) -> Path:
         """The folder of the artefact with this id, or with the only id that starts so.
 

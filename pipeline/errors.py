@@ -15,8 +15,10 @@ PipelineError (a ValueError)
 │   ├── NoReport           a detector was never judged
 │   ├── BadCalibration     scans that a detector cannot be calibrated on
 │   └── NotEnoughClean     too few clean calibration scans for the false-alarm rate asked for
-└── BadGate                a gate is damaged, or could not be compiled
-    └── BadRate            the rates asked of a gate are out of their range
+├── BadGate                a gate is damaged, or could not be compiled
+│   └── BadRate            the rates asked of a gate are out of their range
+├── BrokenHistory          an artefact or its signed history was changed, or cannot be checked
+└── NoHistory              an artefact was made before histories were kept
 """
 
 
@@ -94,3 +96,11 @@ class BadGate(PipelineError):
 
 class BadRate(BadGate):
     """The rates asked of a gate are out of their range."""
+
+
+class BrokenHistory(PipelineError):
+    """An artefact is not what its signed history says, or the history itself is not whole."""
+
+
+class NoHistory(PipelineError):
+    """An artefact has no history: it was made before histories were kept."""

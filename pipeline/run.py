@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from datasets.atomic import content_id, read_json, write_json
-from datasets.importing import import_dataset
 from datasets.progress import Progress
 from datasets.splits import Shares
 from datasets.store import Dataset, open_dataset
@@ -28,6 +27,7 @@ from pipeline.detection.train import LEARNING, train_detector
 from pipeline.errors import BadGate, UnknownArtefact
 from pipeline.gate.files import Gate, read_gate
 from pipeline.gate.release import release
+from pipeline.importing import import_dataset
 from pipeline.models.files import Classifier, open_classifier
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
@@ -135,9 +135,7 @@ def _data_set(source: Path, memory: _Memory) -> Dataset:
     stamp = source.stat()
 
     def make(progress: Progress) -> Dataset:
-        return import_dataset(
-            source, root.datasets, name=chosen.name, seed=chosen.seed, shares=chosen.shares, progress=progress
-        )
+        return import_dataset(source, root, name=chosen.name, seed=chosen.seed, shares=chosen.shares, progress=progress)
 
     inputs = [str(source.resolve()), stamp.st_size, stamp.st_mtime_ns, str(chosen.shares), chosen.seed]
     return memory.once("import", inputs, make, lambda made: open_dataset(root.find("datasets", made)))

@@ -25,6 +25,7 @@ from pipeline.errors import BadRecipe
 from pipeline.models.adapter import PixelModel
 from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, load_model
+from pipeline.provenance.record import checked
 
 _COPIED = (
     "target",
@@ -120,6 +121,7 @@ def build_shard(
 
     Raises:
         BadRecipe: the plan is of another data set, the classes differ, or there is no shard k.
+        BrokenHistory: data set or classifier are not what their histories say.
     """
     if made.dataset_id != dataset.id:
         raise BadRecipe(f"the plan is of data set {made.dataset_id}, found {dataset.id}; plan again")
@@ -204,7 +206,9 @@ def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, attacked: li
 
 
 def _loaded(classifier: Classifier, dataset: Dataset, device: str) -> PixelModel:
-    """The classifier, laid out in memory for the fastest gradients."""
+    """The classifier, laid out in memory for the fastest gradients, after it and the data set were checked."""
+    for one in (dataset, classifier):
+        checked(one.folder)
     check_classes(classifier.spec.classes, dataset)
     model = load_model(classifier, device)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.

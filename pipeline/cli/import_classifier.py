@@ -8,6 +8,7 @@ from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import numbers
 from pipeline.cli.command import Answer
+from pipeline.provenance.event import COMMAND_LINE
 
 NAME = "import-classifier"
 HELP = "import a classifier's weights: safetensors, or a state dict as .pt or .pth"
@@ -34,7 +35,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
     spec = default_spec(args.architecture, classes=classes, channels=args.channels, height=args.size, width=args.size)
     spec = replace(spec, mean=args.mean or spec.mean, std=args.std or spec.std, head=args.head)
-    classifier = import_classifier(args.file, spec, DataRoot(args.root).models, name=args.name)
+    classifier = import_classifier(args.file, spec, DataRoot(args.root).models, name=args.name, by=COMMAND_LINE)
     progress(1, 1, "imported")
     facts = {"id": classifier.id, "folder": str(classifier.folder), "spec": spec.to_json()}
     return Answer(facts, [f"{classifier.id}  {classifier.name}: {spec.architecture}, {len(classes)} classes"])

@@ -4,11 +4,12 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from pathlib import Path
 
-from datasets.importing import import_dataset
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed, shares
 from pipeline.cli.command import Answer
+from pipeline.importing import import_dataset
+from pipeline.provenance.event import COMMAND_LINE
 
 NAME = "import-dataset"
 HELP = "import a zip or folder of class folders, an .npz or .h5 of arrays, MNIST IDX files, or scans without labels"
@@ -36,11 +37,12 @@ def run(args: Namespace, progress: Progress) -> Answer:
     name = args.name or args.source.stem
     dataset = import_dataset(
         args.source,
-        DataRoot(args.root).datasets,
+        DataRoot(args.root),
         name=name,
         seed=args.seed,
         shares=args.shares,
         unlabelled=args.unlabelled,
+        by=COMMAND_LINE,
         progress=progress,
     )
     splits = Counter(item.split for item in dataset.items)

@@ -13,21 +13,30 @@ from detector.errors import DetectorError
 from pipeline.cli import (
     attack,
     attack_gate,
+    audit_classifier,
     build_adversarial,
+    changes,
     compare_detectors,
     evaluate,
     evaluate_detector,
+    export_provenance,
+    find_poison,
     flip_labels,
+    history,
     import_classifier,
     import_dataset,
+    mark_trusted,
     plant_backdoor,
     recalibrate,
     release,
+    repair_poison,
     report_detector,
     run,
     screen,
     train_classifier,
     train_detector,
+    trust,
+    verify,
 )
 from pipeline.cli.command import Answer
 from pipeline.cli.terminal import shown_progress
@@ -50,7 +59,16 @@ COMMANDS: tuple[ModuleType, ...] = (
     report_detector,
     flip_labels,
     plant_backdoor,
+    mark_trusted,
+    find_poison,
+    repair_poison,
+    audit_classifier,
     run,
+    history,
+    verify,
+    trust,
+    changes,
+    export_provenance,
 )
 REFUSED = 1
 INTERRUPTED = 130

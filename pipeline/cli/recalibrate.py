@@ -7,6 +7,7 @@ from datasets.splits import SPLITS
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
+from pipeline.provenance.event import COMMAND_LINE
 
 NAME = "recalibrate"
 HELP = "make a detector anew with thresholds from local clean scans"
@@ -38,6 +39,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         splits=tuple(args.split),
         alpha=args.alpha,
         name=args.name,
+        by=COMMAND_LINE,
         progress=progress,
     )
     facts = {"id": made.id, "folder": str(made.folder), "n_calibration": report.n, "recalibration": report.to_json()}

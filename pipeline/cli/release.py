@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
+from pipeline.provenance.event import COMMAND_LINE
 
 NAME = "release"
 HELP = "compile a detector and its classifier into a gate"
@@ -34,6 +35,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         name=args.name,
         alpha=args.alpha,
         alpha_uncertain=args.alpha_uncertain,
+        by=COMMAND_LINE,
         progress=progress,
     )
     low, high = gate.band

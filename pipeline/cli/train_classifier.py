@@ -10,6 +10,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadTraining
+from pipeline.provenance.event import COMMAND_LINE
 from pipeline.training.hardening_settings import METHODS, HardeningSettings
 
 NAME = "train-classifier"
@@ -55,7 +56,14 @@ def run(args: Namespace, progress: Progress) -> Answer:
     root = DataRoot(args.root)
     dataset = open_dataset(root.find("datasets", args.dataset))
     classifier = train_classifier(
-        dataset, settings, root.models, work=root.work, name=args.name, imagenet=imagenet, progress=progress
+        dataset,
+        settings,
+        root.models,
+        work=root.work,
+        name=args.name,
+        imagenet=imagenet,
+        by=COMMAND_LINE,
+        progress=progress,
     )
     report = evaluate_classifier(classifier, dataset)
     lines = [f"{classifier.id}  {args.name}", *report.table().splitlines()]

@@ -8,6 +8,7 @@ from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
+from pipeline.provenance.event import COMMAND_LINE
 
 NAME = "train-detector"
 HELP = "train a detector on an adversarial set; run again, it goes on where it stopped"
@@ -49,6 +50,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         root.detectors,
         work=root.work,
         name=args.name,
+        by=COMMAND_LINE,
         progress=progress,
     )
     facts = {"id": detector.id, "folder": str(detector.folder), "n_calibration": len(detector.calibration)}

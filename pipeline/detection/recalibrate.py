@@ -25,6 +25,8 @@ from pipeline.detection.rates import checked_alpha
 from pipeline.detection.shift import Recalibration, class_shifts, rate_shifts
 from pipeline.errors import BadCalibration
 from pipeline.models.files import load_model, open_classifier
+from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.record import checked, recorded
 
 
 class Recalibrated(NamedTuple):
@@ -42,6 +44,7 @@ def recalibrate(
     splits: tuple[str, ...] = (),
     alpha: float | None = None,
     name: str = "detector",
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Recalibrated:
     """Make a new detector of the same weights, calibrated on clean scans of a data set.
@@ -53,13 +56,16 @@ def recalibrate(
         splits: of the data set; all of its scans where none is given.
         alpha: the false-alarm rate that is wanted; 1 %, or the smallest above it that the scans support.
         name: for people.
+        by: who recalibrates, for the history.
         progress: may raise to cancel.
 
     Raises:
         BadCalibration: these scans cannot calibrate it, or there is a detector that is calibrated on just them.
         NotEnoughClean: they cannot support `alpha`; names the rate that they do.
         UnknownArtefact: the detector's classifier is not under the root.
+        BrokenHistory: detector or data set are not what their histories say.
     """
+    histories = [checked(one.folder) for one in (detector, dataset)]
     origin = lineage(root, detector.id)
     local = local_scans(root, origin, dataset, splits)
     alpha = checked_alpha(local.n, alpha)
@@ -77,6 +83,8 @@ def recalibrate(
         raise BadCalibration(
             f"detector {made.id} ({made.name}) has the same weights and is calibrated on just these scans; use that one"
         )
+    facts = {"splits": list(local.splits), "alpha": alpha, "indices": indices_digest(local.items)}
+    recorded(made.folder, root, EventKind.RECALIBRATION, by=by, facts=facts, parents=histories)
     return Recalibrated(made, report)
 
 

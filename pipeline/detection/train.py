@@ -11,6 +11,7 @@ from datasets.store import Dataset
 from detector.fused import EVIDENCE, FusedDetector
 from detector.mahalanobis import Mahalanobis, fit_mahalanobis
 from pipeline.adversarial.files import AdversarialSet
+from pipeline.artefacts import DataRoot
 from pipeline.detection.checkpoint import Checkpoint
 from pipeline.detection.division import Part, divide, shown_rows
 from pipeline.detection.evidence import clean_scans, features_and_logits
@@ -25,6 +26,8 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadDetector
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
+from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.record import Parent, checked, recorded
 
 CALIBRATION_SPLIT = "calibration"
 LEARNING = 4
@@ -40,6 +43,7 @@ def train_detector(
     *,
     work: Path,
     name: str = "detector",
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Detector:
     """Train a detector on the successful attacks of the detector split and calibrate it on clean scans.
@@ -52,17 +56,18 @@ def train_detector(
         dataset: with the splits `detector` and `calibration`.
         classifier: whose features and logits it reads.
         settings: how.
-        root: the folder of all detectors.
+        root: the folder of all detectors, `detectors` of the data root.
         work: the folder for the checkpoint, named by what is trained and removed at the end.
         name: for people.
+        by: who trains, for the history.
         progress: may raise to cancel.
 
     Raises:
         BadDetector: the three do not belong together, the settings leave no attack, or there are too few images.
+        BrokenHistory: one of the three is not what its history says.
     """
-    _require_kin(adversarial_set, dataset, classifier)
-    key = content_id([LEARNING, adversarial_set.id, dataset.id, classifier.id, settings.to_json()])
-    path = work / f"detector-{key}.ckpt"
+    parents, ids = _checked(adversarial_set, dataset, classifier), (adversarial_set.id, dataset.id, classifier.id)
+    key = content_id([LEARNING, *ids, settings.to_json()])
     model = load_model(classifier)
     with as_pipeline_errors(), model.frozen():
         calibration = _calibration_items(dataset)
@@ -70,17 +75,30 @@ def train_detector(
         fit, held = divide(dataset, rows, held_out=settings.held_out, seed=settings.seed, shown=shown)
         mahalanobis = _fit_distance(model, dataset, fit, progress)
         held_out = hold_out(model, mahalanobis, dataset, rows, held, seed=settings.seed, progress=progress)
-        learning = Learning(
-            Samples(dataset, rows, fit, classifier.spec, settings), held_out, mahalanobis, model, path, key, progress
-        )
-        learned = learning.run()
-        naming = learn_names(dataset, rows, shown, (fit.clean, held.clean), classifier.spec, settings.seed, progress)
-        fused = learning.fused(learned, naming)
+        samples = Samples(dataset, rows, fit, classifier.spec, settings)
+        learning = Learning(samples, held_out, mahalanobis, model, work / f"detector-{key}.ckpt", key, progress)
+        fused, learned = _learned(learning, shown, held, progress)
         scores = _calibrate(GateNetwork(model, fused), dataset, calibration, progress)
-    notes, parents = _notes(learning, learned, fused, len(calibration)), (adversarial_set.id, dataset.id, classifier.id)
-    detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=parents, notes=notes)
+    notes = _notes(learning, learned, fused, len(calibration))
+    detector = save_detector(fused, scores, root, name=name, classifier_id=classifier.id, parents=ids, notes=notes)
+    _record(detector, learned, calibration, parents, by)
     learning.forget()
     return detector
+
+
+def _learned(learning: Learning, shown: np.ndarray, held: Part, progress: Progress) -> tuple[FusedDetector, Checkpoint]:
+    samples = learning.samples
+    learned, clean = learning.run(), (samples.part.clean, held.clean)
+    spec, seed = samples.spec, samples.settings.seed
+    naming = learn_names(samples.dataset, samples.rows, shown, clean, spec, seed, progress)
+    return learning.fused(learned, naming), learned
+
+
+def _record(detector: Detector, learned: Checkpoint, calibration: np.ndarray, parents: list[Parent], by: str) -> None:
+    facts = {"settings": detector.notes["settings"], "best_epoch": learned.epoch}
+    facts["calibration"] = indices_digest(calibration)
+    root = DataRoot(detector.folder.parent.parent)
+    recorded(detector.folder, root, EventKind.TRAINING, by=by, facts=facts, parents=parents)
 
 
 def _calibrate(network: GateNetwork, dataset: Dataset, items: np.ndarray, progress: Progress) -> np.ndarray:
@@ -120,6 +138,12 @@ def _calibration_items(dataset: Dataset) -> np.ndarray:
             "rate of 1 %): import the data set with a share for calibration"
         )
     return items
+
+
+def _checked(adversarial_set: AdversarialSet, dataset: Dataset, classifier: Classifier) -> list[Parent]:
+    """The three as parents, after it was found that they belong together and are what their histories say."""
+    _require_kin(adversarial_set, dataset, classifier)
+    return [checked(one.folder) for one in (adversarial_set, dataset, classifier)]
 
 
 def _require_kin(adversarial_set: AdversarialSet, dataset: Dataset, classifier: Classifier) -> None:

@@ -129,7 +129,7 @@ def poisoned_rows(dataset: Dataset, recipe: BackdoorRecipe, split: str = "train"
             f"{recipe.rate:.2%} of {len(rows)} training images are {n}, and only {len(there)} are {which};"
             f" give at most {len(there) / len(rows):.2%}"
         )
-    return drawn(dataset, there, n, seed=recipe.seed)
+    return drawn(dataset, there, n, seed=recipe.seed, purpose="poison")
 
 
 def rates(dataset: Dataset, recipe: BackdoorRecipe, split: str = "train") -> Rates:

@@ -1,16 +1,18 @@
 """Looking for poison in a data set: every finder on the same evidence, and beside it the same data unpoisoned."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from datasets.atomic import content_id
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
 from detector.poisoned.fused import Fused
 from detector.poisoned.interface import Finder, Finding
 from detector.poisoned.registry import FINDERS
-
-from datasets.progress import Progress, ignore
-from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
 from pipeline.poisoning.evidence import Gathered, gather
@@ -131,7 +133,7 @@ def find_poison(
     Raises:
         BadPoison: the classifier is of other classes, or the trusted images say nothing of a class.
     """
-    asked = tuple(dict.fromkeys((Fused, *finders)))
+    asked: tuple[type[Finder], ...] = tuple(dict.fromkeys((Fused, *finders)))
     gathered, findings = _asked(subject, settings, root, trusted, asked, progress)
     clean: dict[str, Share] = {}
     if unpoisoned is not None:
@@ -141,7 +143,7 @@ def find_poison(
 
         beside, quiet = _asked(unpoisoned, settings, root, trusted, asked, told)
         clean = {name: Share(int(found.flagged.sum()), len(beside.rows)) for name, found in quiet.items()}
-    return Suspects(subject, trusted and trusted.id, gathered.rows, findings, clean)
+    return Suspects(subject, None if trusted is None else trusted.id, gathered.rows, findings, clean)
 
 
 def _asked(
@@ -153,11 +155,12 @@ def _asked(
     progress: Progress,
 ) -> tuple[Gathered, dict[str, Finding]]:
     vouched = _NOBODY if trusted is None else trusted.rows(subject.dataset)
-    work = root.work / "finding"
+    work = root.work / "finding" / content_id([subject.dataset.id, subject.classifier.id, vouched.tolist()])
     gathered = gather(subject.dataset, subject.classifier, vouched, settings, work=work, progress=progress)
     found = {}
     for number, finder in enumerate(finders):
         progress(number, len(finders), f"asking {finder.NAME}")
         if all(getattr(gathered.evidence, need) is not None for need in finder.NEEDS):
             found[finder.NAME] = finder().find(gathered.evidence)
+    shutil.rmtree(work)
     return gathered, found

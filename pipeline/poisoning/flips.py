@@ -102,7 +102,7 @@ def flipped(dataset: Dataset, recipe: FlipRecipe, split: str = "train") -> dict[
         of_class = rows[labels[rows] == source]
         if len(of_class) == 0:
             raise BadPoison(f"{dataset.name} has no {split} image of {dataset.classes[source]}; choose another class")
-        chosen = drawn(dataset, of_class, round(recipe.ratio * len(of_class)), seed=recipe.seed)
+        chosen = drawn(dataset, of_class, round(recipe.ratio * len(of_class)), seed=recipe.seed, purpose="poison")
         targets = _targets(recipe, source, len(chosen), n_classes)
         changed.update(zip(chosen.tolist(), targets.tolist(), strict=True))
     return dict(sorted(changed.items()))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.atomic import content_id, replacing
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from datasets.view import seen_as
 from pipeline.evaluation import probabilities
-from pipeline.models.files import Classifier, load_model
 from pipeline.training.settings import TrainingSettings
-from pipeline.training.train import train_classifier
+from pipeline.training.train import trained
 
 OTHERS = "test"  # In a view, the split of what a fold does not learn from.
 
@@ -47,12 +47,20 @@ def judged_by(
     work: Path,
     progress: Progress = ignore,
 ) -> np.ndarray:
-    """The probabilities (n, K) of some items by a classifier that learned from others; it is not kept."""
+    """The probabilities (n, K) of some items by a classifier that learned from others, and is not kept.
+
+    They lie in `work` until the caller removes it: one that was killed does not train again what it had.
+    """
     view = seen_as(dataset, {OTHERS: asked, "train": learned})
-    classifier = _trained(view, settings, work, progress)
-    told = probabilities(load_model(classifier), dataset, asked)
-    shutil.rmtree(classifier.folder)
-    return told
+    folder = work / content_id([view.id, settings.to_json()])
+    file = folder.with_suffix(".npy")
+    if not file.exists():
+        told = probabilities(trained(view, settings, folder, progress=progress).model, dataset, asked)
+        with replacing(file) as beside, beside.open("wb") as out:
+            np.save(out, told)
+        shutil.rmtree(folder)
+    probs: np.ndarray = np.load(file)
+    return probs
 
 
 def folds(dataset: Dataset, rows: np.ndarray, n_folds: int, *, seed: int) -> np.ndarray:
@@ -67,10 +75,6 @@ def folds(dataset: Dataset, rows: np.ndarray, n_folds: int, *, seed: int) -> np.
             fold_of[group] = int(taken[label].argmin())
         taken[label, fold_of[group]] += 1
     return np.array([fold_of[int(group)] for group in groups], dtype=np.int64)
-
-
-def _trained(view: Dataset, settings: TrainingSettings, work: Path, progress: Progress) -> Classifier:
-    return train_classifier(view, settings, work / "folds", work=work, name="fold", progress=progress)
 
 
 def for_few(settings: TrainingSettings, n: int, *, least_steps: int = 600) -> TrainingSettings:

@@ -90,7 +90,7 @@ def _partners(dataset: Dataset, some: list[int], seed: int) -> list[int]:
                 f"{dataset.name} has no training image of another class with the shape of"
                 f" {dataset.items[index].name}; choose another perturbation"
             )
-        partners.append(int(drawn(dataset, others, 1, seed=seed + index)[0]))
+        partners.append(int(drawn(dataset, others, 1, seed=seed + index, purpose="partner")[0]))
     return partners
 
 

@@ -11,10 +11,13 @@ from datasets.derive import derive_dataset
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from datasets.unlabelled import check_labelled
+from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import DIRTY, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
+from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.record import checked, recorded
 
 if TYPE_CHECKING:
     # Only for the type: it loads torch, and a web process reads this module too.
@@ -49,6 +52,7 @@ def poison(
     *,
     name: str,
     proxy: "Classifier | None" = None,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Dataset:
     """Write the poisoned data set to `root/<id>`; the same recipe on the same data set gives the same id.
@@ -56,16 +60,19 @@ def poison(
     Args:
         dataset: a clean one; only its split "train" is poisoned.
         recipe: what is done to it.
-        root: where data sets are kept.
+        root: where data sets are kept, `datasets` of the data root.
         name: what people call it.
         proxy: the classifier that a perturbation is made under.
+        by: who does it, for the history.
         progress: told as it goes; it may raise to cancel.
 
     Raises:
         BadDataset: it has no labels.
         BadPoison: the recipe does not fit the data set, it is poisoned already, or the proxy is missing or not asked
             for.
+        BrokenHistory: the data set is not what its history says.
     """
+    parent = checked(dataset.folder)
     _check_clean(dataset)
     labels, levels = _changes(dataset, recipe, proxy, progress)
     items = sorted({*labels, *levels})
@@ -75,7 +82,11 @@ def poison(
         "proxy": None if proxy is None else proxy.id,
         "items": items,
     }
-    return derive_dataset(dataset, root, name=name, source=source, labels=labels, levels=levels, progress=progress)
+    made = derive_dataset(dataset, root, name=name, source=source, labels=labels, levels=levels, progress=progress)
+    facts = {"recipe": recipe.to_json(), "proxy": source["proxy"], "indices": indices_digest(items)}
+    kind = EventKind.FLIP if isinstance(recipe, FlipRecipe) else EventKind.INJECTION
+    recorded(made.folder, DataRoot(root.parent), kind, by=by, facts=facts, parents=(parent,))
+    return made
 
 
 def poison_record(dataset: Dataset) -> PoisonRecord | None:

@@ -10,8 +10,12 @@ import numpy as np
 
 from datasets.atomic import content_id, read_json, replacing_folder, write_json
 from datasets.store import Dataset
+from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.poisoning.choice import drawn
+from pipeline.provenance.descent import SUBSET
+from pipeline.provenance.event import indices_digest
+from pipeline.provenance.record import trust
 
 FILE = "trusted.json"
 ENOUGH = 20
@@ -47,10 +51,11 @@ class TrustedSubset:
 
 
 def mark_trusted(dataset: Dataset, rows: Iterable[int], root: Path, *, by: str) -> TrustedSubset:
-    """Write to `root/<id>` that somebody vouches for these items' pictures and labels.
+    """Write to `root/<id>`, and into the data set's history, that somebody vouches for these pictures and labels.
 
     Raises:
         BadPoison: an item is not of the split "train", or a class has too few.
+        BrokenHistory: the data set is not what its history says; nothing is marked.
     """
     chosen = sorted({int(index) for index in rows})
     train = set(dataset.indices("train").tolist())
@@ -60,6 +65,9 @@ def mark_trusted(dataset: Dataset, rows: Iterable[int], root: Path, *, by: str) 
     items = [dataset.items[index] for index in chosen]
     images = tuple((item.name, item.pixels_sha256, item.label) for item in items)
     made = content_id({"dataset": dataset.id, "images": [list(one) for one in images], "by": by})
+    facts = {SUBSET: made, "indices": indices_digest(chosen)}
+    why = f"pictures and labels of {len(chosen)} training images"
+    trust(dataset.folder, DataRoot(root.parent), by=by, why=why, facts=facts)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     with replacing_folder(root / made) as folder:
         told = {"format": _FORMAT, "id": made, "dataset_id": dataset.id, "by": by, "at": at, "images": images}
@@ -103,4 +111,6 @@ def proposed(dataset: Dataset, n_per_class: int = ENOUGH, *, seed: int = 0) -> n
     """Training images to look at and vouch for: as many of each class, drawn by chance, (n,) int64."""
     rows = dataset.indices("train")
     of_class = [rows[dataset.labels[rows] == label] for label in range(len(dataset.classes))]
-    return np.sort(np.concatenate([drawn(dataset, some, n_per_class, seed=seed) for some in of_class]))
+    return np.sort(
+        np.concatenate([drawn(dataset, some, n_per_class, seed=seed, purpose="trusted") for some in of_class])
+    )

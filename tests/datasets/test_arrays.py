@@ -1,6 +1,7 @@
 """Images and labels from .npz and HDF5 files."""
 
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -120,6 +121,15 @@ def test_the_levels_are_gone_after_the_block(tmp_path):
         assert len(arrays) == 5
         assert list((tmp_path / "work").iterdir())
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_the_levels_may_be_kept_in_a_folder_that_is_named_from_here(save, tmp_path, monkeypatch):
+    path = save(images=GREY, labels=LABELS)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with open_arrays(path, workdir=Path("here")) as rows:
+        assert len(rows) == 5
+    assert not list((tmp_path / "here").iterdir())
 
 
 def test_the_kind_is_told_by_content(save, tmp_path):

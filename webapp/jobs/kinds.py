@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from datasets.atomic import read_json
-from datasets.importing import import_dataset
 from datasets.store import Dataset, open_dataset
 from datasets.trial import try_import
 from pipeline.adversarial.kinship import check_classes
@@ -15,6 +14,7 @@ from pipeline.adversarial.plan import plan
 from pipeline.adversarial.recipe import Recipe
 from pipeline.adversarial.trial import shard_rows
 from pipeline.artefacts import DataRoot
+from pipeline.importing import import_dataset
 from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
 from pipeline.training.settings import TrainingSettings
@@ -77,11 +77,11 @@ def _one_supported(settings: Settings, params: Params) -> list[ShardPlan]:
 
 def _import_dataset(work: Work) -> Made:
     """Parameters: upload (path in the data root), file (the sender's name for it), name, seed, unlabelled."""
-    params, home = work.params, data_root(work).datasets
+    params, root = work.params, data_root(work)
     with uploaded(work.settings, params) as source:
         made = import_dataset(
             source,
-            home,
+            root,
             name=params["name"],
             seed=params.get("seed", 0),
             unlabelled=params.get("unlabelled", False),

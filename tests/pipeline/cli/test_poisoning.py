@@ -64,3 +64,68 @@ def test_refuses_and_changes_nothing(answer, bars, arguments, said):
     assert said in facts["detail"]
     assert [path.name for path in (root[1] / "datasets").iterdir()] == [dataset.id]
     assert not (root[1] / "models").exists() or not list((root[1] / "models").iterdir())
+
+
+def test_from_poison_to_repair(answer, bars):
+    dataset, root = bars
+    more = ("--epochs", 4, "--batch-size", 16, *root)
+    _, planted = answer("plant-backdoor", dataset.id, "--target", "middle", "--rate", 0.1, *more)
+    poisoned, classifier = planted["rows"][0]["poisoned_id"], planted["rows"][0]["classifier_id"]
+    status, marked = answer("mark-trusted", dataset.id, "--by", "admin", "--per-class", 18, *root)
+    assert status == 0
+    assert marked["counts"] == {"left": 18, "middle": 18, "right": 18}
+    clean = planted["original"]["classifier_id"]
+    status, found = answer("find-poison", poisoned, classifier, "--trusted", marked["id"], "--unpoisoned", clean, *more)
+    assert status == 0, found
+    assert found["finders"]["fused"]["true_positives"]["value"] > 0.9
+    assert found["finders"]["fused"]["flagged_unpoisoned"]["value"] < 0.05
+    status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *more)
+    assert status == 0
+    assert told["n_dropped"] == found["finders"]["fused"]["flagged"]["n_hit"]
+    assert told["trigger_after"]["success"]["value"] < 0.3
+    assert (root[1] / "datasets" / told["repaired_id"]).exists()
+
+
+def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
+    dataset, root = bars
+    status, facts = answer("mark-trusted", dataset.id, "--by", "admin", "--per-class", 5, "--propose", *root)
+    assert status == 0
+    assert len(facts["items"]) == 15
+    assert not (root[1] / "trusted").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mark-trusted", "--by", "me", "--items", "0,3"), "0 trusted images of middle; give at least 4"),
+        (("mark-trusted", "--by", "me", "--items", "149"), "item 149 is no training image"),
+    ],
+)
+def test_refuses_what_nobody_can_vouch_for(answer, bars, arguments, said):
+    dataset, root = bars
+    status, facts = answer(arguments[0], dataset.id, *arguments[1:], *root)
+    assert status == 1
+    assert said in facts["detail"]
+
+
+def test_refuses_to_repair_what_nobody_looked_at(answer, bars):
+    dataset, root = bars
+    _, facts = answer("flip-labels", dataset.id, "--source", 0, "--target", 1, *QUICK, *root)
+    poisoned, classifier = facts["poisoned_id"], facts["poisoned"]["classifier_id"]
+    status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *root)
+    assert status == 1
+    assert "nobody looked for poison in bars, flipped yet; run find-poison first" in told["detail"]
+    status, told = answer("repair-poison", poisoned, classifier, *root)
+    assert "no image is confirmed" in told["detail"]
+    status, told = answer("find-poison", dataset.id, classifier, "--unpoisoned", classifier, *root)
+    assert "was not poisoned here, so nobody knows it clean" in told["detail"]
+
+
+def test_audit_classifier_tells_the_mark_of_every_class(answer, bars):
+    dataset, root = bars
+    _, facts = answer("flip-labels", dataset.id, "--source", 0, "--target", 1, *QUICK, *root)
+    classifier = facts["original"]["classifier_id"]
+    status, told = answer("audit-classifier", classifier, dataset.id, "--images", 20, "--rounds", 3, *root)
+    assert status == 0
+    assert [row["class"] for row in told["classes"]] == ["left", "middle", "right"]
+    assert (root[1] / "reports" / f"{classifier}-audit" / "0.png").exists()

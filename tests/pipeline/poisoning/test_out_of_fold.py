@@ -41,7 +41,13 @@ def test_nobody_learned_the_label_that_he_is_asked_about(tmp_path, dataset):
     assert (probs.argmax(1) == dataset.labels[rows]).mean() > 0.9
     places = [rows.tolist().index(i) for i in flipped(dataset, recipe)]
     assert (probs[places].argmax(1) == 0).mean() > 0.6
-    assert not list((tmp_path / "work").rglob("weights.safetensors"))
+    assert not list((tmp_path / "work").rglob("checkpoint.pt"))
+    said = []
+    again = out_of_fold(
+        poisoned, rows, settings, n_folds=3, work=tmp_path / "work", progress=lambda *told: said.append(told)
+    )
+    np.testing.assert_array_equal(again, probs)
+    assert said == []  # One that was killed has what it had.
 
 
 def test_few_images_get_as_many_steps(dataset):

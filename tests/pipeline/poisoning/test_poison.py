@@ -6,7 +6,8 @@ import pytest
 
 from datasets.errors import BadDataset
 from datasets.store import open_dataset
-from pipeline.errors import BadPoison
+from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison, BrokenHistory
 from pipeline.models.files import save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe, poisoned_rows
@@ -14,6 +15,9 @@ from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import check_poison, poison, poison_record
 from pipeline.poisoning.triggers import Trigger
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.event import EventKind
+from pipeline.provenance.record import recorded
 from tests.pipeline.poisoning.pictures import CLASSES
 
 FLIP = FlipRecipe(source=0, target=2)
@@ -101,6 +105,26 @@ def test_refuses_scans_without_labels(tmp_path, dataset):
 
     with pytest.raises(BadDataset, match="its scans have no labels"):
         made(replace(dataset, classes=("unlabelled",)), FLIP)
+
+
+def test_the_history_tells_what_was_done_to_whom(dataset):
+    poisoned = made(dataset, FLIP, by="admin")
+    (event,) = read_history(poisoned.folder, DataRoot(poisoned.folder.parent.parent))
+    assert (event.kind, event.by) == (EventKind.FLIP, "admin")
+    assert event.what["recipe"] == FLIP.to_json()
+    assert event.what["parents"][0]["subject"] == f"datasets/{dataset.id}"
+    stamped = made(dataset, BackdoorRecipe(rate=0.1))
+    (event,) = read_history(stamped.folder, DataRoot(stamped.folder.parent.parent))
+    assert event.kind is EventKind.INJECTION
+
+
+def test_refuses_a_data_set_that_is_not_what_its_history_says(dataset):
+    root = DataRoot(dataset.folder.parent.parent)
+    recorded(dataset.folder, root, EventKind.IMPORT, by="admin")
+    manifest = dataset.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"label": 0', '"label": 1', 1))
+    with pytest.raises(BrokenHistory, match="is not what its history says"):
+        made(dataset, FLIP)
 
 
 @pytest.mark.parametrize(

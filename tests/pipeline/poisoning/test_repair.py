@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
+from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.poison import poison
 from pipeline.poisoning.repair import repair
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.event import EventKind
 
 
 def repaired(dataset, **more):
@@ -40,3 +43,10 @@ def test_refuses_and_leaves_nothing_behind(dataset, given, said):
     with pytest.raises(BadPoison, match=said):
         repaired(dataset, **given)
     assert [path.name for path in dataset.folder.parent.iterdir()] == [dataset.id]
+
+
+def test_the_history_tells_what_was_relabelled_and_what_was_dropped(dataset):
+    made = repaired(dataset, drop=[3, 4], relabel={6: 1}, by="admin")
+    events = read_history(made.folder, DataRoot(made.folder.parent.parent))
+    assert [(event.kind, event.what["n"]) for event in events] == [(EventKind.RELABEL, 1), (EventKind.DROP, 2)]
+    assert {event.what["parents"][0]["subject"] for event in events} == {f"datasets/{dataset.id}"}

@@ -3,11 +3,14 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.poison import poison
 from pipeline.poisoning.trusted import FILE, mark_trusted, open_trusted, proposed
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.event import EventKind
 
 
 def test_proposes_as_many_of_each_class_and_training_images_alone(dataset):
@@ -55,3 +58,9 @@ def test_refuses_a_file_that_was_changed(dataset, tmp_path):
     file.write_text(json.dumps(told))
     with pytest.raises(BadPoison, match="not a trusted subset as it was written: its content makes the id"):
         open_trusted(file.parent)
+
+
+def test_the_history_of_the_data_set_tells_who_vouches(dataset, tmp_path):
+    marked = mark_trusted(dataset, proposed(dataset, 5), tmp_path / "trusted", by="Dr. A")
+    (event,) = read_history(dataset.folder, DataRoot(tmp_path))
+    assert (event.kind, event.by, event.what["subset"]) == (EventKind.TRUST, "Dr. A", marked.id)

@@ -1,0 +1,169 @@
+"""What was promised of poisoning, finding and repair, beside what came of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.detector_goal import NOT_MEASURED, Goal
+from benchmarks.poisoning_peers import AC, SS, SS_TOLD
+from benchmarks.poisoning_plan import CLEAN_5, CONTROL, DIRTY_1, DIRTY_5, SEEDS, flips
+from detector.poisoned.confident_labels import ConfidentLabels
+from detector.poisoned.fused import Fused
+
+Json = dict[str, Any]
+
+_F1 = {0.05: 0.90, 0.1: 0.92, 0.2: 0.93, 0.4: 0.85}
+_POINTS = 100
+
+
+def poisoning_goals(rows: Sequence[Json], *, seeds: Sequence[int] = SEEDS) -> Iterator[Goal]:
+    """Every goal; one whose seeds were not all measured is not met, and says so."""
+    of: dict[str, list[Json]] = {}
+    for row in rows:
+        of.setdefault(row["what"], []).append(row)
+    for goal, what in _goals(of):
+        missing = sorted(set(seeds) - {row["seed"] for row in of.get(what, ())})
+        if not missing:
+            yield goal
+        elif len(missing) == len(seeds):
+            yield Goal(goal.what, goal.goal, NOT_MEASURED, 0, False)
+        else:
+            lacking = f"{goal.value}; {NOT_MEASURED}: seed {', '.join(map(str, missing))}"
+            yield Goal(goal.what, goal.goal, lacking, goal.n, False)
+
+
+def _goals(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
+    """Each goal, and the rows that it is of."""
+    dirty, clean = of.get(DIRTY_5, ()), of.get(CLEAN_5, ())
+    yield _least("dirty-label 2x2, 5 %: trigger brings the target", 0.99, dirty, _share("backdoor", "success")), DIRTY_5
+    yield _lost("dirty-label 2x2, 5 %: clean accuracy under the clean model's", dirty, "backdoor"), DIRTY_5
+    most = _share("clean_model", "success")
+    yield _most("dirty-label 2x2, 5 %: the clean model called the same images the target", 0.01, dirty, most), DIRTY_5
+    yield (
+        _least("clean-label 5 %, perturbed: trigger brings the target", 0.90, clean, _share("backdoor", "success")),
+        (CLEAN_5),
+    )
+    yield _kept("clean-label 5 %, perturbed: clean accuracy over the clean model's", clean), CLEAN_5
+    yield _told("clean-label 5 %, without perturbation (control)", of.get(CONTROL, ())), CONTROL
+    for what in (DIRTY_1, DIRTY_5, CLEAN_5):
+        yield from ((goal, what) for goal in _found(what, of.get(what, ())))
+    quiet = of.get("unpoisoned", ())
+    yield _most("unpoisoned data: flagged", 0.01, quiet, lambda row: row["finders"][Fused.NAME]), "unpoisoned"
+    for what in (DIRTY_1, DIRTY_5, CLEAN_5):
+        some = of.get(what, ())
+        yield _most(f"{what}, repaired: trigger brings the target", 0.02, some, _share("repaired", "success")), what
+        yield _lost(f"{what}, repaired: clean accuracy under the clean model's", some, "repaired"), what
+    for what in (DIRTY_1, DIRTY_5):
+        yield from ((goal, what) for goal in _strip(what, of.get(what, ())))
+    for ratio in _F1:
+        yield from ((goal, flips(ratio)) for goal in _flips(ratio, of.get(flips(ratio), ())))
+    yield _half(of.get(flips(0.5), ())), flips(0.5)
+
+
+def _found(what: str, some: Sequence[Json]) -> Iterator[Goal]:
+    """What the default finder finds, and whether it is ahead of ART's."""
+    yield _least(f"{what}: poisoned images found", 0.95, some, lambda row: row["finders"][Fused.NAME]["found"])
+    yield _most(f"{what}: other images flagged", 0.01, some, lambda row: row["finders"][Fused.NAME]["false"])
+    name, goal = f"{what}: found less falsely flagged, over the best of ART's three", "more, every seed"
+    measured = [row for row in some if AC in row["finders"]]
+    if not measured:
+        yield Goal(name, goal, NOT_MEASURED, 0, False)
+        return
+    ours = [_informed(row["finders"][Fused.NAME]) for row in measured]
+    theirs = [max((_informed(row["finders"][peer]), peer) for peer in (AC, SS, SS_TOLD)) for row in measured]
+    ahead = all(one > other for one, (other, _) in zip(ours, theirs, strict=True))
+    words = f"{np.mean(ours):.3f} over {np.mean([value for value, _ in theirs]):.3f} ({theirs[0][1]})"
+    yield Goal(name, goal, words, len(measured), ahead and len(measured) == len(some))
+
+
+def _informed(counted: Json) -> float:
+    """Youden's index: 0 for who flags by chance, 1 for who finds all and nothing else."""
+    return float((counted["found"]["value"] or 0) - (counted["false"]["value"] or 0))
+
+
+def _strip(what: str, some: Sequence[Json]) -> Iterator[Goal]:
+    yield _least(f"STRIP, {what}: triggered images found", 0.95, some, lambda row: row["strip"]["found"])
+    # The threshold promises 1 %; what comes true on other images differs by chance.
+    rejected = [row["strip"]["false_rejects"] for row in some]
+    yield _most(f"STRIP, {what}: clean images rejected, threshold of 1 %", 0.01, some, _share("strip", "false_rejects"))
+    slowest = max((row["strip"]["ms_an_image"] for row in some), default=0.0)
+    yield Goal(
+        f"STRIP, {what}: an image", "at most 100 ms", f"{slowest:.1f} ms", len(rejected), bool(some) and slowest <= 100
+    )
+
+
+def _flips(ratio: float, some: Sequence[Json]) -> Iterator[Goal]:
+    what, n = f"flips of {ratio:.0%} found: F1", sum(row["finders"][Fused.NAME]["found"]["n"] for row in some)
+    ours, alone = ([row["finders"][name]["f1"] for row in some] for name in (Fused.NAME, ConfidentLabels.NAME))
+    if not some:
+        yield Goal(what, f"at least {_F1[ratio]:g}", NOT_MEASURED, 0, False)
+        return
+    yield Goal(what, f"at least {_F1[ratio]:g}", _mean(ours), n, float(np.mean(ours)) >= _F1[ratio])
+    words = f"{np.mean(ours):.3f} and {np.mean(alone):.3f}"
+    yield Goal(
+        f"the same beside cleanlab alone, {ratio:.0%}",
+        "at most 0.05 under it",
+        words,
+        n,
+        float(np.mean(alone) - np.mean(ours)) <= 0.05,
+    )
+
+
+def _half(some: Sequence[Json]) -> Goal:
+    what, goal = "flips of 50 %, relabelled: recall of the source under the clean model's", "at most 1 point, mean"
+    if not some:
+        return Goal(what, goal, NOT_MEASURED, 0, False)
+    lost = [_POINTS * (row["clean_recall"] - row["repaired"]["recall"]) for row in some]
+    poisoned = np.mean([row["recall"] for row in some])
+    words = f"{np.mean(lost):.2f} points ({min(lost):.2f} to {max(lost):.2f}); poisoned recall {poisoned:.1%}"
+    return Goal(what, goal, words, len(some), float(np.mean(lost)) <= 1)
+
+
+def _least(what: str, least: float, some: Sequence[Json], of: Callable[[Json], Json]) -> Goal:
+    values, n = _values(some, of)
+    return Goal(what, f"at least {least:.0%}, mean", _share_words(values), n, bool(values) and np.mean(values) >= least)
+
+
+def _most(what: str, most: float, some: Sequence[Json], of: Callable[[Json], Json]) -> Goal:
+    values, n = _values(some, of)
+    return Goal(what, f"at most {most:.0%}, mean", _share_words(values), n, bool(values) and np.mean(values) <= most)
+
+
+def _lost(what: str, some: Sequence[Json], model: str) -> Goal:
+    lost = [_POINTS * (row["clean_model"]["accuracy"]["value"] - row[model]["accuracy"]["value"]) for row in some]
+    n = sum(row[model]["accuracy"]["n"] for row in some)
+    words = f"{np.mean(lost):.2f} points ({min(lost):.2f} to {max(lost):.2f})" if lost else NOT_MEASURED
+    return Goal(what, "at most 0.3 points, mean", words, n, bool(lost) and float(np.mean(lost)) <= 0.3)
+
+
+def _kept(what: str, some: Sequence[Json]) -> Goal:
+    kept = [row["backdoor"]["accuracy"]["value"] / row["clean_model"]["accuracy"]["value"] for row in some]
+    n = sum(row["backdoor"]["accuracy"]["n"] for row in some)
+    return Goal(what, "at least 98 %, mean", _share_words(kept), n, bool(kept) and float(np.mean(kept)) >= 0.98)
+
+
+def _told(what: str, some: Sequence[Json]) -> Goal:
+    values, n = _values(some, _share("backdoor", "success"))
+    return Goal(f"{what}: trigger brings the target", "told beside", _share_words(values), n, bool(values))
+
+
+def _share(model: str, figure: str) -> Callable[[Json], Json]:
+    def of(row: Json) -> Json:
+        found: Json = row[model][figure]
+        return found
+
+    return of
+
+
+def _values(some: Sequence[Json], of: Callable[[Json], Json]) -> tuple[list[float], int]:
+    told = [of(row) for row in some]
+    return [one["value"] for one in told if one["value"] is not None], sum(one["n"] for one in told)
+
+
+def _share_words(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})" if values else NOT_MEASURED
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"

@@ -1,0 +1,65 @@
+"""What the report on poisoning runs; every value is fixed before any test image is looked at."""
+
+from dataclasses import dataclass, field
+
+from datasets.splits import Shares
+from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe
+from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.perturbation import INTERPOLATED, Perturbation
+from pipeline.poisoning.poison import Recipe
+from pipeline.poisoning.triggers import Trigger
+from pipeline.training.hardening_settings import HardeningSettings
+
+SEEDS = (0, 1, 2)
+
+DIRTY_5, DIRTY_1, CLEAN_5, CONTROL = "dirty-label 5 %", "dirty-label 1 %", "clean-label 5 %", "clean-label, control"
+RATIOS = (0.05, 0.1, 0.2, 0.4, 0.5)
+
+
+def flips(ratio: float) -> str:
+    """What flips of a ratio are called."""
+    return f"flips {ratio:.0%}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides a figure but the seed.
+
+    Attributes:
+        shares: of the pictures; those of val choose the epoch, and are neither poisoned nor tested on.
+        trigger: of every backdoor.
+        target: class number that it brings.
+        perturbation: of clean-label images.
+        proxy: how the classifier is hardened that they are perturbed under.
+        pair: class numbers that labels are flipped from and to.
+        n_trusted: images drawn by chance that somebody vouches for; who looks at them leaves the poisoned ones out.
+        strip_n: test images of each kind that STRIP is asked about.
+    """
+
+    shares: Shares = field(
+        default_factory=lambda: Shares(train=0.76, val=0.04, detector=0.0, calibration=0.0, test=0.2)
+    )
+    trigger: Trigger = field(default_factory=Trigger)
+    target: int = 0
+    perturbation: Perturbation = field(
+        default_factory=lambda: Perturbation(method=INTERPOLATED, eps=8.0, steps=40, share=1.0)
+    )
+    proxy: HardeningSettings = field(default_factory=lambda: HardeningSettings(method="fast", eps=0.2))
+    proxy_epochs: int = 8
+    pair: tuple[int, int] = (7, 1)
+    n_trusted: int = 500
+    strip_n: int = 500
+
+    def recipes(self, seed: int) -> dict[str, Recipe]:
+        """What is done to the training images, by name."""
+        same = {"trigger": self.trigger, "target": self.target, "seed": seed}
+        backdoors: dict[str, Recipe] = {
+            DIRTY_5: BackdoorRecipe(rate=0.05, **same),
+            DIRTY_1: BackdoorRecipe(rate=0.01, **same),
+            CLEAN_5: BackdoorRecipe(rate=0.05, labels=CLEAN, perturbation=self.perturbation, **same),
+            CONTROL: BackdoorRecipe(rate=0.05, labels=CLEAN, **same),
+        }
+        source, target = self.pair
+        return backdoors | {
+            flips(ratio): FlipRecipe(source=source, target=target, ratio=ratio, seed=seed) for ratio in RATIOS
+        }

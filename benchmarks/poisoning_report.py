@@ -1,0 +1,103 @@
+"""docs/results/poisoning.md: `python -m benchmarks.poisoning_report IMAGES`; a run that was stopped goes on."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.detector_goal import Goal
+from benchmarks.poisoning_goals import Json, poisoning_goals
+from benchmarks.poisoning_plan import SEEDS, Plan
+from benchmarks.poisoning_work import Work, rows_of
+from benchmarks.tables import share, table
+from datasets.atomic import replacing, write_json
+from datasets.progress import Progress
+from pipeline.artefacts import DataRoot
+from pipeline.cli.terminal import shown_progress
+from pipeline.memory import keep_freed_memory
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure the seeds that are asked for, and write the page."""
+    asked = _parser().parse_args(argv)
+    keep_freed_memory()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    work = Work(asked.data, DataRoot(asked.root), asked.work, Plan(), _stage)
+    rows = list(rows_of(work, asked.seeds))
+    _write(asked.out, rows, list(poisoning_goals(rows)), work)
+    sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
+    return 0
+
+
+def _write(stem: Path, rows: Sequence[Json], goals: Sequence[Goal], work: Work) -> None:
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {version('torch')}"
+    facts = {"machine": machine, "dataset_id": work.dataset.id, "goals": [asdict(one) for one in goals], "rows": rows}
+    write_json(stem.with_suffix(".json"), facts)
+    with replacing(stem.with_suffix(".md")) as incoming:
+        incoming.write_text("\n".join(_lines(rows, goals, work, machine)) + "\n", encoding="utf-8")
+
+
+def _lines(rows: Sequence[Json], goals: Sequence[Goal], work: Work, machine: str) -> Iterator[str]:
+    counts = {split: sum(of) for split, of in work.dataset.counts().items() if sum(of)}
+    yield from ("# Poisoning digits, finding the poison, and repair", "")
+    yield f"Made by `make results-poisoning`. {work.dataset.name}: {', '.join(f'{n} {s}' for s, n in counts.items())}."
+    yield f"A seed decides which images are poisoned and every training; the split is one. {machine}."
+    yield from ("", "Figures are means over the seeds, in brackets the lowest and the highest.", "")
+    yield from ("## Goals", "")
+    yield from table(
+        ["what", "goal", "value", "n", "met"],
+        ([one.what, one.goal, one.value, str(one.n), "yes" if one.met else "**no**"] for one in goals),
+    )
+    yield from ("", "## Every finder, on every data set", "")
+    yield "Found: of the poisoned images. Falsely: of the others. Unpoisoned: of the same data without poison."
+    yield ""
+    quiet = {row["seed"]: row["finders"] for row in rows if row["what"] == "unpoisoned"}
+    yield from table(
+        ["data", "seed", "finder", "found", "falsely", "F1", "unpoisoned"],
+        (
+            [
+                row["what"],
+                str(row["seed"]),
+                name,
+                share(one["found"]),
+                share(one["false"]),
+                f"{one['f1']:.3f}",
+                share(quiet[row["seed"]][name]),
+            ]
+            for row in rows
+            if row["what"] != "unpoisoned" and "finders" in row
+            for name, one in row["finders"].items()
+        ),
+    )
+    yield from ("", "Research use; no medical device.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.poisoning_report", description=__doc__)
+    parser.add_argument("data", type=Path, help="images of MNIST as IDX, packed or not; the labels beside them")
+    parser.add_argument("--root", type=Path, default=Path("var/results-poisoning"), help="data root of what is made")
+    parser.add_argument("--work", type=Path, default=Path("var/results-poisoning-notes"), help="where figures are kept")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/poisoning"))
+    parser.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N,N", help="some of 0,1,2")
+    return parser
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if strange := [part for part in parts if not part.isdecimal() or int(part) not in SEEDS]:
+        raise argparse.ArgumentTypeError(f"{strange[0]!r}: give some of {', '.join(map(str, SEEDS))}")
+    return tuple(map(int, parts))
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[Progress]:
+    with shown_progress(name, quiet=False) as shown:
+        yield shown
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""The measurements behind docs/results/poisoning.md, seed by seed; a run that was stopped goes on from its notes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from benchmarks.poisoning_peers import art_flags
+from benchmarks.poisoning_plan import CONTROL, SEEDS, Plan
+from benchmarks.poisoning_strip import strip_figures
+from datasets.atomic import content_id, read_json, write_json
+from datasets.importing import import_dataset
+from datasets.progress import Progress
+from datasets.store import Dataset
+from detector.poisoned.fused import Fused
+from detector.poisoned.registry import FINDERS
+from pipeline.artefacts import DataRoot
+from pipeline.models.files import Classifier, load_model, open_classifier
+from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.choice import drawn
+from pipeline.poisoning.evidence import Gathered, gather
+from pipeline.poisoning.poison import Recipe, poison, poison_record
+from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.repair import repair
+from pipeline.poisoning.sides import side
+from pipeline.poisoning.success import Share, backdoor_success
+from pipeline.training.settings import TrainingSettings
+from pipeline.training.train import train_classifier
+
+Json = dict[str, Any]
+Stage = Callable[[str], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where artefacts and notes lie, and how progress is shown."""
+
+    source: Path
+    root: DataRoot
+    notes: Path
+    plan: Plan
+    stage: Stage
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The clean data set, on one split for all seeds."""
+        with self.stage("import") as progress:
+            return import_dataset(
+                self.source, self.root.datasets, name=self.source.name, shares=self.plan.shares, progress=progress
+            )
+
+    def seed(self, seed: int) -> "OneSeed":
+        """The measurements of a seed."""
+        return OneSeed(self, seed)
+
+    def once(self, what: str, inputs: object, make: Callable[[], Json]) -> Json:
+        """What was measured of these inputs before, or measured now."""
+        note = self.notes / f"{what.replace(' ', '-').replace('%', 'pc')}-{content_id([what, inputs])}.json"
+        if not note.exists():
+            write_json(note, make())
+        return cast("Json", read_json(note))
+
+    def trained(self, dataset: Dataset, settings: TrainingSettings, name: str) -> Classifier:
+        """A classifier of these settings: trained now, or found trained."""
+
+        def make() -> Json:
+            with self.stage(name) as progress:
+                made = train_classifier(
+                    dataset, settings, self.root.models, work=self.root.work, name=name, progress=progress
+                )
+            return {"id": made.id}
+
+        told = self.once("classifier", [dataset.id, settings.to_json()], make)
+        return open_classifier(self.root.find("models", told["id"]))
+
+
+@dataclass(frozen=True)
+class OneSeed:
+    """Poisoning, training, finding and repair with one seed of all of them."""
+
+    work: Work
+    number: int
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """Of every training."""
+        return quick_settings(self.work.dataset, seed=self.number)
+
+    @cached_property
+    def clean(self) -> Classifier:
+        """The classifier of the data as they are."""
+        return self.work.trained(self.work.dataset, self.settings, "clean model")
+
+    @cached_property
+    def proxy(self) -> Classifier:
+        """A hardened classifier; of another seed than the one that is attacked, which the attacker does not have."""
+        plan = self.work.plan
+        settings = replace(self.settings, hardening=plan.proxy, epochs=plan.proxy_epochs, seed=self.number + len(SEEDS))
+        return self.work.trained(self.work.dataset, settings, "hardened proxy")
+
+    def measured(self, what: str, recipe: Recipe) -> Json:
+        """Everything of one poisoning."""
+        inputs = [self.work.dataset.id, self.settings.to_json(), recipe.to_json(), self.work.plan.n_trusted]
+        return self.work.once(what, inputs, lambda: {"what": what, "seed": self.number, **self._measure(what, recipe)})
+
+    def _measure(self, what: str, recipe: Recipe) -> Json:
+        dataset = self.poisoned(recipe, what)
+        classifier = self.work.trained(dataset, self.settings, what)
+        told: Json = {"recipe": recipe.to_json(), **self._harm(recipe, classifier)}
+        if what == CONTROL:
+            return told
+        return told | self._found(dataset, classifier, recipe)
+
+    def poisoned(self, recipe: Recipe, what: str) -> Dataset:
+        """The poisoned data set."""
+        proxy = self.proxy if isinstance(recipe, BackdoorRecipe) and recipe.perturbation is not None else None
+        with self.work.stage(f"poison: {what}") as progress:
+            return poison(self.work.dataset, recipe, self.work.root.datasets, name=what, proxy=proxy, progress=progress)
+
+    def _harm(self, recipe: Recipe, classifier: Classifier) -> Json:
+        """What the poison does, on the clean test images and, of a backdoor, on triggered ones."""
+        if isinstance(recipe, BackdoorRecipe):
+            after, before = (self._triggered(recipe, one) for one in (classifier, self.clean))
+            return {"backdoor": after, "clean_model": before}
+        before, after = (side(one, self.work.dataset) for one in (self.clean, classifier))
+        assert recipe.source is not None  # noqa: S101 - One-way flips have both.
+        return {
+            "accuracy": after.report.accuracy,
+            "recall": after.recall(recipe.source),
+            "clean_accuracy": before.report.accuracy,
+            "clean_recall": before.recall(recipe.source),
+        }
+
+    def _triggered(self, recipe: BackdoorRecipe, classifier: Classifier) -> Json:
+        told = backdoor_success(load_model(classifier), self.work.dataset, recipe.trigger, recipe.target)
+        return told.to_json()
+
+    def trusted(self, dataset: Dataset) -> np.ndarray:
+        """So many drawn by chance, without those that are seen to be poisoned when somebody vouches for them."""
+        clean, n = self.work.dataset, self.work.plan.n_trusted
+        rows = drawn(clean, clean.indices("train"), n, seed=self.number, purpose="trusted")
+        record = poison_record(dataset)
+        return rows if record is None else np.setdiff1d(rows, record.items)
+
+    def evidence(self, dataset: Dataset, classifier: Classifier) -> Gathered:
+        """What finders are shown."""
+        with self.work.stage("evidence") as progress:
+            return gather(
+                dataset,
+                classifier,
+                self.trusted(dataset),
+                self.settings,
+                work=self.work.root.work / "finding",
+                progress=progress,
+            )
+
+    def unpoisoned(self) -> Json:
+        """The share of the clean data that each finder flags."""
+
+        def make() -> Json:
+            gathered = self.evidence(self.work.dataset, self.clean)
+            n = len(gathered.rows)
+            return {name: Share(int(flags.sum()), n).to_json() for name, flags in flags_of(gathered, 0.0).items()}
+
+        inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted]
+        return self.work.once("unpoisoned", inputs, make)
+
+    def _found(self, dataset: Dataset, classifier: Classifier, recipe: Recipe) -> Json:
+        gathered = self.evidence(dataset, classifier)
+        record = poison_record(dataset)
+        assert record is not None  # noqa: S101 - It was poisoned a moment ago.
+        bad = np.isin(gathered.rows, record.items)
+        labels = gathered.evidence.labels
+        target = recipe.target if recipe.target is not None else 0
+        flags = flags_of(gathered, float(bad[labels == target].mean()))
+        told: Json = {"finders": {name: _counted(some, bad) for name, some in flags.items()}}
+        caught = flags[Fused.NAME]
+        if isinstance(recipe, BackdoorRecipe):
+            fixed = self._repaired(dataset, gathered.rows[caught], {})
+            told["repaired"] = self._triggered(recipe, self.work.trained(fixed, self.settings, "repaired"))
+            told["strip"] = strip_figures(
+                load_model(classifier),
+                self.work.dataset,
+                recipe,
+                self.trusted(dataset),
+                n=self.work.plan.strip_n,
+                seed=self.number,
+            )
+            return told
+        # Everything flagged gets the label that its finder believes in: no human is asked.
+        believed = Fused().find(gathered.evidence).suggested
+        assert believed is not None  # noqa: S101 - There is a reference.
+        new = {int(i): int(label) for i, label in zip(gathered.rows[caught], believed[caught], strict=True)}
+        fixed = self._repaired(dataset, np.empty(0, dtype=np.int64), new)
+        after = side(self.work.trained(fixed, self.settings, "repaired"), self.work.dataset)
+        told["repaired"] = {"accuracy": after.report.accuracy, "recall": after.recall(self.work.plan.pair[0])}
+        return told
+
+    def _repaired(self, dataset: Dataset, drop: np.ndarray, relabel: dict[int, int]) -> Dataset:
+        return repair(dataset, self.work.root.datasets, name="repaired", drop=drop.tolist(), relabel=relabel)
+
+
+def flags_of(gathered: Gathered, share: float) -> dict[str, np.ndarray]:
+    """Whom every finder of ours and of ART flags, (n,) bool; one of ART's is told the `share` of the target class."""
+    evidence = gathered.evidence
+    ours = {finder.NAME: finder().find(evidence).flagged for finder in FINDERS}
+    features = evidence.features
+    if features is None:
+        return ours
+    return ours | art_flags(features, evidence.labels, evidence.n_classes, share)
+
+
+def _counted(flags: np.ndarray, bad: np.ndarray) -> Json:
+    hits, alarms = int(flags[bad].sum()), int(flags[~bad].sum())
+    return {
+        "found": Share(hits, int(bad.sum())).to_json(),
+        "false": Share(alarms, int((~bad).sum())).to_json(),
+        "f1": 2 * hits / (2 * hits + alarms + int(bad.sum()) - hits),
+    }
+
+
+def rows_of(work: Work, seeds: tuple[int, ...]) -> Iterator[Json]:
+    """Every measurement of these seeds."""
+    for number in seeds:
+        one = work.seed(number)
+        yield {"what": "unpoisoned", "seed": number, "finders": one.unpoisoned()}
+        for what, recipe in work.plan.recipes(number).items():
+            yield one.measured(what, recipe)

@@ -1,0 +1,61 @@
+"""`mark-trusted`: training images that somebody vouches for."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections import Counter
+
+from datasets.progress import Progress
+from datasets.store import open_dataset
+from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
+from pipeline.cli.command import Answer
+from pipeline.poisoning.trusted import ENOUGH, mark_trusted, proposed
+
+NAME = "mark-trusted"
+HELP = "vouch for the pictures and labels of some training images; look at them first"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the data set and which of its images."""
+    parser.add_argument("dataset", help="id of the data set")
+    parser.add_argument("--by", required=True, help="who vouches for them")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--items", type=items, help="numbers of the images, with commas between")
+    which.add_argument(
+        "--per-class", type=int, default=ENOUGH, metavar="N", help="so many of each class (default: %(default)s)"
+    )
+    parser.add_argument("--except", dest="without", type=items, default=[], help="numbers that nobody vouches for")
+    parser.add_argument("--propose", action="store_true", help="list them to be looked at, and mark nothing")
+    parser.add_argument("--seed", type=seed, default=0, help="of the images drawn (default: %(default)s)")
+
+
+def items(text: str) -> list[int]:
+    """Numbers of images with commas between.
+
+    Raises:
+        ArgumentTypeError: a part is no whole number.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if wrong := [part for part in parts if not part.isdecimal()]:
+        raise ArgumentTypeError(f"{wrong[0]!r} is no number of an image; give such as 3,17,240")
+    return [int(part) for part in parts]
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Mark the images, or list them."""
+    root = DataRoot(args.root)
+    dataset = open_dataset(root.find("datasets", args.dataset))
+    rows = args.items or proposed(dataset, args.per_class, seed=args.seed).tolist()
+    rows = [index for index in rows if index not in set(args.without)]
+    if args.propose:
+        told = [dataset.items[index] for index in rows]
+        facts = [
+            {"index": i, "name": one.name, "label": dataset.classes[one.label]}
+            for i, one in zip(rows, told, strict=True)
+        ]
+        lines = [f"{one['index']:>7}  {one['label']}  {one['name']}" for one in facts]
+        return Answer({"dataset_id": dataset.id, "items": facts}, lines)
+    marked = mark_trusted(dataset, rows, root.trusted, by=args.by)
+    counts = Counter(dataset.classes[label] for _, _, label in marked.images)
+    each = ", ".join(f"{counts[name]} of {name}" for name in dataset.classes)
+    facts_marked = {"id": marked.id, "dataset_id": dataset.id, "by": marked.by, "at": marked.at, "counts": dict(counts)}
+    return Answer(facts_marked, [f"{marked.id}  {len(marked.images)} images vouched for by {marked.by}: {each}"])

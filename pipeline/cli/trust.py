@@ -1,0 +1,31 @@
+"""`trust`: somebody vouches for an artefact as it is."""
+
+from argparse import ArgumentParser, Namespace
+
+from datasets.progress import Progress
+from pipeline.artefacts import DataRoot
+from pipeline.cli.command import Answer
+from pipeline.provenance.event import COMMAND_LINE
+from pipeline.provenance.record import artefact, trust
+
+NAME = "trust"
+HELP = "vouch for a data set, or another artefact, as it is; begins a history where there is none"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the artefact, who vouches for it and why."""
+    parser.add_argument("id", help="id of the data set, classifier, detector or gate")
+    parser.add_argument("--by", default=COMMAND_LINE, help="who vouches for it (default: %(default)s)")
+    parser.add_argument("--why", default="", help="why: what was looked at, and how")
+    parser.add_argument(
+        "--anew", action="store_true", help="set a history that is not whole aside, and begin another that says so"
+    )
+
+
+def run(args: Namespace, progress: Progress) -> Answer:
+    """Check it, then write the event."""
+    root = DataRoot(args.root)
+    folder = artefact(root, args.id)
+    event = trust(folder, root, by=args.by, why=args.why, anew=args.anew)
+    said = f"{event.subject}: {event.by} vouches for it as it is, event {event.seq}, manifest {event.manifest[:16]}…"
+    return Answer(event.to_json(), [said])

@@ -1,0 +1,94 @@
+"""What a repair gained: the classifier of before beside one that was trained on the repaired data."""
+
+from dataclasses import dataclass
+
+from datasets.progress import Progress, ignore
+from datasets.store import Dataset
+from pipeline.artefacts import DataRoot
+from pipeline.models.files import Classifier, load_model
+from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.poison import poison_record
+from pipeline.poisoning.sides import Side, side, trained_side
+from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
+from pipeline.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """Both classifiers before the test images; `trigger` only where the lab knows the backdoor that it planted.
+
+    Attributes:
+        repaired: the data set without what was dropped.
+        n_dropped: images.
+        n_relabelled: images.
+        before: the classifier of the poisoned data.
+        after: the one of the repaired data.
+        trigger: what the trigger does, before and after.
+    """
+
+    repaired: Dataset
+    n_dropped: int
+    n_relabelled: int
+    before: Side
+    after: Side
+    trigger: tuple[BackdoorSuccess, BackdoorSuccess] | None
+
+    def to_json(self) -> dict[str, object]:
+        """Everything as JSON values."""
+        told: dict[str, object] = {
+            "repaired_id": self.repaired.id,
+            "n_dropped": self.n_dropped,
+            "n_relabelled": self.n_relabelled,
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+        }
+        if self.trigger is not None:
+            told["trigger_before"], told["trigger_after"] = (one.to_json() for one in self.trigger)
+        return told
+
+    def lines(self) -> list[str]:
+        """The same in a few sentences."""
+        said = [
+            f"{self.repaired.id}  {self.n_dropped} images dropped, {self.n_relabelled} relabelled",
+            f"{self.after.classifier.id}  accuracy {self.before.report.accuracy:.2%} before,"
+            f" {self.after.report.accuracy:.2%} after",
+        ]
+        if self.trigger is not None:
+            before, after = self.trigger
+            said.append(f"the trigger brings the target in {before.success} before, in {after.success} after")
+        return said
+
+
+def compare_repair(
+    poisoned: Dataset,
+    repaired: Dataset,
+    before: Classifier,
+    settings: TrainingSettings,
+    root: DataRoot,
+    *,
+    progress: Progress = ignore,
+) -> RepairReport:
+    """Train on the repaired data, and judge both classifiers on the test split, which no lab poisons.
+
+    Raises:
+        BadTraining: a class is left without a training image.
+    """
+    after = trained_side(
+        repaired, repaired, settings, root.models, work=root.work / "poisoning", name="repaired", progress=progress
+    )
+    record, trigger = poison_record(poisoned), None
+    if record is not None and isinstance(record.recipe, BackdoorRecipe):
+        recipe = record.recipe
+        tried = [
+            backdoor_success(load_model(one), repaired, recipe.trigger, recipe.target)
+            for one in (before, after.classifier)
+        ]
+        trigger = (tried[0], tried[1])
+    return RepairReport(
+        repaired=repaired,
+        n_dropped=len(poisoned.indices("train")) - len(repaired.indices("train")),
+        n_relabelled=int((poisoned.labels != repaired.labels).sum()),
+        before=side(before, repaired, progress=progress),
+        after=after,
+        trigger=trigger,
+    )

@@ -1,0 +1,228 @@
+"""What the rest of the house asks of histories: write one on, check one, and say what changed."""
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from datasets.progress import Progress, ignore
+from pipeline.artefacts import DataRoot
+from pipeline.errors import BrokenHistory, NoHistory, UnknownArtefact
+from pipeline.provenance.chain import HISTORY, append_event, read_history, set_aside, subject_of
+from pipeline.provenance.differences import differing_files, differing_items
+from pipeline.provenance.event import UNNAMED, Event, EventKind
+from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_found, manifest_of
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An artefact that another one is made of, as it was found just before.
+
+    Attributes:
+        subject: as "datasets/<id>".
+        head: hash of its newest event; None where it has no history.
+        manifest: root of its manifest.
+    """
+
+    subject: str
+    head: str | None
+    manifest: str | None
+
+    def to_json(self) -> dict[str, object]:
+        """As events and notes hold it."""
+        said = {} if self.head else {"note": "no history was kept of it"}
+        return {"subject": self.subject, "head": self.head, "manifest": self.manifest, **said}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether an artefact is what its history says.
+
+    Attributes:
+        subject: as "datasets/<id>".
+        differences: what is not, in words; none where it is whole.
+        n_events: in its history.
+        n_files: items and files that were hashed.
+        seconds: that it took.
+    """
+
+    subject: str
+    differences: tuple[str, ...]
+    n_events: int
+    n_files: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+def artefact(root: DataRoot, id_or_prefix: str) -> Path:
+    """The folder of a data set, classifier, detector or gate by its id, the beginning of one, or "<kind>/<id>".
+
+    Raises:
+        UnknownArtefact: there is none, or more than one.
+    """
+    kind, _, name = id_or_prefix.rpartition("/")
+    found = []
+    for one in [kind] if kind else FILES:
+        with suppress(UnknownArtefact):
+            found.append(root.find(one, name))
+    exact = [folder for folder in found if folder.name == name] or found
+    if len(exact) != 1:
+        said = f"is the beginning of ids in {len(found)} of" if found else "begins no single id in"
+        raise UnknownArtefact(
+            f"{name!r} {said} {', '.join(FILES)} of {root.path}; give it whole, or as datasets/{name}"
+        )
+    return exact[0]
+
+
+def recorded(
+    folder: Path,
+    root: DataRoot,
+    kind: EventKind,
+    *,
+    by: str = UNNAMED,
+    facts: Mapping[str, object] | None = None,
+    parents: Iterable[Parent] = (),
+) -> Event:
+    """Write into an artefact's history what was done to it; its first event begins the history.
+
+    Only an import may find the artefact other than the newest event left it, since it writes it anew.
+
+    Args:
+        folder: of the artefact, as it is now.
+        root: signs.
+        kind: what was done.
+        by: who did it, in words.
+        facts: JSON values from which it could be done again: recipe, seed, digest of indices.
+        parents: what it was made of, as `checked` gave them before the work began.
+
+    Raises:
+        BrokenHistory: the history is not whole, or the artefact not what it says; nothing is added.
+    """
+    if kind is not EventKind.IMPORT:
+        checked(folder)
+    now = manifest_of(folder)
+    now.write(folder)
+    made_of = [parent.to_json() for parent in parents]
+    what = {**(facts or {}), **({"parents": made_of} if made_of else {}), "manifest": now.root}
+    return append_event(folder, root, kind, by=by, what=what)
+
+
+def checked(folder: Path) -> Parent:
+    """An artefact that something is about to be made of, after its history and the hashes of its files were checked.
+
+    One that has no history, made by an earlier version, is let through and says so. Asked is the key of the data root
+    that the artefact lies in, which need not be that of what is made of it.
+
+    Raises:
+        BrokenHistory: its history is not whole, or it is not what its history says.
+    """
+    try:
+        events = read_history(folder, DataRoot(folder.parent.parent))
+    except NoHistory:
+        return Parent(subject_of(folder), None, None)
+    now, signed = manifest_of(folder), events[-1].manifest
+    if now.root != signed:
+        told = _told(now, Manifest.read(folder, signed))
+        more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+        raise BrokenHistory(
+            f"{subject_of(folder)} is not what its history says: {'; '.join(told[:_NAMED])}{more}; bring it back from "
+            f"a backup or import it again, `python -m pipeline verify {folder.name}` names everything"
+        )
+    return Parent(subject_of(folder), events[-1].sha256, signed)
+
+
+def verify(
+    folder: Path, root: DataRoot, *, key: Ed25519PublicKey | None = None, progress: Progress = ignore
+) -> Verification:
+    """Whether an artefact, each of its levels and weights, is what its signed history says.
+
+    Args:
+        folder: of the artefact.
+        root: whose public key is asked, unless another one is given.
+        key: the public key as somebody kept it elsewhere.
+        progress: called now and then.
+    """
+    began = time.monotonic()
+    try:
+        events = read_history(folder, root, key=key)
+    except (NoHistory, BrokenHistory) as e:
+        return Verification(subject_of(folder), (str(e),), 0, 0, time.monotonic() - began)
+    signed = events[-1].manifest
+    known = {root_: Manifest.read(folder, root_) for root_ in {event.manifest for event in events}}
+    now = manifest_found(folder, known[signed], progress=progress)
+    told = [f"{kept_as(gone)}: missing or changed; bring it back" for gone, kept in known.items() if kept is None]
+    told += [] if now == known[signed] or now.root == signed else _told(now, known[signed])
+    told += _lost_parents(events, root, key)
+    seconds = time.monotonic() - began
+    return Verification(subject_of(folder), tuple(told), len(events), len(now.items) + len(now.files), seconds)
+
+
+def trust(
+    folder: Path, root: DataRoot, *, by: str, why: str, anew: bool = False, facts: Mapping[str, object] | None = None
+) -> Event:
+    """Vouch for an artefact as it is: what changes later is told against this. Begins a history where there is none.
+
+    Args:
+        folder: of the artefact.
+        root: signs.
+        by: who vouches.
+        why: in words.
+        anew: set a history that is not whole aside and begin another, which says so.
+        facts: JSON values beside those, such as the items of a trusted subset.
+
+    Raises:
+        BrokenHistory: the artefact is not what its history says.
+    """
+    _check_levels(folder)
+    said = {**(facts or {}), "why": why}
+    if (folder / HISTORY).exists() and not (found := verify(folder, root)).ok:
+        told = "; ".join(found.differences[:_NAMED])
+        if not anew:
+            raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}")
+        said |= {"instead_of": set_aside(folder), "because": told}
+    return recorded(folder, root, EventKind.TRUST, by=by, facts=said)
+
+
+def _check_levels(folder: Path) -> None:
+    """What somebody vouches for must hang together: the manifest has to name the levels that lie there."""
+    said = manifest_of(folder)
+    if (found := manifest_found(folder, said)).root != said.root:
+        told = "; ".join(_told(found, said)[:_NAMED])
+        raise BrokenHistory(
+            f"{subject_of(folder)} cannot be trusted, its levels are not those that its manifest names: {told}; "
+            "import the source again"
+        )
+
+
+def _told(now: Manifest, was: Manifest | None) -> list[str]:
+    """What differs, or that it cannot be named."""
+    if was is None:
+        return ["it was changed; what cannot be named, since the manifest that was kept is gone or changed as well"]
+    items = differing_items(now, was) if now.items else ()
+    return [*map(str, differing_files(now.files, was.files)), *map(str, items)]
+
+
+def _lost_parents(events: Iterable[Event], root: DataRoot, key: Ed25519PublicKey | None) -> list[str]:
+    """Parents that are there and no longer have the event that a child was made after."""
+    told = []
+    for parent in (parent for event in events for parent in event.what.get("parents", ())):
+        folder = root.path / parent["subject"]
+        if parent["head"] is None or not folder.is_dir():
+            continue
+        try:
+            heads = {event.sha256 for event in read_history(folder, root, key=key)}
+        except (NoHistory, BrokenHistory) as e:
+            told.append(f"what it was made of: {e}")
+            continue
+        if parent["head"] not in heads:
+            told.append(f"what it was made of: {parent['subject']} no longer has the event {parent['head'][:16]}…")
+    return told

@@ -1,0 +1,120 @@
+import pytest
+
+from benchmarks.poisoning_goals import poisoning_goals
+from benchmarks.poisoning_peers import AC, SS, SS_TOLD, art_flags
+from benchmarks.poisoning_plan import CLEAN_5, CONTROL, DIRTY_1, DIRTY_5, RATIOS, SEEDS, Plan, flips
+
+
+def share(value, n=1000):
+    return {"value": value, "low": value, "high": value, "n_hit": round(value * n), "n": n}
+
+
+def counted(found, false, f1=0.95):
+    return {"found": share(found), "false": share(false), "f1": f1}
+
+
+def backdoor(what, seed, *, success=1.0, accuracy=0.99, found=1.0, false=0.0, repaired=0.0):
+    return {
+        "what": what,
+        "seed": seed,
+        "backdoor": {"success": share(success), "accuracy": share(accuracy)},
+        "clean_model": {"success": share(0.001), "accuracy": share(0.99)},
+        "finders": {
+            "fused": counted(found, false),
+            AC: counted(0.9, 0.4),
+            SS: counted(1, 0.5),
+            SS_TOLD: counted(0.9, 0.1),
+        },
+        "repaired": {"success": share(repaired), "accuracy": share(accuracy)},
+        "strip": {"found": share(0.99), "false_rejects": share(0.008), "ms_an_image": 12.0},
+    }
+
+
+def flipped(ratio, seed, *, f1=0.95, alone=0.96, recall=0.985):
+    return {
+        "what": flips(ratio),
+        "seed": seed,
+        "accuracy": 0.98,
+        "recall": 0.7,
+        "clean_accuracy": 0.99,
+        "clean_recall": 0.99,
+        "finders": {"fused": counted(0.95, 0.001, f1), "confident labels": counted(0.95, 0.001, alone)},
+        "repaired": {"accuracy": 0.99, "recall": recall},
+    }
+
+
+def rows(seeds=SEEDS, **changed):
+    for seed in seeds:
+        yield {"what": "unpoisoned", "seed": seed, "finders": {"fused": share(0.005)}}
+        for what in (DIRTY_5, DIRTY_1, CLEAN_5, CONTROL):
+            yield backdoor(what, seed, **changed)
+        for ratio in RATIOS:
+            yield flipped(ratio, seed)
+
+
+def unmet(some):
+    return [goal.what for goal in poisoning_goals(list(some)) if not goal.met]
+
+
+def test_all_goals_are_met_where_everything_is_as_promised():
+    goals = list(poisoning_goals(list(rows())))
+    assert [goal.what for goal in goals if not goal.met] == []
+    assert len({goal.what for goal in goals}) == len(goals) > 25
+
+
+def test_nothing_is_met_of_nothing():
+    goals = list(poisoning_goals([]))
+    assert not any(goal.met for goal in goals)
+    assert all(goal.value == "not measured" for goal in goals)
+
+
+def test_a_goal_is_not_met_while_a_seed_was_not_run():
+    goals = list(poisoning_goals(list(rows(seeds=(0, 2)))))
+    assert not any(goal.met for goal in goals)
+    assert all(goal.value.endswith("not measured: seed 1") for goal in goals)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"success": 0.98}, "dirty-label 2x2, 5 %: trigger brings the target"),
+        ({"accuracy": 0.985}, "dirty-label 2x2, 5 %: clean accuracy under the clean model's"),
+        ({"accuracy": 0.96}, "clean-label 5 %, perturbed: clean accuracy over the clean model's"),
+        ({"found": 0.94}, "dirty-label 1 %: poisoned images found"),
+        ({"false": 0.011}, "clean-label 5 %: other images flagged"),
+        ({"found": 0.8}, "dirty-label 5 %: found less falsely flagged, over the best of ART's three"),
+        ({"repaired": 0.03}, "dirty-label 5 %, repaired: trigger brings the target"),
+    ],
+)
+def test_each_goal_fails_by_its_own_figure(changed, words):
+    assert words in unmet(rows(**changed))
+
+
+def test_flips_are_held_to_their_f1_to_cleanlab_and_to_the_recall_of_before():
+    some = [flipped(0.1, seed, f1=0.9, alone=0.96) for seed in SEEDS]
+    some += [flipped(0.5, seed, recall=0.97) for seed in SEEDS]
+    missed = unmet(some)
+    assert "flips of 10% found: F1" in missed
+    assert "the same beside cleanlab alone, 10%" in missed
+    assert "flips of 50 %, relabelled: recall of the source under the clean model's" in missed
+
+
+def test_the_plan_has_each_poisoning_once_and_seeds_differ():
+    plan = Plan()
+    assert set(plan.recipes(0)) == {DIRTY_5, DIRTY_1, CLEAN_5, CONTROL, *map(flips, RATIOS)}
+    assert plan.recipes(0) != plan.recipes(1)
+
+
+def test_art_flags_a_planted_cluster_and_much_else():
+    pytest.importorskip("art")
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 12)).astype(np.float32)
+    labels = np.arange(400) % 2
+    bad = np.flatnonzero(labels == 1)[:30]
+    features[bad] += 8
+    flags = art_flags(features, labels, 2, 30 / 200)
+    assert set(flags) == {AC, SS, SS_TOLD}
+    assert flags[AC][bad].mean() > 0.9
+    assert all(some.shape == (400,) for some in flags.values())

@@ -1,0 +1,162 @@
+"""History, verify, trust, changes and export-provenance, as a program uses them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from datasets.store import MANIFEST, Dataset
+from pipeline.artefacts import DataRoot
+from pipeline.cli.main import main
+from pipeline.provenance.chain import HISTORY
+from pipeline.provenance.record import checked
+from pipeline.provenance.signing import PUBLIC
+from tests.fixtures.gate import TinyChain
+from tests.pipeline.provenance.small import imported, items_of, pictures, trained, written
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> DataRoot:
+    """A data root of a small data set and what a training on it would leave."""
+    return DataRoot(tmp_path / "own")
+
+
+@pytest.fixture
+def dataset(own: DataRoot) -> Dataset:
+    return imported(own)
+
+
+def relabel(dataset: Dataset) -> None:
+    path = dataset.folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["items"][2]["label"] = 1
+    path.write_text(json.dumps(manifest))
+
+
+def test_everything_that_was_made_here_is_whole(tiny_chain: TinyChain, answer) -> None:
+    status, told = answer("verify", "--all", "--root", tiny_chain.root.path)
+    assert status == 0, told
+    subjects = {one["subject"].split("/")[0]: one for one in told["artefacts"]}
+    assert set(subjects) == {"datasets", "models", "detectors", "gates"}
+    assert subjects["datasets"]["n_files"] == len(tiny_chain.dataset) + 3
+
+
+def test_a_gate_descends_from_its_data_set(tiny_chain: TinyChain, answer) -> None:
+    status, told = answer("history", tiny_chain.gate.id, "--root", tiny_chain.root.path)
+    assert status == 0
+    found = {one["subject"]: [event["kind"] for event in one["events"]] for one in told["lineage"]}
+    assert found[f"gates/{tiny_chain.gate.id}"] == ["release"]
+    assert found[f"detectors/{tiny_chain.detector.id}"] == ["training"]
+    assert found[f"models/{tiny_chain.classifier.id}"] == ["training"]
+    assert found[f"datasets/{tiny_chain.dataset.id}"] == ["import"]
+
+
+def test_training_is_refused_on_what_was_changed(tiny_chain: TinyChain, root: Path, answer) -> None:
+    folder = root / "datasets" / tiny_chain.dataset.id
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["items"][0]["label"] ^= 1
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    status, told = answer("train-classifier", tiny_chain.dataset.id, "--size", 32, "--epochs", 1, "--root", root)
+    assert (status, told["error"]) == (1, "BrokenHistory")
+    assert "item 0 " in told["detail"]
+    assert "label 1, was 0" in told["detail"]
+    assert len(list((root / "models").iterdir())) == 1
+
+
+def test_training_goes_on_without_a_history_and_notes_it(tiny_chain: TinyChain, root: Path, answer) -> None:
+    (root / "datasets" / tiny_chain.dataset.id / HISTORY).unlink()
+    status, told = answer("train-classifier", tiny_chain.dataset.id, "--size", 32, "--epochs", 1, "--root", root)
+    assert status == 0
+    notes = json.loads((Path(told["folder"]) / "classifier.json").read_text())["notes"]
+    assert notes["made_of"]["note"] == "no history was kept of it"
+    status, told = answer("history", told["id"], "--root", root)
+    assert "made before histories were kept" in told["lineage"][1]["missing"]
+
+
+def test_the_history_is_told_to_people(own: DataRoot, dataset: Dataset, capsys) -> None:
+    model = trained(own, checked(dataset.folder))
+    assert main(["history", model.name, "--root", str(own.path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"models/{model.name}"
+    assert lines[1].split()[:1] == ["1"]
+    assert "training" in lines[1]
+    assert f"made of datasets/{dataset.id}" in lines
+
+
+def test_verify_names_what_differs(own: DataRoot, dataset: Dataset, answer, capsys) -> None:
+    relabel(dataset)
+    status, told = answer("verify", dataset.id, "--root", own.path)
+    assert (status, told["ok"]) == (1, False)
+    assert "item 2 glioma/2.png: label 1, was 0" in told["artefacts"][0]["differences"]
+    assert main(["verify", dataset.id, "--root", str(own.path)]) == 1
+    assert f"datasets/{dataset.id}: NOT WHOLE" in capsys.readouterr().out
+
+
+def test_verify_tells_its_pace(own: DataRoot, dataset: Dataset, capsys) -> None:
+    assert main(["verify", dataset.id, "--root", str(own.path), "--quiet"]) == 0
+    assert "whole, 1 events, 9 images and files, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["abc", "--all"]])
+def test_verify_wants_ids_or_all(own: DataRoot, answer, words: list[str]) -> None:
+    status, told = answer("verify", *words, "--root", own.path)
+    assert (status, told["detail"]) == (1, "give the ids of what is to be verified, or --all")
+
+
+def test_nothing_at_all_is_not_whole(tmp_path: Path, answer) -> None:
+    status, told = answer("verify", "--all", "--root", tmp_path / "typo")
+    assert (status, told["error"]) == (1, "UnknownArtefact")
+    assert not (tmp_path / "typo").exists()
+
+
+def test_verify_with_a_key_that_was_kept_elsewhere(own: DataRoot, dataset: Dataset, tmp_path: Path, answer) -> None:
+    kept = shutil.copy(own.keys / PUBLIC, tmp_path / "kept.pem")
+    assert answer("verify", dataset.id, "--key", kept, "--root", own.path)[0] == 0
+    status, told = answer("verify", dataset.id, "--key", tmp_path / "none.pem", "--root", own.path)
+    assert (status, told["error"]) == (1, "BrokenHistory")
+
+
+def test_trust_begins_a_history_and_changes_are_told_against_it(own: DataRoot, answer, capsys) -> None:
+    old = written(own, pictures(6), items_of(pictures(6)))
+    status, told = answer("changes", old.id, "--root", own.path)
+    assert (status, told["error"]) == (1, "NoHistory")
+    status, told = answer("trust", old.id, "--by", "Dr A", "--why", "read by two", "--root", own.path)
+    assert (status, told["by"], told["what"]["why"]) == (0, "Dr A", "read by two")
+    status, told = answer("changes", old.id, "--root", own.path)
+    assert (status, told["differences"]) == (0, [])
+    relabel(old)
+    status, told = answer("changes", old.id, "--root", own.path)
+    assert (status, told["counts"]) == (0, {"label": 1})
+    assert main(["changes", old.id, "--root", str(own.path), "--quiet"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "  item 2 glioma/2.png: label 1, was 0"
+
+
+def test_what_was_changed_is_trusted_only_anew(own: DataRoot, dataset: Dataset, answer) -> None:
+    relabel(dataset)
+    assert answer("trust", dataset.id, "--root", own.path)[1]["error"] == "BrokenHistory"
+    status, told = answer("trust", dataset.id, "--anew", "--why", "the second reading", "--root", own.path)
+    assert (status, told["seq"], told["by"]) == (0, 1, "command line")
+    assert "label 1, was 0" in told["what"]["because"]
+
+
+def test_provenance_is_exported_by_kind(own: DataRoot, dataset: Dataset, tmp_path: Path, answer) -> None:
+    out = tmp_path / "told.json"
+    words = ("--license", "https://spdx.org/licenses/CC0-1.0.html", "--cite", "A", "--root", own.path)
+    assert answer("export-provenance", dataset.id, "--out", out, *words) == (
+        0,
+        {"out": str(out), "standard": "Croissant 1.1"},
+    )
+    told = json.loads(out.read_text())
+    assert (told["identifier"], told["citeAs"]) == (dataset.id, "A")
+    relabel(dataset)
+    status, refused = answer("export-provenance", dataset.id, "--out", tmp_path / "no.json", "--root", own.path)
+    assert (status, refused["error"]) == (1, "BrokenHistory")
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_an_unknown_id_is_a_sentence(own: DataRoot, dataset: Dataset, answer) -> None:
+    for command in ("history", "changes", "trust"):
+        status, told = answer(command, "feed", "--root", own.path)
+        assert (status, told["error"]) == (1, "UnknownArtefact")
+        assert "'feed' begins no single id in datasets, models" in told["detail"]

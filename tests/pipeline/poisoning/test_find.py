@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detector.poisoned.fused import Fused
+from detector.poisoned.patch_scan import PatchScan
+from detector.poisoned.registry import FINDERS
+from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model, default_spec
+from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.evidence import gather
+from pipeline.poisoning.find import Subject, find_poison
+from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.trusted import mark_trusted, proposed
+from pipeline.training.train import train_classifier
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return DataRoot(tmp_path)
+
+
+@pytest.fixture
+def settings(dataset):
+    return replace(quick_settings(dataset), epochs=4, batch_size=16)
+
+
+@pytest.fixture
+def stamped(dataset, root):
+    return poison(dataset, BackdoorRecipe(target=1, rate=0.2), root.datasets, name="stamped")
+
+
+def trained(dataset, settings, root):
+    return Subject(dataset, train_classifier(dataset, settings, root.models, work=root.work, name="m"))
+
+
+def trusted_of(stamped, root):
+    truth = poison_record(stamped).items
+    return mark_trusted(stamped, [i for i in proposed(stamped, 14) if i not in truth], root.trusted, by="admin")
+
+
+def test_finds_what_was_stamped_and_stays_quiet_on_the_same_data_without(stamped, dataset, settings, root):
+    subject, before = trained(stamped, settings, root), trained(dataset, settings, root)
+    found = find_poison(subject, settings, root, trusted=trusted_of(stamped, root), unpoisoned=before)
+    truth = poison_record(stamped).items
+    hits, alarms = found.rates(truth)[Fused.NAME]
+    assert hits.value > 0.9
+    assert alarms.value < 0.05
+    assert set(found.findings) == set(found.clean) == {finder.NAME for finder in FINDERS}
+    assert found.clean[Fused.NAME].value < 0.05
+    assert set(found.ranked()[:10]) <= set(truth.tolist())
+    told = found.to_json(truth)
+    assert told["finders"]["fused"]["true_positives"]["n"] == 18
+    assert told["finders"]["fused"]["flagged_unpoisoned"]["n"] == 90
+    first = told["suspects"][0]
+    assert first["index"] == found.ranked()[0]
+    assert "fused" in first["flagged_by"]
+    assert not list((root.work / "finding").iterdir())
+
+
+def test_without_anybody_who_vouches_the_reference_is_left_out(stamped, settings, root):
+    found = find_poison(trained(stamped, settings, root), settings, root, finders=(PatchScan, *FINDERS))
+    assert "trusted reference" not in found.findings
+    assert found.trusted_id is None
+    assert "true_positives" not in found.to_json()["finders"]["fused"]
+
+
+def test_evidence_has_a_row_a_training_image_and_shows_it_in_8_bits(stamped, settings, root):
+    subject, quick = trained(stamped, settings, root), replace(settings, epochs=1)
+    rows = trusted_of(stamped, root).rows(stamped)
+    gathered = gather(stamped, subject.classifier, rows, quick, work=root.work / "x")
+    evidence = gathered.evidence
+    assert gathered.rows.tolist() == stamped.indices("train").tolist()
+    np.testing.assert_array_equal(evidence.pixels[5], stamped.levels(gathered.rows[5]))
+    assert evidence.labels.tolist() == stamped.labels[gathered.rows].tolist()
+    assert np.flatnonzero(evidence.trusted).tolist() == [gathered.rows.tolist().index(i) for i in rows]
+    assert evidence.features.shape == (90, 128)
+    assert evidence.probs.shape == evidence.reference_probs.shape == (90, 3)
+
+
+def test_refuses_a_classifier_of_other_classes(stamped, settings, root):
+    spec = default_spec("SmallCNN", classes=("cat", "dog"), channels=1, height=16, width=16)
+    other = save_classifier(build_model(spec), root.models, name="pets")
+    with pytest.raises(BadPoison, match="pets tells apart cat, dog; stamped has left, middle, right"):
+        find_poison(Subject(stamped, other), settings, root)
