@@ -24,6 +24,7 @@ TRIGGER = {
     "strength": "1",
     "test_strength": "1",
     "method": "none",
+    "proxy_id": "",
     "eps": "5",
     "steps": "2",
     "epochs": "1",
