@@ -54,7 +54,7 @@ def _goals(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
         some = of.get(what, ())
         yield _most(f"{what}, repaired: trigger brings the target", 0.02, some, _share("repaired", "success")), what
         yield _lost(f"{what}, repaired: clean accuracy under the clean model's", some, "repaired"), what
-    for what in (DIRTY_1, DIRTY_5):
+    for what in (DIRTY_1, DIRTY_5, CLEAN_5):
         yield from ((goal, what) for goal in _strip(what, of.get(what, ())))
     for ratio in _F1:
         yield from ((goal, flips(ratio)) for goal in _flips(ratio, of.get(flips(ratio), ())))

@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     harder = parser.add_argument_group("perturbation", "of clean-label images, under a proxy")
     harder.add_argument("--perturb", choices=list(METHODS), help="what makes them hard to learn from")
     harder.add_argument("--proxy", help="id of a classifier, best a hardened one")
-    harder.add_argument("--eps", type=float, help="length of the change, Euclidean, with pixels in [0, 1] (default: 5)")
+    harder.add_argument("--eps", type=float, help="length of the change, Euclidean, with pixels in [0, 1] (default: 8)")
     harder.add_argument("--steps", type=int, help="of the gradient (default: 100)")
     add_training(parser)
 
