@@ -7,10 +7,9 @@ from pathlib import Path
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
 from pipeline.models.files import Classifier
-from pipeline.poisoning.flips import FlipRecipe
-from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.flips import FlipRecipe, flipped
+from pipeline.poisoning.poison import poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.training.settings import TrainingSettings
 
@@ -109,20 +108,17 @@ def run_flip_lab(
     else:
         before = side(original, dataset, progress=progress)
     after = _trained(poisoned, dataset, settings, root, "poisoned", progress)
-    return flip_report(dataset, poisoned, before, after)
+    return flip_report(dataset, poisoned, recipe, before, after)
 
 
-def flip_report(dataset: Dataset, poisoned: Dataset, before: Side, after: Side) -> FlipReport:
+def flip_report(dataset: Dataset, poisoned: Dataset, recipe: FlipRecipe, before: Side, after: Side) -> FlipReport:
     """What came of flips whose two classifiers are there.
 
     Raises:
-        BadPoison: `poisoned` was not made by flips.
+        BadPoison: the recipe does not fit the data set.
     """
-    record = poison_record(poisoned)
-    if record is None or not isinstance(record.recipe, FlipRecipe):
-        raise BadPoison(f"{poisoned.name} has no flipped labels; name a data set that was made by flips")
-    n_train = len(dataset.indices("train"))
-    return FlipReport(record.recipe, dataset, poisoned, len(record.items), n_train, before, after)
+    n_flipped, n_train = len(flipped(dataset, recipe)), len(dataset.indices("train"))
+    return FlipReport(recipe, dataset, poisoned, n_flipped, n_train, before, after)
 
 
 def _trained(

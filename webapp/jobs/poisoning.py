@@ -203,7 +203,7 @@ def _report(
         return backdoor_report(dataset, recipe, clean, models, strength=strength, progress=progress)
     poisoned, other = models[FLIPPED]
     before, after = (side(one, dataset, progress=progress) for one in (clean, other))
-    return flip_report(dataset, poisoned, before, after)
+    return flip_report(dataset, poisoned, recipe, before, after)
 
 
 def _clean(work: Work) -> str:
