@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from detector.poisoned.interface import Evidence
 
 from datasets.image import to_unit
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
+from detector.poisoned.interface import Evidence
 from pipeline.errors import BadPoison
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
