@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import beta, rankdata
 
 from detector.poisoned.activation_clustering import ActivationClustering
+from detector.poisoned.concentration import unnatural
 from detector.poisoned.confident_labels import ConfidentLabels
 from detector.poisoned.interface import Evidence, Finder, Finding
 from detector.poisoned.patch_scan import PatchScan
@@ -35,6 +36,9 @@ class Fused(Finder):
     - class: the reference contradicts more labels of one class than the trusted samples of that class let expect; then
       all that it firmly contradicts there. This is the backdoor that is no patch and too rare to form a cluster.
     - pair: of two classes that are mixed up so far that labels rank nobody, the reference alone decides.
+
+    Of the last three only what falls into unnatural pairs of classes is flagged where there are some: mistakes scatter,
+    poison repeats itself. But where the scattered rest is more than the trusted samples let expect, it is flagged too.
 
     Evidence that is None is done without, and `facts` say so: without the trusted, blended triggers at 1 % and flips at
     50 % are not found.
@@ -72,7 +76,8 @@ class Fused(Finder):
                 left_out[name] = f"{missing[0]} not given"
             else:
                 found[name] = finder.find(evidence)
-        reasons = {"stamp": found["patch"].flagged} | _of_groups(evidence, found) | _of_labels(evidence, found)
+        doubted = _less_natural(evidence, found, _of_labels(evidence, found))
+        reasons = {"stamp": found["patch"].flagged} | _of_groups(evidence, found) | doubted
         flagged = np.logical_or.reduce(list(reasons.values()))
         return Finding(
             finder=self.NAME,
@@ -120,6 +125,36 @@ def _of_labels(evidence: Evidence, found: dict[str, Finding]) -> dict[str, np.nd
     return reasons
 
 
+def _less_natural(
+    evidence: Evidence, found: dict[str, Finding], reasons: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The reasons without the scattered mistakes of honest data, where pairs of classes stand out from them."""
+    believed = _suggested(evidence, found)
+    if believed is None or not reasons:
+        return reasons
+    doubted = np.logical_or.reduce(list(reasons.values())) & (believed != evidence.labels)
+    odd = unnatural(evidence.labels[doubted], believed[doubted], evidence.n_classes)
+    of_odd = odd[evidence.labels, believed]
+    rest = doubted & ~of_odd & ~evidence.trusted
+    if not odd.any() or rest.sum() > _expected(evidence, found) * (~evidence.trusted).sum():
+        return reasons
+    return {name: mask & of_odd for name, mask in reasons.items()}
+
+
+def _expected(evidence: Evidence, found: dict[str, Finding]) -> float:
+    """The share of honest samples that may look mislabelled, going by the trusted; 0 where there are none."""
+    if "reference" not in found:
+        return 0.0
+    reference = found["reference"]
+    wrong = reference.score[evidence.trusted] > reference.facts["threshold"]
+    return _bound(int(wrong.sum()), len(wrong))
+
+
+def _bound(wrong: int, n: int) -> float:
+    """The upper bound on a share after so many of n: exact, Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404."""
+    return 1.0 if wrong == n else float(beta.ppf(_CONFIDENCE, wrong + 1, n - wrong))
+
+
 def _of_classes(evidence: Evidence, reference: Finding) -> np.ndarray:
     """What the reference firmly contradicts, in classes where its trusted samples do not let expect so much."""
     chosen = np.zeros(evidence.n, bool)
@@ -128,9 +163,7 @@ def _of_classes(evidence: Evidence, reference: Finding) -> np.ndarray:
         members = evidence.labels == k
         vouched, rest = members & evidence.trusted, members & ~evidence.trusted
         n, wrong = int(vouched.sum()), int((firmly & vouched).sum())
-        # Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404: their exact upper bound.
-        bound = 1.0 if wrong == n else float(beta.ppf(_CONFIDENCE, wrong + 1, n - wrong))
-        if rest.any() and (firmly & rest).sum() > bound * rest.sum():
+        if rest.any() and (firmly & rest).sum() > _bound(wrong, n) * rest.sum():
             chosen |= firmly & rest
     return chosen
 

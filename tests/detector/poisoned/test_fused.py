@@ -118,3 +118,17 @@ def test_the_flagged_come_first_and_each_reason_is_counted():
     counts = found.facts["n_flagged_by_reason"]
     assert set(counts) == {"stamp", "group", "class", "labels", "pair"}
     assert counts["stamp"] == is_poison.sum()
+
+
+def test_scattered_mistakes_are_left_alone_where_a_pair_of_classes_stands_out():
+    evidence, is_poison = flipped(0, 900, rate=0.2)
+    rng = np.random.default_rng(1)
+    honest = rng.choice(np.flatnonzero(~is_poison & ~evidence.trusted), 4, replace=False)
+    labels = evidence.labels.copy()
+    labels[honest] = (labels[honest] + rng.integers(1, evidence.n_classes, 4)) % evidence.n_classes
+    mistaken = replace(evidence, labels=labels)
+    flagged = Fused().find(mistaken).flagged
+    assert flagged[is_poison].mean() >= 0.95
+    found_alone = Fused().labels.find(mistaken).flagged[honest]
+    assert found_alone.any()
+    assert flagged[honest].sum() <= 1

@@ -5,6 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from pipeline.poisoning.perturbation import Perturbation
 from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -264,7 +265,7 @@ def test_the_textbook_has_dirty_labels_without_a_hardened_proxy_and_clean_ones_w
     with site.database.transaction() as session:
         session.get(Artefact, site.chain.classifier.id).facts = before
     assert (clean["recipe"]["labels"], clean["proxy_id"]) == ("clean", site.chain.classifier.id)
-    assert clean["recipe"]["perturbation"]["method"] == "pgd"
+    assert clean["recipe"]["perturbation"] == Perturbation().to_json()
 
 
 def textbook_of(site, admin, where):
