@@ -35,6 +35,15 @@ Json = dict[str, Any]
 Stage = Callable[[str], AbstractContextManager[Progress]]
 
 
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def sources_id() -> str:
+    """A hash of the code that poisons, finds and repairs: what was measured by another state of it is measured anew."""
+    folders = ("detector/poisoned", "pipeline/poisoning")
+    return content_id([path.read_text() for name in folders for path in sorted((_ROOT / name).glob("*.py"))])
+
+
 @dataclass(frozen=True)
 class Work:
     """Where artefacts and notes lie, and how progress is shown."""
@@ -104,7 +113,13 @@ class OneSeed:
 
     def measured(self, what: str, recipe: Recipe) -> Json:
         """Everything of one poisoning."""
-        inputs = [self.work.dataset.id, self.settings.to_json(), recipe.to_json(), self.work.plan.n_trusted]
+        inputs = [
+            self.work.dataset.id,
+            self.settings.to_json(),
+            recipe.to_json(),
+            self.work.plan.n_trusted,
+            sources_id(),
+        ]
         return self.work.once(what, inputs, lambda: {"what": what, "seed": self.number, **self._measure(what, recipe)})
 
     def _measure(self, what: str, recipe: Recipe) -> Json:
@@ -166,7 +181,7 @@ class OneSeed:
             n = len(gathered.rows)
             return {name: Share(int(flags.sum()), n).to_json() for name, flags in flags_of(gathered, 0.0).items()}
 
-        inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted]
+        inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted, sources_id()]
         return self.work.once("unpoisoned", inputs, make)
 
     def _found(self, dataset: Dataset, classifier: Classifier, recipe: Recipe) -> Json:
