@@ -50,7 +50,7 @@ SMALL_CNN = Architecture(
     name="SmallCNN",
     title="SmallCNN: ours, for pictures of a few dozen pixels",
     head_name="head",
-    stage_names=("convolutions.3",),
+    stage_names=("convolutions.2", "convolutions.6", "convolutions.7"),
     min_side=MIN_SIDES["SmallCNN"],
     # About those of white digits on black; batch normalisation takes the rest.
     mean=0.15,
