@@ -47,4 +47,5 @@ def _lines(one: Verification) -> list[str]:
     if not one.ok:
         return [f"{one.subject}: NOT WHOLE", *(f"  {told}" for told in one.differences)]
     pace = f"{one.n_files / one.seconds:,.0f} a second" if one.seconds else "at once"
-    return [f"{one.subject}: whole, {one.n_events} events, {one.n_files} images and files, {pace}"]
+    events = f"{one.n_events} event{'' if one.n_events == 1 else 's'}"
+    return [f"{one.subject}: whole, {events}, {one.n_files} images and files, {pace}"]

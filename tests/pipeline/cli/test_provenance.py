@@ -96,7 +96,7 @@ def test_verify_names_what_differs(own: DataRoot, dataset: Dataset, answer, caps
 
 def test_verify_tells_its_pace(own: DataRoot, dataset: Dataset, capsys) -> None:
     assert main(["verify", dataset.id, "--root", str(own.path), "--quiet"]) == 0
-    assert "whole, 1 events, 9 images and files, " in capsys.readouterr().out
+    assert "whole, 1 event, 9 images and files, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [[], ["abc", "--all"]])
