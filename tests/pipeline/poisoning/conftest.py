@@ -1,8 +1,11 @@
 """What the tests of poisoning share."""
 
-import pytest
-import torch
+from dataclasses import replace
 
+import pytest
+
+from pipeline.artefacts import DataRoot
+from pipeline.poisoning.quick import quick_settings
 from tests.pipeline.poisoning.pictures import pictures
 
 
@@ -12,9 +15,12 @@ def dataset(tmp_path):
 
 
 @pytest.fixture
-def one_thread():
-    """The same sums on any number of cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def root(tmp_path):
+    """The data root that `dataset` lies in."""
+    return DataRoot(tmp_path)
+
+
+@pytest.fixture
+def settings(dataset):
+    """A training of seconds."""
+    return replace(quick_settings(dataset), epochs=4, batch_size=16)

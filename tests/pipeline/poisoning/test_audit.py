@@ -5,7 +5,6 @@ import pytest
 
 from datasets.decoding import decode
 from detector.poisoned.inversion import InversionSettings
-from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.poisoning.audit import FILE, audit_classifier, keep_audit
 from pipeline.poisoning.backdoor import BackdoorRecipe
@@ -18,11 +17,6 @@ from tests.pipeline.poisoning.pictures import pictures
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 QUICK = InversionSettings(rounds=80, batch=16)
-
-
-@pytest.fixture
-def root(tmp_path):
-    return DataRoot(tmp_path)
 
 
 def trained(dataset, root, *, epochs=8):

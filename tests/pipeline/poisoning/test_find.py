@@ -6,7 +6,6 @@ import pytest
 from detector.poisoned.fused import Fused
 from detector.poisoned.patch_scan import PatchScan
 from detector.poisoned.registry import FINDERS
-from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.models.files import save_classifier
 from pipeline.models.registry import build_model, default_spec
@@ -14,21 +13,10 @@ from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.evidence import gather
 from pipeline.poisoning.find import Subject, find_poison
 from pipeline.poisoning.poison import poison, poison_record
-from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import mark_trusted, proposed
 from pipeline.training.train import train_classifier
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture
-def root(tmp_path):
-    return DataRoot(tmp_path)
-
-
-@pytest.fixture
-def settings(dataset):
-    return replace(quick_settings(dataset), epochs=4, batch_size=16)
 
 
 @pytest.fixture

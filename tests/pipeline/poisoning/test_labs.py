@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.models.files import load_model
 from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe
@@ -16,16 +15,6 @@ from pipeline.poisoning.triggers import Trigger
 from tests.pipeline.poisoning.pictures import pictures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture
-def root(tmp_path):
-    return DataRoot(tmp_path)
-
-
-@pytest.fixture
-def settings(dataset):
-    return replace(quick_settings(dataset), epochs=4, batch_size=16)
 
 
 def test_half_flipped_labels_cost_the_source_its_recall_and_others_nothing(dataset, settings, root):
