@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from datasets.store import Dataset
 from detector.poisoned.strip import N_OVERLAYS, Strip, choose_overlays, false_reject_threshold
 from pipeline.models.adapter import PixelModel
-from pipeline.models.resize import fit_levels
 from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.shown import shown
 from pipeline.poisoning.success import Share
-from pipeline.poisoning.triggers import Trigger
 
 RATE = 0.01
 
@@ -35,26 +33,16 @@ def strip_figures(
     others = test[clean.labels[test] != recipe.target][:n]
     vouched = np.random.default_rng(seed).permutation(trusted)
     with model.frozen(), torch.no_grad():
-        strip = Strip(model, choose_overlays(_pixels(model, clean, vouched[:N_OVERLAYS]), seed=seed))
-        tau = false_reject_threshold(strip.score(_pixels(model, clean, vouched[N_OVERLAYS:])), RATE)
-        stamped = _pixels(model, clean, others, recipe.trigger)
+        strip = Strip(model, choose_overlays(shown(model, clean, vouched[:N_OVERLAYS].tolist()), seed=seed))
+        tau = false_reject_threshold(strip.score(shown(model, clean, vouched[N_OVERLAYS:].tolist())), RATE)
+        stamped = shown(model, clean, others.tolist(), trigger=recipe.trigger)
         stamped = stamped[model(stamped).argmax(1) == recipe.target]
         started = time.perf_counter()
         hits = strip.score(stamped) > tau
         each_ms = 1000 * (time.perf_counter() - started) / max(1, len(stamped))
-        alarms = strip.score(_pixels(model, clean, others)) > tau
+        alarms = strip.score(shown(model, clean, others.tolist())) > tau
     return {
         "found": Share(int(hits.sum()), len(hits)).to_json(),
         "false_rejects": Share(int(alarms.sum()), len(alarms)).to_json(),
         "ms_an_image": each_ms,
     }
-
-
-def _pixels(model: PixelModel, dataset: Dataset, rows: np.ndarray, trigger: Trigger | None = None) -> Tensor:
-    """Items as the classifier sees them (n, C, H, W), with a trigger on if one is given."""
-
-    def one(index: int) -> np.ndarray:
-        levels, bits = dataset.levels(index), dataset.items[index].bits
-        return fit_levels(levels if trigger is None else trigger.stamped(levels, bits), bits, model.spec)
-
-    return torch.from_numpy(np.stack([one(index) for index in rows.tolist()]))

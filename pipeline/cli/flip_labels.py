@@ -9,7 +9,8 @@ from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, class_number, training
+from pipeline.cli.lab_training import add_training, training
+from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.flips import KINDS, ONE_WAY, FlipRecipe
 
 if TYPE_CHECKING:

@@ -4,10 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from datasets.store import Dataset
 from pipeline.cli.arguments import seed
-from pipeline.poisoning.classes import class_number
 from pipeline.training.settings import TrainingSettings
-
-__all__ = ["add_training", "class_number", "training"]
 
 _NAMED = ("architecture", "size", "epochs", "batch_size")
 

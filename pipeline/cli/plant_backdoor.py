@@ -9,9 +9,10 @@ from datasets.progress import Progress
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, class_number, training
+from pipeline.cli.lab_training import add_training, training
 from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
+from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.perturbation import METHODS, Perturbation
 from pipeline.poisoning.triggers import KINDS, PATCH, Trigger
 
@@ -97,8 +98,8 @@ def _lines(report: "BackdoorReport") -> Iterator[str]:
         f"{counted.n} of {counted.n_train} training images poisoned: {counted.of_all:.2%} of all,"
         f" {counted.of_target:.2%} of those labelled as the target"
     )
-    rows = [("clean model", report.classifier.id, report.original)]
-    rows += [(row.what, row.classifier.id, row.success) for row in report.rows]
+    rows = [("clean model", report.side.classifier.id, report.original)]
+    rows += [(row.what, row.side.classifier.id, row.success) for row in report.rows]
     width = max(len(what) for what, _, _ in rows)
     yield f"{'model':<{width}}  {'classifier':<16}  {'accuracy':<28}  {'trigger brings the target':<28}  without it"
     for what, classifier_id, told in rows:

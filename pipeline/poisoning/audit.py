@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from datasets.atomic import replacing_folder, write_json
 from datasets.image import encode_png
@@ -13,8 +12,8 @@ from datasets.store import Dataset
 from detector.poisoned.inversion import Inversion, InversionSettings, invert
 from pipeline.errors import BadPoison
 from pipeline.models.files import Classifier, load_model
-from pipeline.models.resize import fit_levels
 from pipeline.poisoning.choice import drawn
+from pipeline.poisoning.shown import shown
 
 FILE = "audit.json"
 
@@ -96,11 +95,10 @@ def audit_classifier(
     if len(rows) == 0:
         raise BadPoison(f"{dataset.name} has no image in the split {split!r}; name another split")
     model = load_model(classifier)
-    pixels = [fit_levels(dataset.levels(i), dataset.items[i].bits, model.spec) for i in rows.tolist()]
     with model.frozen(channels_last=True):
         found = invert(
             model,
-            torch.from_numpy(np.stack(pixels)),
+            shown(model, dataset, rows.tolist()),
             len(dataset.classes),
             seed=seed,
             settings=settings,

@@ -22,7 +22,6 @@ class Row:
     what: str
     recipe: BackdoorRecipe
     poisoned: Dataset
-    classifier: Classifier
     success: BackdoorSuccess
     side: Side
 
@@ -53,7 +52,6 @@ class BackdoorReport:
     clean: Dataset
     rates: Rates
     strength: float
-    classifier: Classifier
     original: BackdoorSuccess
     side: Side
     rows: tuple[Row, ...]
@@ -158,10 +156,9 @@ def backdoor_report(
     rows = []
     for what, one in taught(recipe).items():
         poisoned, classifier = models[what]
-        judged = side(classifier, dataset, progress=progress)
-        rows.append(Row(what, one, poisoned, classifier, tried(classifier), judged))
+        rows.append(Row(what, one, poisoned, tried(classifier), side(classifier, dataset, progress=progress)))
     before = side(clean, dataset, progress=progress)
-    return BackdoorReport(dataset, counted, trigger.strength, clean, tried(clean), before, tuple(rows))
+    return BackdoorReport(dataset, counted, trigger.strength, tried(clean), before, tuple(rows))
 
 
 def _analysis(of: BackdoorReport) -> Iterator[str]:

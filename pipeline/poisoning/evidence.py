@@ -15,6 +15,7 @@ from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 from pipeline.models.resize import fit_levels
 from pipeline.poisoning.out_of_fold import for_few, judged_by, out_of_fold
+from pipeline.poisoning.shown import shown
 from pipeline.poisoning.trusted import check_covers
 from pipeline.training.settings import TrainingSettings
 
@@ -103,9 +104,8 @@ def _features(model: PixelModel, dataset: Dataset, rows: np.ndarray, progress: P
     found = []
     with model.frozen(channels_last=True):
         for start in range(0, len(rows), _BATCH):
-            some = rows[start : start + _BATCH].tolist()
-            pixels = [fit_levels(dataset.levels(i), dataset.items[i].bits, model.spec) for i in some]
-            found.append(model.features_and_logits(torch.from_numpy(np.stack(pixels)))[0].numpy())
+            x = shown(model, dataset, rows[start : start + _BATCH].tolist())
+            found.append(model.features_and_logits(x)[0].cpu().numpy())
             progress(min(start + _BATCH, len(rows)), len(rows), "looking at features")
     return np.concatenate(found)
 

@@ -11,7 +11,7 @@ from datasets.store import Dataset
 from pipeline.errors import BadPoison
 from pipeline.evaluation import wilson_interval
 from pipeline.models.adapter import PixelModel
-from pipeline.models.resize import fit_levels
+from pipeline.poisoning.shown import shown
 from pipeline.poisoning.triggers import Trigger
 
 _BATCH = 64
@@ -117,17 +117,11 @@ def answered(
     told, believed = [], []
     with model.frozen(channels_last=True):
         for start in range(0, len(rows), _BATCH):
-            some = rows[start : start + _BATCH]
-            x = torch.from_numpy(np.stack([_pixels(model, dataset, index, trigger) for index in some]))
-            best = model(x.to(model.mean.device)).softmax(dim=1).max(dim=1)
+            x = shown(model, dataset, rows[start : start + _BATCH], trigger=trigger)
+            best = model(x).softmax(dim=1).max(dim=1)
             told.append(best.indices.cpu().numpy())
             believed.append(best.values.cpu().numpy())
             progress(min(start + _BATCH, len(rows)), len(rows), "classifying images")
     if not told:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     return np.concatenate(told), np.concatenate(believed)
-
-
-def _pixels(model: PixelModel, dataset: Dataset, index: int, trigger: Trigger | None) -> np.ndarray:
-    levels, bits = dataset.levels(index), dataset.items[index].bits
-    return fit_levels(levels if trigger is None else trigger.stamped(levels, bits), bits, model.spec)

@@ -69,7 +69,7 @@ def test_a_perturbed_backdoor_stands_beside_its_control(dataset, settings, root)
     assert [row.recipe.perturbation is None for row in report.rows] == [False, True]
     assert report.rows[0].poisoned.id != report.rows[1].poisoned.id
     assert report.strength == 0.5
-    assert report.classifier.id == proxy.id
+    assert report.side.classifier.id == proxy.id
 
 
 def test_success_counts_images_of_other_classes_alone(dataset, settings, root):
