@@ -1,5 +1,6 @@
 """The finder to begin with: what the single finders say, weighed by what each is blind to."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -77,7 +78,9 @@ class Fused(Finder):
             else:
                 found[name] = finder.find(evidence)
         doubted = _less_natural(evidence, found, _of_labels(evidence, found))
-        reasons = {"stamp": found["patch"].flagged} | _of_groups(evidence, found) | doubted
+        groups = list(_groups(evidence, found))
+        foreign = np.logical_or.reduce([np.zeros(evidence.n, bool), *groups])
+        reasons = {"stamp": found["patch"].flagged, "group": foreign} | doubted
         flagged = np.logical_or.reduce(list(reasons.values()))
         return Finding(
             finder=self.NAME,
@@ -88,13 +91,12 @@ class Fused(Finder):
                 "n_flagged_by_reason": {name: int((mask & ~evidence.trusted).sum()) for name, mask in reasons.items()},
                 "finders": {name: finding.facts for name, finding in found.items()},
             },
-            suggested=_suggested(evidence, found),
+            suggested=_of_one_origin(evidence, _suggested(found), groups),
         )
 
 
-def _of_groups(evidence: Evidence, found: dict[str, Finding]) -> dict[str, np.ndarray]:
-    """The parts of classes that more than one kind of evidence calls foreign."""
-    chosen = np.zeros(evidence.n, bool)
+def _groups(evidence: Evidence, found: dict[str, Finding]) -> Iterator[np.ndarray]:
+    """The parts of classes, (n,) bool each, that more than one kind of evidence calls foreign."""
     parts = [found[name].flagged for name in ("clustering", "spectra") if name in found]
     for k in range(evidence.n_classes):
         members = evidence.labels == k
@@ -107,8 +109,24 @@ def _of_groups(evidence: Evidence, found: dict[str, Finding]) -> dict[str, np.nd
             contradicted = "reference" in found and 2 * (found["reference"].score[group] > 0).sum() > n_group
             shared = 2 * (group & other).sum() > n_group and part is not other
             if contradicted or shared or due >= _ENOUGH_DUE:
-                chosen |= group
-    return {"group": chosen}
+                yield group
+
+
+def _of_one_origin(evidence: Evidence, believed: np.ndarray | None, groups: Iterable[np.ndarray]) -> np.ndarray | None:
+    """What is believed (n,), but in a group that mostly comes from one other class that class for all of it.
+
+    Who lies together comes from one place: a model of few trusted samples mistakes single ones, but not most. Flips at
+    50 % of one digit, 20 trusted a class: 45 of 390 samples got a third class without this, none with it.
+    """
+    if believed is None:
+        return None
+    told = believed.copy()
+    for group in groups:
+        votes = np.bincount(believed[group], minlength=evidence.n_classes)
+        origin = int(votes.argmax())
+        if 2 * votes[origin] > votes.sum() and (evidence.labels[group] != origin).all():
+            told[group] = origin
+    return told
 
 
 def _of_labels(evidence: Evidence, found: dict[str, Finding]) -> dict[str, np.ndarray]:
@@ -129,7 +147,7 @@ def _less_natural(
     evidence: Evidence, found: dict[str, Finding], reasons: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The reasons without the scattered mistakes of honest data, where pairs of classes stand out from them."""
-    believed = _suggested(evidence, found)
+    believed = _suggested(found)
     if believed is None or not reasons:
         return reasons
     doubted = np.logical_or.reduce(list(reasons.values())) & (believed != evidence.labels)
@@ -184,7 +202,7 @@ def _score(found: dict[str, Finding], flagged: np.ndarray) -> np.ndarray:
     return score
 
 
-def _suggested(evidence: Evidence, found: dict[str, Finding]) -> np.ndarray | None:
+def _suggested(found: dict[str, Finding]) -> np.ndarray | None:
     """The class that the reference believes, or the out-of-fold models where there is none."""
     best = found.get("reference", found.get("labels"))
     return best.suggested if best is not None else None

@@ -111,6 +111,27 @@ def test_flips_are_given_back_their_class():
     assert (found.suggested[is_flipped] == 1).mean() >= 0.95
 
 
+def test_a_group_of_flips_gets_one_class_back_though_the_reference_mistakes_some():
+    evidence, is_flipped = flipped(rate=0.4)
+    mistaken = np.flatnonzero(is_flipped)[::4]
+    probs = evidence.reference_probs.copy()
+    probs[mistaken] = np.eye(3, dtype=np.float32)[0]
+    found = Fused().find(replace(evidence, reference_probs=probs))
+    assert found.flagged[is_flipped].all()
+    assert (found.suggested[is_flipped] == 1).all()
+
+
+def test_a_group_from_many_classes_is_given_back_one_by_one():
+    evidence, is_poison = dirty_backdoor(rate=0.2)
+    shown = is_poison & (np.cumsum(is_poison) % 2 == 0)
+    probs = believed(np.where(shown, 1, 2), np.random.default_rng(0), sure=9.0)
+    found = Fused().find(
+        replace(evidence, reference_probs=np.where(is_poison[:, None], probs, evidence.reference_probs))
+    )
+    assert reasons(evidence)["group"] >= is_poison.sum()
+    np.testing.assert_array_equal(found.suggested[is_poison], np.where(shown, 1, 2)[is_poison])
+
+
 def test_the_flagged_come_first_and_each_reason_is_counted():
     evidence, is_poison = dirty_backdoor()
     found = Fused().find(evidence)
