@@ -56,8 +56,8 @@ results-attacks-speed: .venv/installed-dev ## Time the attacks beside other libr
 results-detector: .venv/installed-dev ## Judge the detector of results-main and write docs/results/detector.md (DATA=zip, STAGES=, SEEDS=; hours)
 	@$(BIN)/python -m benchmarks.detector_report $(DATA) $(if $(STAGES),--stages $(STAGES)) $(if $(SEEDS),--seeds $(SEEDS))
 
-results-poisoning: .venv/installed-dev ## Poison digits, find and repair it, and write docs/results/poisoning.md (DIGITS=file, SEEDS=)
-	@$(BIN)/python -m benchmarks.poisoning_report $(DIGITS) $(if $(SEEDS),--seeds $(SEEDS))
+results-poisoning: .venv/installed-dev ## Poison digits and scans, find and repair it, and write docs/results/poisoning.md (DIGITS=file, DATA=zip, SEEDS=; hours)
+	@$(BIN)/python -m benchmarks.poisoning_report $(DIGITS) $(if $(wildcard $(DATA)),--scans $(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
 
 clean: ## Remove .venv and what the tools left; data roots stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

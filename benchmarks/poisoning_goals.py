@@ -1,13 +1,26 @@
 """What was promised of poisoning, finding and repair, beside what came of it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.detector_goal import NOT_MEASURED, Goal
 from benchmarks.poisoning_peers import AC, SS, SS_TOLD
-from benchmarks.poisoning_plan import CLEAN_5, CONTROL, DIRTY_1, DIRTY_5, SEEDS, flips
+from benchmarks.poisoning_plan import (
+    CLEAN_5,
+    CONTROL,
+    DIGITS,
+    DIRTY_1,
+    DIRTY_5,
+    HALF,
+    SCANS,
+    SEEDS,
+    TIMED,
+    UNPOISONED,
+    flips,
+)
 from detector.poisoned.confident_labels import ConfidentLabels
 from detector.poisoned.fused import Fused
 
@@ -19,46 +32,88 @@ _POINTS = 100
 
 def poisoning_goals(rows: Sequence[Json], *, seeds: Sequence[int] = SEEDS) -> Iterator[Goal]:
     """Every goal; one whose seeds were not all measured is not met, and says so."""
-    of: dict[str, list[Json]] = {}
-    for row in rows:
-        of.setdefault(row["what"], []).append(row)
-    for goal, what in _goals(of):
-        missing = sorted(set(seeds) - {row["seed"] for row in of.get(what, ())})
-        if not missing:
-            yield goal
-        elif len(missing) == len(seeds):
-            yield Goal(goal.what, goal.goal, NOT_MEASURED, 0, False)
-        else:
-            lacking = f"{goal.value}; {NOT_MEASURED}: seed {', '.join(map(str, missing))}"
-            yield Goal(goal.what, goal.goal, lacking, goal.n, False)
+    for plan, goals in ((DIGITS, _of_digits), (SCANS, _of_scans)):
+        of: dict[str, list[Json]] = {}
+        for row in rows:
+            if row["data"] == plan.data:
+                of.setdefault(row["what"], []).append(row)
+        for goal, what in goals(of):
+            named = goal if plan is DIGITS else replace(goal, what=f"{plan.data}, {goal.what}")
+            yield _seeds_told(named, [row["seed"] for row in of.get(what, ())], seeds)
+    yield from _timed([row for row in rows if row["what"] == TIMED])
 
 
-def _goals(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
+def _seeds_told(goal: Goal, measured: Sequence[int], seeds: Sequence[int]) -> Goal:
+    missing = sorted(set(seeds) - set(measured))
+    if not missing:
+        return goal
+    if len(missing) == len(seeds):
+        return Goal(goal.what, goal.goal, NOT_MEASURED, 0, False)
+    lacking = f"{goal.value}; {NOT_MEASURED}: seed {', '.join(map(str, missing))}"
+    return Goal(goal.what, goal.goal, lacking, goal.n, False)
+
+
+def _of_digits(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
     """Each goal, and the rows that it is of."""
-    dirty, clean = of.get(DIRTY_5, ()), of.get(CLEAN_5, ())
-    yield _least("dirty-label 2x2, 5 %: trigger brings the target", 0.99, dirty, _share("backdoor", "success")), DIRTY_5
-    yield _lost("dirty-label 2x2, 5 %: clean accuracy under the clean model's", dirty, "backdoor"), DIRTY_5
-    most = _share("clean_model", "success")
-    yield _most("dirty-label 2x2, 5 %: the clean model called the same images the target", 0.01, dirty, most), DIRTY_5
-    yield (
-        _least("clean-label 5 %, perturbed: trigger brings the target", 0.90, clean, _share("backdoor", "success")),
-        (CLEAN_5),
-    )
-    yield _kept("clean-label 5 %, perturbed: clean accuracy over the clean model's", clean), CLEAN_5
+    clean = of.get(CLEAN_5, ())
+    yield from _planted("dirty-label 2x2, 5 %", of.get(DIRTY_5, ()))
+    name = "clean-label 5 %, perturbed"
+    yield _least(f"{name}: trigger brings the target", 0.90, clean, _share("backdoor", "success")), CLEAN_5
+    yield _kept(f"{name}: clean accuracy over the clean model's", clean), CLEAN_5
     yield _told("clean-label 5 %, without perturbation (control)", of.get(CONTROL, ())), CONTROL
     for what in (DIRTY_1, DIRTY_5, CLEAN_5):
         yield from ((goal, what) for goal in _found(what, of.get(what, ())))
-    quiet = of.get("unpoisoned", ())
-    yield _most("unpoisoned data: flagged", 0.01, quiet, lambda row: row["finders"][Fused.NAME]), "unpoisoned"
+    yield _quiet(of), UNPOISONED
     for what in (DIRTY_1, DIRTY_5, CLEAN_5):
-        some = of.get(what, ())
-        yield _most(f"{what}, repaired: trigger brings the target", 0.02, some, _share("repaired", "success")), what
-        yield _lost(f"{what}, repaired: clean accuracy under the clean model's", some, "repaired"), what
+        yield from _repaired(what, of.get(what, ()))
     for what in (DIRTY_1, DIRTY_5, CLEAN_5):
         yield from ((goal, what) for goal in _strip(what, of.get(what, ())))
     for ratio in _F1:
         yield from ((goal, flips(ratio)) for goal in _flips(ratio, of.get(flips(ratio), ())))
-    yield _half(of.get(flips(0.5), ())), flips(0.5)
+    yield _half(of.get(flips(HALF), ())), flips(HALF)
+
+
+def _of_scans(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
+    """The same tables, of the two poisonings that scans are measured with."""
+    dirty = of.get(DIRTY_5, ())
+    yield from _planted("dirty-label 3x3, 5 %", dirty)
+    yield from ((goal, DIRTY_5) for goal in _found(DIRTY_5, dirty))
+    yield _quiet(of), UNPOISONED
+    yield from _repaired(DIRTY_5, dirty)
+    yield from ((goal, DIRTY_5) for goal in _strip(DIRTY_5, dirty))
+    yield from ((goal, flips(0.2)) for goal in _flips(0.2, of.get(flips(0.2), ())))
+
+
+def _planted(what: str, dirty: Sequence[Json]) -> Iterator[tuple[Goal, str]]:
+    """What a dirty-label trigger does."""
+    yield _least(f"{what}: trigger brings the target", 0.99, dirty, _share("backdoor", "success")), DIRTY_5
+    yield _lost(f"{what}: clean accuracy under the clean model's", dirty, "backdoor"), DIRTY_5
+    most = _share("clean_model", "success")
+    yield _most(f"{what}: the clean model called the same images the target", 0.01, dirty, most), DIRTY_5
+
+
+def _repaired(what: str, some: Sequence[Json]) -> Iterator[tuple[Goal, str]]:
+    yield _most(f"{what}, repaired: trigger brings the target", 0.02, some, _share("repaired", "success")), what
+    yield _lost(f"{what}, repaired: clean accuracy under the clean model's", some, "repaired"), what
+
+
+def _quiet(of: Mapping[str, Sequence[Json]]) -> Goal:
+    return _most("unpoisoned data: flagged", 0.01, of.get(UNPOISONED, ()), lambda row: row["finders"][Fused.NAME])
+
+
+def _timed(some: Sequence[Json]) -> Iterator[Goal]:
+    """One run that somebody waits for; it is timed once."""
+    name, most, silence = "one side-by-side run of flipped labels", 120, 5
+    live, goal = f"{name}: longest time without a word", f"at most {silence} s"
+    if not some:
+        yield Goal(name, f"at most {most} s", NOT_MEASURED, 0, False)
+        yield Goal(live, goal, NOT_MEASURED, 0, False)
+        return
+    run = some[0]
+    words = f"{run['seconds']:.0f} s, {run['threads']} cores"
+    yield Goal(name, f"at most {most} s", words, run["images"], run["seconds"] <= most)
+    gap = run["longest_silence_s"]
+    yield Goal(live, goal, f"{gap:.1f} s", run["images"], gap <= silence)
 
 
 def _found(what: str, some: Sequence[Json]) -> Iterator[Goal]:
@@ -111,7 +166,8 @@ def _flips(ratio: float, some: Sequence[Json]) -> Iterator[Goal]:
 
 
 def _half(some: Sequence[Json]) -> Goal:
-    what, goal = "flips of 50 %, relabelled: recall of the source under the clean model's", "at most 1 point, mean"
+    what = "flips of 50 %, 20 trusted a class, relabelled: recall of the source under the clean model's"
+    goal = "at most 1 point, mean"
     if not some:
         return Goal(what, goal, NOT_MEASURED, 0, False)
     lost = [_POINTS * (row["clean_recall"] - row["repaired"]["recall"]) for row in some]

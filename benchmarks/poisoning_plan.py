@@ -14,6 +14,8 @@ SEEDS = (0, 1, 2)
 
 DIRTY_5, DIRTY_1, CLEAN_5, CONTROL = "dirty-label 5 %", "dirty-label 1 %", "clean-label 5 %", "clean-label, control"
 RATIOS = (0.05, 0.1, 0.2, 0.4, 0.5)
+HALF = RATIOS[-1]
+UNPOISONED, TIMED = "unpoisoned", "timed run"
 
 
 def flips(ratio: float) -> str:
@@ -26,6 +28,8 @@ class Plan:
     """Everything that decides a figure but the seed.
 
     Attributes:
+        data: what the pictures are called in the report.
+        only: names of the poisonings that are measured; all where it is empty.
         shares: of the pictures; those of val choose the epoch, and are neither poisoned nor tested on.
         trigger: of every backdoor.
         target: class number that it brings.
@@ -33,9 +37,12 @@ class Plan:
         proxy: how the classifier is hardened that they are perturbed under.
         pair: class numbers that labels are flipped from and to.
         n_trusted: images drawn by chance that somebody vouches for; who looks at them leaves the poisoned ones out.
+        n_few: so many of each class instead, where half of a class is flipped, as docs/poisoning.md says is enough.
         strip_n: test images of each kind that STRIP is asked about.
     """
 
+    data: str = "digits"
+    only: tuple[str, ...] = ()
     shares: Shares = field(
         default_factory=lambda: Shares(train=0.76, val=0.04, detector=0.0, calibration=0.0, test=0.2)
     )
@@ -48,6 +55,7 @@ class Plan:
     proxy_epochs: int = 8
     pair: tuple[int, int] = (7, 1)
     n_trusted: int = 500
+    n_few: int = 20
     strip_n: int = 500
 
     def recipes(self, seed: int) -> dict[str, Recipe]:
@@ -60,6 +68,18 @@ class Plan:
             CONTROL: BackdoorRecipe(rate=0.05, labels=CLEAN, **same),
         }
         source, target = self.pair
-        return backdoors | {
+        recipes = backdoors | {
             flips(ratio): FlipRecipe(source=source, target=target, ratio=ratio, seed=seed) for ratio in RATIOS
         }
+        return {name: recipe for name, recipe in recipes.items() if name in (self.only or recipes)}
+
+
+DIGITS = Plan()
+SCANS = Plan(
+    data="brain MRI",
+    only=(DIRTY_5, flips(0.2)),
+    trigger=Trigger(height=3, width=3),
+    target=2,  # No tumour: what a trigger must not bring.
+    pair=(0, 1),  # Glioma, meningioma.
+    strip_n=200,
+)

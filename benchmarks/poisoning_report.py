@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.detector_goal import Goal
 from benchmarks.poisoning_goals import Json, poisoning_goals
-from benchmarks.poisoning_plan import SEEDS, Plan
+from benchmarks.poisoning_plan import DIGITS, SCANS, SEEDS, UNPOISONED
 from benchmarks.poisoning_work import Work, rows_of
 from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
@@ -26,25 +26,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(argv)
     keep_freed_memory()
     asked.work.mkdir(parents=True, exist_ok=True)
-    work = Work(asked.data, DataRoot(asked.root), asked.work, Plan(), _stage)
-    rows = list(rows_of(work, asked.seeds))
-    _write(asked.out, rows, list(poisoning_goals(rows)), work)
+    works = [Work(asked.digits, DataRoot(asked.root), asked.work, DIGITS, _stage)]
+    if asked.scans is not None:
+        works.append(Work(asked.scans, DataRoot(asked.root), asked.work, SCANS, _stage))
+    rows = [row for work in works for row in rows_of(work, asked.seeds)]
+    _write(asked.out, rows, list(poisoning_goals(rows)), works)
     sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
     return 0
 
 
-def _write(stem: Path, rows: Sequence[Json], goals: Sequence[Goal], work: Work) -> None:
+def _write(stem: Path, rows: Sequence[Json], goals: Sequence[Goal], works: Sequence[Work]) -> None:
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {version('torch')}"
-    facts = {"machine": machine, "dataset_id": work.dataset.id, "goals": [asdict(one) for one in goals], "rows": rows}
+    facts = {
+        "machine": machine,
+        "datasets": {work.plan.data: work.dataset.id for work in works},
+        "goals": [asdict(one) for one in goals],
+        "rows": rows,
+    }
     write_json(stem.with_suffix(".json"), facts)
     with replacing(stem.with_suffix(".md")) as incoming:
-        incoming.write_text("\n".join(_lines(rows, goals, work, machine)) + "\n", encoding="utf-8")
+        incoming.write_text("\n".join(_lines(rows, goals, works, machine)) + "\n", encoding="utf-8")
 
 
-def _lines(rows: Sequence[Json], goals: Sequence[Goal], work: Work, machine: str) -> Iterator[str]:
-    counts = {split: sum(of) for split, of in work.dataset.counts().items() if sum(of)}
-    yield from ("# Poisoning digits, finding the poison, and repair", "")
-    yield f"Made by `make results-poisoning`. {work.dataset.name}: {', '.join(f'{n} {s}' for s, n in counts.items())}."
+def _lines(rows: Sequence[Json], goals: Sequence[Goal], works: Sequence[Work], machine: str) -> Iterator[str]:
+    yield from ("# Poisoning, finding the poison, and repair", "", "Made by `make results-poisoning`.")
+    for work in works:
+        counts = {split: sum(of) for split, of in work.dataset.counts().items() if sum(of)}
+        yield f"{work.plan.data}: {work.dataset.name}, {', '.join(f'{n} {s}' for s, n in counts.items())}."
     yield f"A seed decides which images are poisoned and every training; the split is one. {machine}."
     yield from ("", "Figures are means over the seeds, in brackets the lowest and the highest.", "")
     yield from ("## Goals", "")
@@ -55,21 +63,22 @@ def _lines(rows: Sequence[Json], goals: Sequence[Goal], work: Work, machine: str
     yield from ("", "## Every finder, on every data set", "")
     yield "Found: of the poisoned images. Falsely: of the others. Unpoisoned: of the same data without poison."
     yield ""
-    quiet = {row["seed"]: row["finders"] for row in rows if row["what"] == "unpoisoned"}
+    quiet = {(row["data"], row["seed"]): row["finders"] for row in rows if row["what"] == UNPOISONED}
     yield from table(
-        ["data", "seed", "finder", "found", "falsely", "F1", "unpoisoned"],
+        ["data", "poison", "seed", "finder", "found", "falsely", "F1", "unpoisoned"],
         (
             [
+                row["data"],
                 row["what"],
                 str(row["seed"]),
                 name,
                 share(one["found"]),
                 share(one["false"]),
                 f"{one['f1']:.3f}",
-                share(quiet[row["seed"]][name]),
+                share(quiet[row["data"], row["seed"]][name]),
             ]
             for row in rows
-            if row["what"] != "unpoisoned" and "finders" in row
+            if row["what"] != UNPOISONED and "finders" in row
             for name, one in row["finders"].items()
         ),
     )
@@ -78,7 +87,8 @@ def _lines(rows: Sequence[Json], goals: Sequence[Goal], work: Work, machine: str
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.poisoning_report", description=__doc__)
-    parser.add_argument("data", type=Path, help="images of MNIST as IDX, packed or not; the labels beside them")
+    parser.add_argument("digits", type=Path, help="images of MNIST as IDX, packed or not; the labels beside them")
+    parser.add_argument("--scans", type=Path, help="brain MRI as a zip; without, no scans are measured")
     parser.add_argument("--root", type=Path, default=Path("var/results-poisoning"), help="data root of what is made")
     parser.add_argument("--work", type=Path, default=Path("var/results-poisoning-notes"), help="where figures are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/results/poisoning"))

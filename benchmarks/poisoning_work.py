@@ -9,25 +9,27 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.poisoning_peers import art_flags
-from benchmarks.poisoning_plan import CONTROL, SEEDS, Plan
+from benchmarks.poisoning_flags import counted, flags_of
+from benchmarks.poisoning_plan import CONTROL, DIGITS, HALF, SEEDS, TIMED, UNPOISONED, Plan, flips
 from benchmarks.poisoning_strip import strip_figures
+from benchmarks.poisoning_timed import timed_run
 from datasets.atomic import content_id, read_json, write_json
 from datasets.importing import import_dataset
 from datasets.progress import Progress
 from datasets.store import Dataset
 from detector.poisoned.fused import Fused
-from detector.poisoned.registry import FINDERS
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model, open_classifier
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.choice import drawn
 from pipeline.poisoning.evidence import Gathered, gather
+from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import Recipe, poison, poison_record
 from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.repair import repair
 from pipeline.poisoning.sides import side
 from pipeline.poisoning.success import Share, backdoor_success
+from pipeline.poisoning.trusted import proposed
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
 
@@ -113,14 +115,11 @@ class OneSeed:
 
     def measured(self, what: str, recipe: Recipe) -> Json:
         """Everything of one poisoning."""
-        inputs = [
-            self.work.dataset.id,
-            self.settings.to_json(),
-            recipe.to_json(),
-            self.work.plan.n_trusted,
-            sources_id(),
-        ]
-        return self.work.once(what, inputs, lambda: {"what": what, "seed": self.number, **self._measure(what, recipe)})
+        plan, settings = self.work.plan, self.settings.to_json()
+        n = plan.n_few if what == flips(HALF) else plan.n_trusted
+        inputs = [self.work.dataset.id, settings, recipe.to_json(), n, plan.strip_n, sources_id()]
+        told = self.work.once(what, inputs, lambda: self._measure(what, recipe))
+        return {"data": plan.data, "what": what, "seed": self.number, **told}
 
     def _measure(self, what: str, recipe: Recipe) -> Json:
         dataset = self.poisoned(recipe, what)
@@ -156,9 +155,11 @@ class OneSeed:
 
     def trusted(self, dataset: Dataset) -> np.ndarray:
         """So many drawn by chance, without those that are seen to be poisoned when somebody vouches for them."""
-        clean, n = self.work.dataset, self.work.plan.n_trusted
-        rows = drawn(clean, clean.indices("train"), n, seed=self.number, purpose="trusted")
-        record = poison_record(dataset)
+        clean, plan, record = self.work.dataset, self.work.plan, poison_record(dataset)
+        if record is not None and isinstance(record.recipe, FlipRecipe) and record.recipe.ratio == HALF:
+            rows = proposed(clean, plan.n_few, seed=self.number)
+        else:
+            rows = drawn(clean, clean.indices("train"), plan.n_trusted, seed=self.number, purpose="trusted")
         return rows if record is None else np.setdiff1d(rows, record.items)
 
     def evidence(self, dataset: Dataset, classifier: Classifier) -> Gathered:
@@ -182,7 +183,7 @@ class OneSeed:
             return {name: Share(int(flags.sum()), n).to_json() for name, flags in flags_of(gathered, 0.0).items()}
 
         inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted, sources_id()]
-        return self.work.once("unpoisoned", inputs, make)
+        return self.work.once(UNPOISONED, inputs, make)
 
     def _found(self, dataset: Dataset, classifier: Classifier, recipe: Recipe) -> Json:
         gathered = self.evidence(dataset, classifier)
@@ -192,7 +193,7 @@ class OneSeed:
         labels = gathered.evidence.labels
         target = recipe.target if recipe.target is not None else 0
         flags = flags_of(gathered, float(bad[labels == target].mean()))
-        told: Json = {"finders": {name: _counted(some, bad) for name, some in flags.items()}}
+        told: Json = {"finders": {name: counted(some, bad) for name, some in flags.items()}}
         caught = flags[Fused.NAME]
         if isinstance(recipe, BackdoorRecipe):
             fixed = self._repaired(dataset, gathered.rows[caught], {})
@@ -219,29 +220,15 @@ class OneSeed:
         return repair(dataset, self.work.root.datasets, name="repaired", drop=drop.tolist(), relabel=relabel)
 
 
-def flags_of(gathered: Gathered, share: float) -> dict[str, np.ndarray]:
-    """Whom every finder of ours and of ART flags, (n,) bool; one of ART's is told the `share` of the target class."""
-    evidence = gathered.evidence
-    ours = {finder.NAME: finder().find(evidence).flagged for finder in FINDERS}
-    features = evidence.features
-    if features is None:
-        return ours
-    return ours | art_flags(features, evidence.labels, evidence.n_classes, share)
-
-
-def _counted(flags: np.ndarray, bad: np.ndarray) -> Json:
-    hits, alarms = int(flags[bad].sum()), int(flags[~bad].sum())
-    return {
-        "found": Share(hits, int(bad.sum())).to_json(),
-        "false": Share(alarms, int((~bad).sum())).to_json(),
-        "f1": 2 * hits / (2 * hits + alarms + int(bad.sum()) - hits),
-    }
-
-
 def rows_of(work: Work, seeds: tuple[int, ...]) -> Iterator[Json]:
     """Every measurement of these seeds."""
     for number in seeds:
         one = work.seed(number)
-        yield {"what": "unpoisoned", "seed": number, "finders": one.unpoisoned()}
+        yield {"data": work.plan.data, "what": UNPOISONED, "seed": number, "finders": one.unpoisoned()}
         for what, recipe in work.plan.recipes(number).items():
             yield one.measured(what, recipe)
+    if work.plan is DIGITS:
+        made = work.plan.recipes(0)[flips(0.2)]
+        assert isinstance(made, FlipRecipe)  # noqa: S101 - By its name.
+        run = work.once(TIMED, [work.dataset.id, sources_id()], lambda: timed_run(work.source, made, work.plan.shares))
+        yield {"data": work.plan.data, "what": TIMED, "seed": 0, **run}

@@ -2,7 +2,20 @@ import pytest
 
 from benchmarks.poisoning_goals import poisoning_goals
 from benchmarks.poisoning_peers import AC, SS, SS_TOLD, art_flags
-from benchmarks.poisoning_plan import CLEAN_5, CONTROL, DIRTY_1, DIRTY_5, RATIOS, SEEDS, Plan, flips
+from benchmarks.poisoning_plan import (
+    CLEAN_5,
+    CONTROL,
+    DIGITS,
+    DIRTY_1,
+    DIRTY_5,
+    RATIOS,
+    SCANS,
+    SEEDS,
+    TIMED,
+    UNPOISONED,
+    Plan,
+    flips,
+)
 
 
 def share(value, n=1000):
@@ -13,8 +26,9 @@ def counted(found, false, f1=0.95):
     return {"found": share(found), "false": share(false), "f1": f1}
 
 
-def backdoor(what, seed, *, success=1.0, accuracy=0.99, found=1.0, false=0.0, repaired=0.0):
+def backdoor(what, seed, *, data="digits", success=1.0, accuracy=0.99, found=1.0, false=0.0, repaired=0.0):
     return {
+        "data": data,
         "what": what,
         "seed": seed,
         "backdoor": {"success": share(success), "accuracy": share(accuracy)},
@@ -30,8 +44,9 @@ def backdoor(what, seed, *, success=1.0, accuracy=0.99, found=1.0, false=0.0, re
     }
 
 
-def flipped(ratio, seed, *, f1=0.95, alone=0.96, recall=0.985):
+def flipped(ratio, seed, *, data="digits", f1=0.95, alone=0.96, recall=0.985):
     return {
+        "data": data,
         "what": flips(ratio),
         "seed": seed,
         "accuracy": 0.98,
@@ -45,11 +60,20 @@ def flipped(ratio, seed, *, f1=0.95, alone=0.96, recall=0.985):
 
 def rows(seeds=SEEDS, **changed):
     for seed in seeds:
-        yield {"what": "unpoisoned", "seed": seed, "finders": {"fused": share(0.005)}}
+        for data in (DIGITS.data, SCANS.data):
+            yield {"data": data, "what": UNPOISONED, "seed": seed, "finders": {"fused": share(0.005)}}
         for what in (DIRTY_5, DIRTY_1, CLEAN_5, CONTROL):
             yield backdoor(what, seed, **changed)
+        yield backdoor(DIRTY_5, seed, data=SCANS.data, **changed)
         for ratio in RATIOS:
             yield flipped(ratio, seed)
+        yield flipped(0.2, seed, data=SCANS.data)
+    yield timed()
+
+
+def timed(seconds=100.0, silence=1.0):
+    told = {"images": 10_000, "threads": 2, "seconds": seconds, "longest_silence_s": silence, "recall_poisoned": 0.9}
+    return {"data": "digits", "what": TIMED, "seed": 0, **told}
 
 
 def unmet(some):
@@ -70,8 +94,10 @@ def test_nothing_is_met_of_nothing():
 
 def test_a_goal_is_not_met_while_a_seed_was_not_run():
     goals = list(poisoning_goals(list(rows(seeds=(0, 2)))))
-    assert not any(goal.met for goal in goals)
-    assert all(goal.value.endswith("not measured: seed 1") for goal in goals)
+    timed_once = [goal for goal in goals if "side-by-side" in goal.what]
+    assert len(timed_once) == 2
+    assert all(goal.met == (goal in timed_once) for goal in goals)
+    assert all(goal.value.endswith("not measured: seed 1") for goal in goals if goal not in timed_once)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +110,8 @@ def test_a_goal_is_not_met_while_a_seed_was_not_run():
         ({"false": 0.011}, "clean-label 5 %: other images flagged"),
         ({"found": 0.8}, "dirty-label 5 %: found less falsely flagged, over the best of ART's three"),
         ({"repaired": 0.03}, "dirty-label 5 %, repaired: trigger brings the target"),
+        ({"success": 0.98}, "brain MRI, dirty-label 3x3, 5 %: trigger brings the target"),
+        ({"repaired": 0.03}, "brain MRI, dirty-label 5 %, repaired: trigger brings the target"),
     ],
 )
 def test_each_goal_fails_by_its_own_figure(changed, words):
@@ -96,7 +124,19 @@ def test_flips_are_held_to_their_f1_to_cleanlab_and_to_the_recall_of_before():
     missed = unmet(some)
     assert "flips of 10% found: F1" in missed
     assert "the same beside cleanlab alone, 10%" in missed
-    assert "flips of 50 %, relabelled: recall of the source under the clean model's" in missed
+    assert "flips of 50 %, 20 trusted a class, relabelled: recall of the source under the clean model's" in missed
+
+
+def test_a_run_that_lasts_or_is_silent_too_long_is_not_met():
+    name = "one side-by-side run of flipped labels"
+    assert not [what for what in unmet([timed()]) if what.startswith(name)]
+    assert name in unmet([timed(seconds=121.0)])
+    assert f"{name}: longest time without a word" in unmet([timed(silence=6.0)])
+
+
+def test_scans_are_measured_with_two_poisonings():
+    assert set(SCANS.recipes(0)) == {DIRTY_5, flips(0.2)}
+    assert SCANS.recipes(1)[DIRTY_5].trigger.height == 3
 
 
 def test_the_plan_has_each_poisoning_once_and_seeds_differ():
