@@ -1,5 +1,6 @@
 """What the report on poisoning runs; every value is fixed before any test image is looked at."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datasets.splits import Shares
@@ -38,6 +39,7 @@ class Plan:
         pair: class numbers that labels are flipped from and to.
         n_trusted: images drawn by chance that somebody vouches for; who looks at them leaves the poisoned ones out.
         n_few: so many of each class instead, where half of a class is flipped, as docs/poisoning.md says is enough.
+        training: what every training differs in from the lab's quick one.
         strip_n: test images of each kind that STRIP is asked about.
     """
 
@@ -56,6 +58,7 @@ class Plan:
     pair: tuple[int, int] = (7, 1)
     n_trusted: int = 500
     n_few: int = 20
+    training: Mapping[str, int] = field(default_factory=dict)
     strip_n: int = 500
 
     def recipes(self, seed: int) -> dict[str, Recipe]:
@@ -81,5 +84,6 @@ SCANS = Plan(
     trigger=Trigger(height=3, width=3),
     target=2,  # No tumour: what a trigger must not bring.
     pair=(0, 1),  # Glioma, meningioma.
+    training={"size": 96, "epochs": 8},  # A seed is 17 trainings: minutes each, at this size.
     strip_n=200,
 )

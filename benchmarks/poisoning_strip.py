@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from datasets.store import Dataset
-from detector.poisoned.strip import N_OVERLAYS, Strip, choose_overlays, false_reject_threshold
+from detector.poisoned.strip import N_OVERLAYS, Strip, choose_overlays
+from detector.poisoned.strip_rule import StripRule
 from pipeline.models.adapter import PixelModel
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.shown import shown
@@ -34,13 +36,18 @@ def strip_figures(
     vouched = np.random.default_rng(seed).permutation(trusted)
     with model.frozen(), torch.no_grad():
         strip = Strip(model, choose_overlays(shown(model, clean, vouched[:N_OVERLAYS].tolist()), seed=seed))
-        tau = false_reject_threshold(strip.score(shown(model, clean, vouched[N_OVERLAYS:].tolist())), RATE)
+
+        def seen(x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+            return strip.entropy(x).numpy(), model(x).argmax(1).numpy()
+
+        known = seen(shown(model, clean, vouched[N_OVERLAYS:].tolist()))
+        rule = StripRule.fit(*known, len(clean.classes), RATE)
         stamped = shown(model, clean, others.tolist(), trigger=recipe.trigger)
         stamped = stamped[model(stamped).argmax(1) == recipe.target]
         started = time.perf_counter()
-        hits = strip.score(stamped) > tau
+        hits = rule.rejects(*seen(stamped))
         each_ms = 1000 * (time.perf_counter() - started) / max(1, len(stamped))
-        alarms = strip.score(shown(model, clean, others.tolist())) > tau
+        alarms = rule.rejects(*seen(shown(model, clean, others.tolist())))
     return {
         "found": Share(int(hits.sum()), len(hits)).to_json(),
         "false_rejects": Share(int(alarms.sum()), len(alarms)).to_json(),

@@ -99,7 +99,8 @@ class OneSeed:
     @property
     def settings(self) -> TrainingSettings:
         """Of every training."""
-        return quick_settings(self.work.dataset, seed=self.number)
+        usual = quick_settings(self.work.dataset, seed=self.number)
+        return TrainingSettings.from_json({**usual.to_json(), **self.work.plan.training})
 
     @cached_property
     def clean(self) -> Classifier:
