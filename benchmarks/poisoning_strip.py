@@ -41,13 +41,14 @@ def strip_figures(
             return strip.entropy(x).numpy(), model(x).argmax(1).numpy()
 
         known = seen(shown(model, clean, vouched[N_OVERLAYS:].tolist()))
-        rule = StripRule.fit(*known, len(clean.classes), RATE)
+        rule = StripRule.fit(*known, len(clean.classes))
+        tau = rule.threshold(RATE)
         stamped = shown(model, clean, others.tolist(), trigger=recipe.trigger)
         stamped = stamped[model(stamped).argmax(1) == recipe.target]
         started = time.perf_counter()
-        hits = rule.rejects(*seen(stamped))
+        hits = rule.score(*seen(stamped)) > tau
         each_ms = 1000 * (time.perf_counter() - started) / max(1, len(stamped))
-        alarms = rule.rejects(*seen(shown(model, clean, others.tolist())))
+        alarms = rule.score(*seen(shown(model, clean, others.tolist()))) > tau
     return {
         "found": Share(int(hits.sum()), len(hits)).to_json(),
         "false_rejects": Share(int(alarms.sum()), len(alarms)).to_json(),

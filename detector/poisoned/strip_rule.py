@@ -6,60 +6,66 @@ from typing import Any, cast
 import numpy as np
 
 from detector.conformal import require_support, threshold
-from detector.errors import FeatureMismatch, NotFinite
+from detector.errors import FeatureMismatch, NotEnoughSamples, NotFinite
 
 _FLOOR = 1e-2  # Bits; below it entropies are all of an input that nothing changes.
 _PRIOR = 2  # So many images of all classes stand beside those of one, whose spread could be chance.
+_FIELDS = ("mean", "spread", "calibration")
 
 
 @dataclass(frozen=True, eq=False)
 class StripRule:
-    """A threshold for the entropies of `Strip`, each told by what is usual for the class that is predicted.
+    """What entropies under overlays are usual for the class that is predicted, and what clean images score by that.
 
     Gao et al. 2019, arXiv:1902.06531, hold every entropy against one threshold. What differs: some classes are read
     into almost any blend (sums of digits look like an 8), and their clean images would set the threshold for all. So
     the score is by how many standard deviations the logarithm of an entropy stands below the mean of the clean images
     of its predicted class. On digits with a clean-label trigger that finds 98 % where one threshold finds 42 %, both
-    set for 1 % (a seed that no published figure uses). The threshold is conformal: each clean image is scored without
+    set for 1 % (a seed that no published figure uses). The ranks are conformal: each clean image is scored without
     itself.
 
     Attributes:
         mean: (K,) of the logarithms by predicted class.
         spread: (K,) standard deviations, above 0.
-        tau: the score above which an input is held.
-        n: clean images that they are of.
+        calibration: (n,) the scores of the clean images, sorted upwards.
     """
 
     mean: np.ndarray
     spread: np.ndarray
-    tau: float
-    n: int
+    calibration: np.ndarray
 
     @classmethod
-    def fit(cls, entropy: np.ndarray, predicted: np.ndarray, n_classes: int, rate: float) -> "StripRule":
-        """The rule that holds this share of clean inputs.
+    def fit(cls, entropy: np.ndarray, predicted: np.ndarray, n_classes: int) -> "StripRule":
+        """The rule of clean images.
 
         Args:
-            entropy: (n,) bits, of clean images that were neither overlays nor trained on.
+            entropy: (n,) bits, of images that were neither overlays nor trained on.
             predicted: (n,) whole numbers, what the classifier calls them.
             n_classes: K.
-            rate: of false rejects; .01 in the paper.
 
         Raises:
-            NotEnoughClean: so many images cannot support the rate.
+            NotEnoughSamples: there is no image.
             NotFinite: an entropy is NaN or infinite.
             FeatureMismatch: a predicted class is none of the K, or there are not as many as entropies.
         """
-        require_support(len(entropy), rate)
         h, called = _logs(entropy), _checked(entropy, predicted, n_classes)
+        if not len(h):
+            raise NotEnoughSamples("0 clean images to know usual entropies by; expected hundreds that are no overlays")
         counts, sums, squares = (
             np.bincount(called, weights, minlength=n_classes) for weights in (np.ones_like(h), h, h**2)
         )
         prior = (float(h.mean()), float(h.var()))
         without = _usual(counts[called] - 1, sums[called] - h, squares[called] - h**2, prior)
-        scores = (without[0] - h) / without[1]
-        mean, spread = _usual(counts, sums, squares, prior)
-        return cls(mean, spread, threshold(np.sort(scores), rate), len(h))
+        return cls(*_usual(counts, sums, squares, prior), np.sort((without[0] - h) / without[1]))
+
+    def threshold(self, rate: float) -> float:
+        """The score above which an input is held so that this share of clean ones is; .01 in the paper.
+
+        Raises:
+            NotEnoughClean: so many clean images cannot support the rate.
+        """
+        require_support(len(self.calibration), rate)
+        return threshold(self.calibration, rate)
 
     def score(self, entropy: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """The suspicion (N,) of inputs with these entropies (N,) that are called these classes (N,).
@@ -72,14 +78,9 @@ class StripRule:
         scores: np.ndarray = (self.mean[called] - _logs(entropy)) / self.spread[called]
         return scores
 
-    def rejects(self, entropy: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        """Which inputs (N,) bool are held; raises as `score` does."""
-        held: np.ndarray = self.score(entropy, predicted) > self.tau
-        return held
-
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, list[float]]:
         """Everything, as JSON values."""
-        return {"mean": self.mean.tolist(), "spread": self.spread.tolist(), "tau": self.tau, "n": self.n}
+        return {name: getattr(self, name).tolist() for name in _FIELDS}
 
     @classmethod
     def from_json(cls, told: object) -> "StripRule":
@@ -90,14 +91,14 @@ class StripRule:
         """
         try:
             given = cast("dict[str, Any]", told)
-            mean, spread = (np.array(given[name], np.float64) for name in ("mean", "spread"))
-            tau, n = float(given["tau"]), int(given["n"])
+            mean, spread, calibration = (np.array(given[name], np.float64) for name in _FIELDS)
         except (KeyError, TypeError, ValueError) as e:
-            raise FeatureMismatch(f"no rule of {sorted(cls.__annotations__)}: {e}; fit it again") from e
-        known = np.concatenate([mean.ravel(), spread.ravel()])
-        if mean.ndim != 1 or mean.shape != spread.shape or not np.isfinite(known).all() or (spread <= 0).any():
-            raise FeatureMismatch("means and spreads are not one finite pair a class; fit the rule again")
-        return cls(mean, spread, tau, n)
+            raise FeatureMismatch(f"no {', '.join(_FIELDS)} of a rule for entropies: {e}; fit it again") from e
+        shapes = mean.ndim == calibration.ndim == 1 and mean.shape == spread.shape
+        known = np.concatenate([mean.ravel(), spread.ravel(), calibration.ravel()])
+        if not shapes or not np.isfinite(known).all() or (spread <= 0).any() or (np.diff(calibration) < 0).any():
+            raise FeatureMismatch("no finite mean and spread a class, or scores out of order; fit the rule again")
+        return cls(mean, spread, calibration)
 
 
 def _usual(
