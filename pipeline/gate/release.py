@@ -9,13 +9,12 @@ from pipeline.detection.files import Detector, load_detector
 from pipeline.detection.network import GateNetwork
 from pipeline.gate.compile import compile_network
 from pipeline.gate.files import GRAPH_FILE, Gate, write_gate
-from pipeline.gate.overlays import OVERLAYS_FILE
 from pipeline.gate.rates import checked_rates
-from pipeline.gate.strip import StripChoice, StripPoint
+from pipeline.gate.strip import StripChoice
 from pipeline.gate.strip_release import calibrate_strip
-from pipeline.gate.strip_scans import StripScans, strip_scans
+from pipeline.gate.strip_scans import strip_scans
 from pipeline.models.files import Classifier, load_model, open_classifier
-from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.event import UNNAMED, EventKind
 from pipeline.provenance.record import checked, recorded
 
 _N_STEPS = 3
@@ -36,53 +35,43 @@ def release(
 
     Args:
         detector: its classifier is looked up by id.
-        root: where artefacts lie.
         name: for people.
         alpha: share of clean scans that may be flagged as adversarial.
-        alpha_uncertain: up to this p-value a scan is uncertain; twice `alpha` where not given, and
-            `alpha` itself for a gate that is never uncertain.
-        strip: how the gate looks for backdoor triggers as well; without it the gate does not.
+        alpha_uncertain: up to this p-value a scan is uncertain; None: twice `alpha`, `alpha` itself: never uncertain.
+        strip: how the gate looks for backdoor triggers; without it the gate does not.
         by: who releases, for the history.
         progress: called between the steps; may raise to cancel.
 
     Raises:
-        NotEnoughClean: the calibration scans cannot support `alpha`, or those that are no overlays the rate of STRIP;
-            names the rate that they do.
-        BadRate: `alpha_uncertain` is out of range.
-        BadStrip: more overlays than calibration scans are asked for, or their data set is gone.
+        NotEnoughClean: the calibration scans cannot support a rate; names the one that they do.
+        BadRate, BadStrip: `alpha_uncertain` is out of range, or STRIP cannot have the scans that are asked for.
         BadGate: the compiled graph differs from torch.
         UnknownArtefact: the detector's classifier is not under the data root.
         BrokenHistory: classifier or detector, or with STRIP the data set, are not what their histories say.
     """
-    uncertain = checked_rates(len(detector.calibration), alpha, alpha_uncertain)
+    n = len(detector.calibration)
+    rates = {"alpha": alpha, "alpha_uncertain": checked_rates(n, alpha, alpha_uncertain)}
     scans = None if strip is None else strip_scans(root, detector.id, strip)
     progress(0, _N_STEPS, "opening classifier and detector")
     classifier = open_classifier(root.find("models", detector.classifier_id))
-    made_of = (classifier, detector, *(() if scans is None else (scans.dataset,)))
-    parents = [checked(one.folder) for one in made_of]
+    parents = [checked(one) for one in (classifier.folder, detector.folder, *(scans.folders if scans else ()))]
     network = GateNetwork(load_model(classifier), load_detector(detector))
     progress(1, _N_STEPS, "compiling")
-    described = {**_described(classifier, detector), "alpha": alpha, "alpha_uncertain": uncertain}
-    facts = {"alpha": alpha, "alpha_uncertain": uncertain, "n_calibration": len(detector.calibration)}
+    described = {**_described(classifier, detector), **rates}
+    facts: dict[str, object] = {**rates, "n_calibration": n}
     with tempfile.TemporaryDirectory(dir=root.work) as folder:
-        graph, overlays = Path(folder) / GRAPH_FILE, None
-        notes: dict[str, object] = {"largest_difference": compile_network(network, graph)}
-        if strip is not None and scans is not None:
-            overlays = Path(folder) / OVERLAYS_FILE
-            point, notes["strip_cost"] = calibrate_strip(graph, classifier.spec, scans, strip, overlays, progress)
-            described["strip"], facts["strip"] = point.to_json(), _told(point, scans)
+        graph = Path(folder) / GRAPH_FILE
+        notes = {"largest_difference": compile_network(network, graph)}
+        made = calibrate_strip(graph, classifier.spec, scans, progress) if scans else None
+        if made is not None:
+            described["strip"], facts["strip"], notes["strip_cost"] = made.point.to_json(), made.facts(), made.cost
         progress(2, _N_STEPS, "writing")
-        gate = write_gate(graph, described, root.gates, name=name, notes=notes, overlays=overlays)
+        gate = write_gate(
+            graph, described, root.gates, name=name, notes=notes, overlays=made.overlays if made else None
+        )
     recorded(gate.folder, root, EventKind.RELEASE, by=by, facts=facts, parents=parents)
     progress(_N_STEPS, _N_STEPS, "released")
     return gate
-
-
-def _told(point: StripPoint, scans: StripScans) -> dict[str, object]:
-    """What the history says of STRIP: enough to draw the same scans again."""
-    drawn = {"overlays": indices_digest(scans.overlays), "calibration": indices_digest(scans.calibrating)}
-    chosen = {"rate": point.rate, "n_overlays": point.n_overlays, "seed": point.seed}
-    return {**chosen, "n_calibration": len(point.calibration), "dataset_id": scans.dataset.id, **drawn}
 
 
 def _described(classifier: Classifier, detector: Detector) -> dict[str, object]:

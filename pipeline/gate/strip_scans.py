@@ -1,6 +1,7 @@
 """Which clean calibration scans of a detector become the overlays of STRIP, and which set its threshold."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,14 +20,21 @@ class StripScans:
     """Items of the data set that a detector is calibrated on.
 
     Attributes:
+        choice: by which they were drawn.
         dataset: that they are of.
         overlays: (m,), are laid over others.
         calibrating: (n,), set the threshold; none of them is an overlay, or looks like one.
     """
 
+    choice: StripChoice
     dataset: Dataset
     overlays: np.ndarray
     calibrating: np.ndarray
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Of what they are taken from."""
+        return (self.dataset.folder,)
 
 
 def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripScans:
@@ -49,7 +57,7 @@ def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripS
     # A look-alike of an overlay is no stranger to it, as the scans to come will be.
     others = others[~np.isin(dataset.groups[others], dataset.groups[overlays])]
     _require_support(len(others), choice)
-    return StripScans(dataset, overlays, np.sort(others))
+    return StripScans(choice, dataset, overlays, np.sort(others))
 
 
 def _calibration(root: DataRoot, origin: Lineage) -> tuple[Dataset, np.ndarray]:

@@ -22,9 +22,9 @@ from tests.fixtures.backdoored import ALPHA, CLASSES, STRIP, stamped
 from tests.fixtures.local import N_LOCAL, local_dataset
 
 BEFORE = (
-    "format preprocessing spec graph_sha256 classifier_id classifier_sha256 detector_id detector_sha256 alpha "
-    "alpha_uncertain calibration"
-).split()
+    *("format", "preprocessing", "spec", "graph_sha256", "classifier_id", "classifier_sha256"),
+    *("detector_id", "detector_sha256", "alpha", "alpha_uncertain", "calibration"),
+)
 """What a gate's id was made from before there was STRIP."""
 
 
