@@ -1,6 +1,7 @@
 """A detector and its classifier become a gate at a stated false-alarm rate."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from datasets.progress import Progress, ignore
@@ -12,7 +13,7 @@ from pipeline.gate.files import GRAPH_FILE, Gate, write_gate
 from pipeline.gate.rates import checked_rates
 from pipeline.gate.strip import StripChoice
 from pipeline.gate.strip_release import calibrate_strip
-from pipeline.gate.strip_scans import strip_scans
+from pipeline.gate.strip_scans import StripScans, strip_scans
 from pipeline.models.files import Classifier, load_model, open_classifier
 from pipeline.provenance.event import UNNAMED, EventKind
 from pipeline.provenance.record import checked, recorded
@@ -35,6 +36,7 @@ def release(
 
     Args:
         detector: its classifier is looked up by id.
+        root: where artefacts lie.
         name: for people.
         alpha: share of clean scans that may be flagged as adversarial.
         alpha_uncertain: up to this p-value a scan is uncertain; None: twice `alpha`, `alpha` itself: never uncertain.
@@ -49,29 +51,42 @@ def release(
         UnknownArtefact: the detector's classifier is not under the data root.
         BrokenHistory: classifier or detector, or with STRIP the data set, are not what their histories say.
     """
-    n = len(detector.calibration)
-    rates = {"alpha": alpha, "alpha_uncertain": checked_rates(n, alpha, alpha_uncertain)}
+    uncertain = checked_rates(len(detector.calibration), alpha, alpha_uncertain)
     scans = None if strip is None else strip_scans(root, detector.id, strip)
     progress(0, _N_STEPS, "opening classifier and detector")
     classifier = open_classifier(root.find("models", detector.classifier_id))
-    parents = [checked(one) for one in (classifier.folder, detector.folder, *(scans.folders if scans else ()))]
+    folders = [classifier.folder, detector.folder, *([scans.dataset.folder] if scans else [])]
+    parents = [checked(folder) for folder in folders]
     network = GateNetwork(load_model(classifier), load_detector(detector))
     progress(1, _N_STEPS, "compiling")
-    described = {**_described(classifier, detector), **rates}
-    facts: dict[str, object] = {**rates, "n_calibration": n}
-    with tempfile.TemporaryDirectory(dir=root.work) as folder:
-        graph = Path(folder) / GRAPH_FILE
-        notes = {"largest_difference": compile_network(network, graph)}
-        made = calibrate_strip(graph, classifier.spec, scans, progress) if scans else None
-        if made is not None:
-            described["strip"], facts["strip"], notes["strip_cost"] = made.point.to_json(), made.facts(), made.cost
-        progress(2, _N_STEPS, "writing")
-        gate = write_gate(
-            graph, described, root.gates, name=name, notes=notes, overlays=made.overlays if made else None
-        )
+    described = {**_described(classifier, detector), "alpha": alpha, "alpha_uncertain": uncertain}
+    gate, drawn = _written(network, described, scans, root, name, progress)
+    facts = {"alpha": alpha, "alpha_uncertain": uncertain, "n_calibration": len(detector.calibration), **drawn}
     recorded(gate.folder, root, EventKind.RELEASE, by=by, facts=facts, parents=parents)
     progress(_N_STEPS, _N_STEPS, "released")
     return gate
+
+
+def _written(
+    network: GateNetwork,
+    described: Mapping[str, object],
+    scans: StripScans | None,
+    root: DataRoot,
+    name: str,
+    progress: Progress,
+) -> tuple[Gate, dict[str, object]]:
+    """The gate, and what the history says of its STRIP."""
+    with tempfile.TemporaryDirectory(dir=root.work) as folder:
+        graph = Path(folder) / GRAPH_FILE
+        notes = {"largest_difference": compile_network(network, graph)}
+        if scans is None:
+            progress(2, _N_STEPS, "writing")
+            return write_gate(graph, described, root.gates, name=name, notes=notes), {}
+        made = calibrate_strip(graph, network.model.spec, scans, progress)
+        progress(2, _N_STEPS, "writing")
+        with_strip, notes["strip_cost"] = {**described, "strip": made.point.to_json()}, made.cost
+        gate = write_gate(graph, with_strip, root.gates, name=name, notes=notes, overlays=made.overlays)
+        return gate, {"strip": made.facts()}
 
 
 def _described(classifier: Classifier, detector: Detector) -> dict[str, object]:

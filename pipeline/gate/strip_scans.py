@@ -1,7 +1,6 @@
 """Which clean calibration scans of a detector become the overlays of STRIP, and which set its threshold."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -30,11 +29,6 @@ class StripScans:
     dataset: Dataset
     overlays: np.ndarray
     calibrating: np.ndarray
-
-    @property
-    def folders(self) -> tuple[Path, ...]:
-        """Of what they are taken from."""
-        return (self.dataset.folder,)
 
 
 def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripScans:
