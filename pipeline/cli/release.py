@@ -9,11 +9,12 @@ from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadStrip
-from pipeline.gate.decision import StripRate
-from pipeline.gate.strip import N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import N_OVERLAYS, StripChoice
 from pipeline.provenance.event import COMMAND_LINE
 
 if TYPE_CHECKING:
+    # Only for the types: these load scipy, which takes a second.
+    from pipeline.gate.decision import StripRate
     from pipeline.gate.files import Gate
 
 NAME = "release"
@@ -89,7 +90,7 @@ def _strip(args: Namespace) -> StripChoice | None:
     return None
 
 
-def _strip_lines(gate: "Gate", at: StripRate) -> list[str]:
+def _strip_lines(gate: "Gate", at: "StripRate") -> list[str]:
     return [
         f"  STRIP holds {at.rate:.1%} of clean scans by design; with n = {at.n_calibration} others the true rate lies "
         f"between {at.band[0]:.2%} and {at.band[1]:.2%} (95 %)",

@@ -11,7 +11,7 @@ from pipeline.detection.network import GateNetwork
 from pipeline.gate.compile import compile_network
 from pipeline.gate.files import GRAPH_FILE, Gate, write_gate
 from pipeline.gate.rates import checked_rates
-from pipeline.gate.strip import StripChoice
+from pipeline.gate.strip_choice import StripChoice
 from pipeline.gate.strip_release import calibrate_strip
 from pipeline.gate.strip_scans import StripScans, strip_scans
 from pipeline.models.files import Classifier, load_model, open_classifier

@@ -11,7 +11,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import Lineage, lineage
 from pipeline.detection.local_scans import local_scans
 from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
-from pipeline.gate.strip import StripChoice
+from pipeline.gate.strip_choice import StripChoice
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from apiflask import Schema
 from apiflask.fields import Float, Integer, Nested, String
 from apiflask.validators import Length, Range
 
-from pipeline.gate.strip import MAX_OVERLAYS, N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, StripChoice
 from webapp.api.order_schemas import NAME, SEED
 
 GATE_EXAMPLE = {

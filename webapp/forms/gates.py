@@ -5,7 +5,7 @@ from typing import Any
 from wtforms import BooleanField, Field, FloatField, IntegerField, ValidationError
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from pipeline.gate.strip import MAX_OVERLAYS, N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, StripChoice
 from webapp.forms.parts import NamedForm, artefact_field, choices_of
 
 _RANGE = NumberRange(0.01, 50, "Use 0.01 to 50.")

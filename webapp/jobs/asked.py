@@ -15,7 +15,7 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from pipeline.gate.rates import checked_rates
-from pipeline.gate.strip import StripChoice
+from pipeline.gate.strip_choice import StripChoice
 from pipeline.gate.strip_scans import strip_scans
 from pipeline.models.spec import ClassifierSpec
 from webapp.config import Settings

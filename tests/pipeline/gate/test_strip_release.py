@@ -15,7 +15,7 @@ from pipeline.errors import BadGate
 from pipeline.gate.decision import Verdict
 from pipeline.gate.release import release
 from pipeline.gate.screening import open_gate
-from pipeline.gate.strip import StripChoice
+from pipeline.gate.strip_choice import StripChoice
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.record import verify
 from tests.fixtures.backdoored import ALPHA, CLASSES, STRIP, stamped

@@ -6,7 +6,7 @@ import pytest
 from datasets.atomic import read_json, write_json
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
-from pipeline.gate.strip import StripChoice
+from pipeline.gate.strip_choice import StripChoice
 from pipeline.gate.strip_scans import strip_scans
 
 
