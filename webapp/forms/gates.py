@@ -50,7 +50,7 @@ class GateForm(NamedForm):
         "False rejects of STRIP, in % of clean images",
         [Optional(), _RANGE],
         default=100 * StripChoice().rate,
-        description="They come on top of the false alarms above: together at most the sum of both is held.",
+        description="They come on top of the false alarms above: by design at most the sum of both rates is held.",
     )
 
     def mark(self, studied: set[str]) -> bool:
