@@ -16,7 +16,8 @@ PipelineError (a ValueError)
 │   ├── BadCalibration     scans that a detector cannot be calibrated on
 │   └── NotEnoughClean     too few clean calibration scans for the false-alarm rate asked for
 ├── BadGate                a gate is damaged, or could not be compiled
-│   └── BadRate            the rates asked of a gate are out of their range
+│   ├── BadRate            the rates asked of a gate are out of their range
+│   └── BadStrip           what is asked of STRIP in a gate cannot be had
 ├── BrokenHistory          an artefact or its signed history was changed, or cannot be checked
 └── NoHistory              an artefact was made before histories were kept
 """
@@ -96,6 +97,10 @@ class BadGate(PipelineError):
 
 class BadRate(BadGate):
     """The rates asked of a gate are out of their range."""
+
+
+class BadStrip(BadGate):
+    """What is asked of STRIP in a gate cannot be had: too many overlays, a rate out of range, scans that are gone."""
 
 
 class BrokenHistory(PipelineError):

@@ -24,3 +24,11 @@ def tiny_chain(tmp_path_factory: pytest.TempPathFactory) -> "TinyChain":
     from tests.fixtures.gate import build_tiny_chain
 
     return build_tiny_chain(tmp_path_factory.mktemp("tiny-chain"))
+
+
+@pytest.fixture(scope="session")
+def backdoored_chain(tmp_path_factory: pytest.TempPathFactory) -> "TinyChain":
+    """A chain up to a gate with STRIP whose classifier has a backdoor; read from it, write to a copy."""
+    from tests.fixtures.backdoored import build_backdoored_chain
+
+    return build_backdoored_chain(tmp_path_factory.mktemp("backdoored-chain"))

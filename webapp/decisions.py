@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from detector.conformal import alarms
 from detector.named import UNKNOWN
 from pipeline.attacks.names import type_name
 from pipeline.gate.decision import Verdict
@@ -11,6 +12,7 @@ from webapp.records.screenings import Screening
 HELD = (Verdict.ADVERSARIAL, Verdict.UNCERTAIN)
 """The verdicts that withhold the class."""
 
+_SHOWN_OF_STRIP = ("rate", "band", "n_calibration", "n_overlays", "p_value", "fired", "guess")
 _POINT = ("alpha", "alpha_uncertain", "band", "n_calibration")
 _MODELS = (
     "gate_id",
@@ -38,6 +40,16 @@ def attack_words(attack: Mapping[str, Any]) -> str:
     return " or ".join(type_name(word) for word in attack["types"])
 
 
+def suspicion(told: Mapping[str, Any]) -> str:
+    """What an adversarial scan is suspected of, by detector, by STRIP or by both, as its heading says."""
+    strip = told["strip"]
+    trigger = strip["guess"] if strip is not None and strip["fired"] else None
+    if trigger is not None and not alarms(told["p_value"], told["alpha"]):
+        return f"Suspected {trigger}"
+    words = "Suspected manipulation" + (f": looks like {attack_words(told['attack'])}" if told["attack"] else "")
+    return words if trigger is None else f"{words}, and like a {trigger}"
+
+
 def _of_family(family: str) -> str:
     return f"an attack of the family “{family}”"
 
@@ -53,6 +65,12 @@ def withheld(row: Screening) -> dict[str, Any] | None:
     return found
 
 
+def _strip(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What STRIP says, without the entropy, which would guide an attacker; None for gates that do not have it."""
+    strip = found.get("strip")
+    return None if strip is None else {name: strip[name] for name in _SHOWN_OF_STRIP}
+
+
 def decision_json(row: Screening) -> dict[str, Any]:
     """The decision as the API tells it: no class unless clean, and no raw score, which would guide an attacker."""
     found = row.decision
@@ -62,6 +80,8 @@ def decision_json(row: Screening) -> dict[str, Any]:
         "reason": reason_of(row),
         "p_value": found["p_value"],
         **{name: found[name] for name in _POINT},
+        "held_at_most": found.get("held_at_most", found["alpha"]),
+        "strip": _strip(found),
         "prediction": withheld(row) if row.verdict == Verdict.CLEAN else None,
         "attack": found["attack"] if row.verdict in HELD else None,
         "models": {name: found[name] for name in _MODELS},

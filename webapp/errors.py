@@ -82,6 +82,7 @@ ANSWERS: dict[str, Answer] = {
     "pipeline.errors.BadCalibration": Answer(422, "bad_calibration", "Scans not accepted for calibration"),
     "pipeline.errors.BadGate": Answer(500, "bad_gate", "Gate not usable"),
     "pipeline.errors.BadRate": Answer(422, "bad_rate", "Rate not accepted"),
+    "pipeline.errors.BadStrip": Answer(422, "bad_strip", "STRIP not accepted"),
     "pipeline.errors.BrokenHistory": Answer(409, "broken_history", "History is broken"),
     "pipeline.errors.NoHistory": Answer(404, "no_history", "No history"),
     "pipeline.errors.PipelineError": Answer(422, "pipeline_error", "Request not accepted"),

@@ -42,6 +42,7 @@ def new() -> ResponseReturnValue:
         name=form.name.data,
         alpha=alpha,
         alpha_uncertain=alpha_uncertain,
+        strip=form.strip_choice(),
         owner_id=user_id(),
     )
     return redirect(url_for("jobs.show", job_id=job.id))

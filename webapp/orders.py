@@ -85,11 +85,19 @@ def recalibrate_detector(
     return jobs().enqueue("recalibrate_detector", params, owner_id)
 
 
-def release_gate(*, detector_id: str, name: str, alpha: float, alpha_uncertain: float | None, owner_id: int) -> Job:
-    """Compile a detector and its classifier into a gate."""
+def release_gate(
+    *,
+    detector_id: str,
+    name: str,
+    alpha: float,
+    alpha_uncertain: float | None,
+    strip: dict[str, Any] | None = None,
+    owner_id: int,
+) -> Job:
+    """Compile a detector and its classifier into a gate, one that looks for backdoor triggers where STRIP is chosen."""
     artefact(ArtefactKind.DETECTOR, detector_id)
     params = {"detector_id": detector_id, "name": name, "alpha": alpha, "alpha_uncertain": alpha_uncertain}
-    return jobs().enqueue("release_gate", params, owner_id)
+    return jobs().enqueue("release_gate", params | ({} if strip is None else {"strip": strip}), owner_id)
 
 
 def flip_labels(*, dataset_id: str, original_id: str | None, owner_id: int, **order: Any) -> Job:

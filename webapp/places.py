@@ -8,7 +8,7 @@ from flask_security import current_user
 from pipeline.attacks.names import type_name
 from pipeline.attacks.radii import radius_words
 from webapp.context import is_admin
-from webapp.decisions import attack_words
+from webapp.decisions import attack_words, suspicion
 from webapp.queries.jobs import artefact_url
 
 _EVERYBODY = (("Start", "home.show"), ("Screen", "screening.new"), ("Screenings", "screening.index"))
@@ -29,6 +29,7 @@ def install_places(app: Flask) -> None:
     app.context_processor(_places)
     app.add_template_filter(type_name, "attack_name")
     app.add_template_filter(attack_words, "attack_words")
+    app.add_template_filter(suspicion, "suspicion")
     app.add_template_filter(radius_words, "radius_words")
     app.add_template_global(artefact_url)
 

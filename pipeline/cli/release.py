@@ -1,11 +1,21 @@
 """`release`: classifier and detector become one gate at a stated false-alarm rate."""
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
+from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
+from pipeline.errors import BadStrip
+from pipeline.gate.strip_choice import N_OVERLAYS, StripChoice
 from pipeline.provenance.event import COMMAND_LINE
+
+if TYPE_CHECKING:
+    # Only for the types: these load scipy, which takes a second.
+    from pipeline.gate.decision import StripRate
+    from pipeline.gate.files import Gate
 
 NAME = "release"
 HELP = "compile a detector and its classifier into a gate"
@@ -21,6 +31,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--alpha-uncertain", type=float, help="up to this p-value a scan is uncertain (default: 2 alpha)"
     )
+    parser.add_argument("--strip", action="store_true", help="hold scans with a backdoor trigger as well, by STRIP")
+    usual = StripChoice()
+    parser.add_argument(
+        "--strip-overlays",
+        type=int,
+        metavar="N",
+        help=f"calibration scans laid over each scan, one pass of the classifier each (default: {N_OVERLAYS})",
+    )
+    parser.add_argument(
+        "--strip-rate",
+        type=float,
+        metavar="RATE",
+        help=f"share of clean scans that it may hold (default: {usual.rate})",
+    )
+    parser.add_argument("--strip-seed", type=seed, metavar="SEED", help=f"draws the overlays (default: {usual.seed})")
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -35,6 +60,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         name=args.name,
         alpha=args.alpha,
         alpha_uncertain=args.alpha_uncertain,
+        strip=_strip(args),
         by=COMMAND_LINE,
         progress=progress,
     )
@@ -47,4 +73,27 @@ def run(args: Namespace, progress: Progress) -> Answer:
     ]
     facts = {"id": gate.id, "folder": str(gate.folder), "alpha": gate.alpha, "band": [low, high]}
     facts["alpha_uncertain"] = gate.alpha_uncertain
+    if gate.strip is not None:
+        facts["strip"] = asdict(gate.strip.at()) | {"cost": gate.notes["strip_cost"]}
+        facts["held_at_most"] = gate.point.held_at_most
+        lines += _strip_lines(gate, gate.strip.at())
     return Answer({**facts, "n_calibration": gate.n_calibration}, lines)
+
+
+def _strip(args: Namespace) -> StripChoice | None:
+    given = {"n_overlays": args.strip_overlays, "rate": args.strip_rate, "seed": args.strip_seed}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if args.strip:
+        return StripChoice(**chosen)
+    if chosen:
+        raise BadStrip("options of STRIP without STRIP; give --strip as well, or leave --strip-... out")
+    return None
+
+
+def _strip_lines(gate: "Gate", at: "StripRate") -> list[str]:
+    return [
+        f"  STRIP holds {at.rate:.1%} of clean scans by design; with n = {at.n_calibration} others the true rate lies "
+        f"between {at.band[0]:.2%} and {at.band[1]:.2%} (95 %)",
+        f"  together they hold at most {gate.point.held_at_most:.1%} of clean scans by design",
+        f"  {at.n_overlays} overlays; the graph takes {gate.notes['strip_cost']:.1f} times as long for a scan",
+    ]

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from detector.named import UNKNOWN
 
+TRIGGER = "backdoor trigger"
+"""What a scan is suspected of that STRIP holds."""
+
 
 class Verdict(StrEnum):
     """The four answers; none of them says that a scan is harmless."""
@@ -70,6 +73,38 @@ class Models:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StripRate:
+    """At what rate STRIP holds clean scans, and what its own calibration scans promise.
+
+    Attributes:
+        rate: up to this p-value of STRIP a scan is held.
+        band: where the realised rate of clean scans under `rate` lies with 95 % probability.
+        n_calibration: how many clean scans it was calibrated on.
+        n_overlays: how many others are laid over each scan.
+    """
+
+    rate: float
+    band: tuple[float, float]
+    n_calibration: int
+    n_overlays: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripFinding:
+    """What STRIP says of one scan.
+
+    Attributes:
+        p_value: small where the answer survives the overlays better than that for most clean scans.
+        entropy: mean over the overlays, in bits.
+        fired: whether the scan is held for it.
+    """
+
+    p_value: float
+    entropy: float
+    fired: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
     """At what false-alarm rate the gate decides, and what its calibration scans promise.
 
@@ -78,12 +113,19 @@ class OperatingPoint:
         alpha_uncertain: above `alpha` and up to this it is uncertain.
         band: where the realised rate of clean scans under `alpha` lies with 95 % probability.
         n_calibration: how many clean scans were calibrated on.
+        strip: the same of STRIP, where the gate has it.
     """
 
     alpha: float
     alpha_uncertain: float
     band: tuple[float, float]
     n_calibration: int
+    strip: StripRate | None = None
+
+    @property
+    def held_at_most(self) -> float:
+        """The share of clean scans that is held by design: no more than both rates together."""
+        return min(1.0, self.alpha + (0.0 if self.strip is None else self.strip.rate))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +143,7 @@ class Decision:
     score: float | None = None
     prediction: Prediction | None = None
     attack: AttackGuess | None = None
+    strip: StripFinding | None = None
     input_sha256: str | None = None
     file_type: str | None = None
     latency_ms: float | None = None
@@ -113,6 +156,8 @@ class Decision:
             "p_value": self.p_value,
             "score": self.score,
             **asdict(self.operating_point),
+            "held_at_most": self.operating_point.held_at_most,
+            "strip": self._strip_json(),
             "prediction": None if self.prediction is None else self.prediction.to_json(),
             "attack": None if self.attack is None else asdict(self.attack),
             **asdict(self.models),
@@ -125,6 +170,9 @@ class Decision:
         """What a user may see: no class unless clean, and no raw score, which would guide an attacker."""
         shown = self.to_json()
         del shown["score"]
+        if (strip := self._strip_json()) is not None:
+            del strip["entropy"]
+            shown["strip"] = strip
         if self.verdict is not Verdict.CLEAN:
             shown["prediction"] = None
         return shown
@@ -137,9 +185,26 @@ class Decision:
             lines.append(f"  class {self.prediction.class_name}, probability {self.prediction.probability:.3f}")
         if self.attack is not None:
             lines.append(f"  {self.attack.in_words()}; class withheld")
+        if self.strip is not None and self.strip.fired:
+            lines.append(f"  suspected {TRIGGER}: the answer survives clean scans laid over this one; class withheld")
         if self.p_value is not None:
             lines.append(
                 f"  p = {self.p_value:.4g}; flags at {point.alpha:g}, true rate on clean scans "
                 f"{point.band[0]:.2%} to {point.band[1]:.2%} (n = {point.n_calibration})"
             )
+        if self.strip is not None and point.strip is not None:
+            at = point.strip
+            lines.append(
+                f"  STRIP p = {self.strip.p_value:.4g}; holds at {at.rate:g}, true rate on clean scans "
+                f"{at.band[0]:.2%} to {at.band[1]:.2%} (n = {at.n_calibration}, {at.n_overlays} overlays)"
+            )
+            lines.append(f"  together they hold at most {point.held_at_most:.2%} of clean scans by design")
         return lines
+
+    def _strip_json(self) -> dict[str, object] | None:
+        """Rate and finding of STRIP; null for a gate without it."""
+        if self.operating_point.strip is None:
+            return None
+        found = {"p_value": None, "entropy": None, "fired": None} if self.strip is None else asdict(self.strip)
+        guess = TRIGGER if self.strip is not None and self.strip.fired else None
+        return {**asdict(self.operating_point.strip), **found, "guess": guess}

@@ -1,4 +1,4 @@
-"""A gate as a folder: one graph and one JSON file, under an id that both make."""
+"""A gate as a folder: one graph and one JSON file, with STRIP also its overlays, under an id that all make."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,9 @@ import numpy as np
 from datasets.atomic import content_id, read_json, replacing_folder, sha256_file, write_json
 from detector.conformal import false_alarm_band
 from pipeline.errors import BadGate, PipelineError
+from pipeline.gate.decision import OperatingPoint
+from pipeline.gate.overlays import OVERLAYS_FILE, check_overlays
+from pipeline.gate.strip import StripPoint
 from pipeline.models.spec import ClassifierSpec
 
 GRAPH_FILE = "gate.onnx"
@@ -31,6 +34,8 @@ _ESSENTIAL = (
     "alpha_uncertain",
     "calibration",
 )
+_STRIP = "strip"
+"""The only key that a gate may lack; one without STRIP is written, and called, as gates were before there was any."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Gate:
         alpha_uncertain: up to this one it is uncertain.
         calibration: scores of clean scans, sorted upwards.
         notes: JSON values on how it was made.
+        strip: how it looks for backdoor triggers; None where it does not.
     """
 
     id: str
@@ -64,6 +70,7 @@ class Gate:
     alpha_uncertain: float
     calibration: np.ndarray = field(repr=False, compare=False)
     notes: Mapping[str, object] = field(default_factory=dict)
+    strip: StripPoint | None = None
 
     @property
     def n_calibration(self) -> int:
@@ -75,16 +82,30 @@ class Gate:
         """Where the realised false-alarm rate at `alpha` lies with 95 % probability."""
         return false_alarm_band(self.n_calibration, self.alpha)
 
+    @property
+    def point(self) -> OperatingPoint:
+        """At what rates it decides."""
+        return OperatingPoint(
+            alpha=self.alpha,
+            alpha_uncertain=self.alpha_uncertain,
+            band=self.band,
+            n_calibration=self.n_calibration,
+            strip=None if self.strip is None else self.strip.at(),
+        )
 
-def write_gate(graph: Path, described: Mapping[str, object], root: Path, *, name: str, notes: object) -> Gate:
+
+def write_gate(
+    graph: Path, described: Mapping[str, object], root: Path, *, name: str, notes: object, overlays: Path | None = None
+) -> Gate:
     """Move a compiled graph to `root/<id>` and describe it there; the same gate keeps its first name.
 
     Args:
         graph: the compiled file.
-        described: all essential keys but `format`, `preprocessing` and `graph_sha256`.
+        described: all essential keys but `format`, `preprocessing` and `graph_sha256`; with overlays also `strip`.
         root: the folder of all gates.
         name: for people.
         notes: JSON values on how it was made.
+        overlays: the file of STRIP's overlays.
     """
     whole = {
         "format": _FORMAT,
@@ -96,6 +117,8 @@ def write_gate(graph: Path, described: Mapping[str, object], root: Path, *, name
     if not (root / gate_id).exists():
         with replacing_folder(root / gate_id) as incoming:
             (incoming / GRAPH_FILE).write_bytes(graph.read_bytes())
+            if overlays is not None:
+                (incoming / OVERLAYS_FILE).write_bytes(overlays.read_bytes())
             write_json(incoming / JSON_FILE, {"id": gate_id, "name": name, "notes": notes, **whole})
     return read_gate(root / gate_id)
 
@@ -129,10 +152,14 @@ def read_gate(folder: Path) -> Gate:
                 f"{folder.name}: {JSON_FILE} makes the id {expected}, {described['id']} is written there; the file "
                 "was changed, release the detector again"
             )
+        strip = StripPoint.from_json(described[_STRIP]) if _STRIP in described else None
+        if strip is not None:
+            check_overlays(folder, strip)
         return Gate(
             folder=folder,
             spec=ClassifierSpec.from_json(described["spec"]),
             calibration=np.array(described["calibration"], dtype=np.float64),
+            strip=strip,
             **{key: described[key] for key in ("id", "name", "notes", *_ESSENTIAL[3:-1])},
         )
     except (KeyError, TypeError, ValueError) as e:
@@ -143,4 +170,4 @@ def read_gate(folder: Path) -> Gate:
 
 
 def _id(described: Mapping[str, object]) -> str:
-    return content_id({key: described[key] for key in _ESSENTIAL})
+    return content_id({key: described[key] for key in (*_ESSENTIAL, *([_STRIP] if _STRIP in described else []))})

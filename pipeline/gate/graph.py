@@ -1,5 +1,6 @@
 """A gate's graph in memory, opened as two: one that judges every scan, and one that names what was flagged."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pipeline.errors import BadGate
 INPUT = "pixels"
 JUDGED = ("probs", "score")
 NAMED = ("type_probs",)
+ANSWERED = ("probs",)
 OUTPUTS = (*JUDGED, *NAMED)
 
 
@@ -33,6 +35,17 @@ def open_graph(path: Path, *, n_threads: int) -> GraphParts:
     Raises:
         BadGate: it is no graph of a gate, or ONNX Runtime cannot run it.
     """
+    judging, naming = _opened(path, (JUDGED, NAMED), n_threads)
+    return GraphParts(judging, naming)
+
+
+def open_answering(path: Path, *, n_threads: int) -> onnxruntime.InferenceSession:
+    """The classifier alone from the graph of a file, giving ANSWERED for any number of images; raises the same."""
+    (answering,) = _opened(path, (ANSWERED,), n_threads)
+    return answering
+
+
+def _opened(path: Path, parts: Iterable[tuple[str, ...]], n_threads: int) -> list[onnxruntime.InferenceSession]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
@@ -40,16 +53,15 @@ def open_graph(path: Path, *, n_threads: int) -> GraphParts:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         extractor = onnx.utils.Extractor(onnx.load(path))
-        judging, naming = (
+        return [
             onnxruntime.InferenceSession(
                 extractor.extract_model([INPUT], list(outputs)).SerializeToString(),
                 sess_options=options,
                 providers=["CPUExecutionProvider"],
             )
-            for outputs in (JUDGED, NAMED)
-        )
+            for outputs in parts
+        ]
     except (DecodeError, KeyError, ValueError, Fail, InvalidGraph, InvalidProtobuf) as e:
         raise BadGate(
             f"{path.parent.name}: ONNX Runtime cannot read {path.name}: {e}; release the detector again"
         ) from e
-    return GraphParts(judging, naming)

@@ -1,7 +1,6 @@
 """Screening of single scans on a compiled gate, without torch."""
 
 import hashlib
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +14,8 @@ from datasets.limits import Limits
 from detector.conformal import alarms, p_values
 from detector.named import name_attack
 from detector.types import attack_probabilities, family_probabilities
-from pipeline.gate.decision import AttackGuess, Decision, Models, OperatingPoint, Prediction, Verdict
+from pipeline.gate.blending import OpenStrip, open_strip
+from pipeline.gate.decision import AttackGuess, Decision, Models, Prediction, StripFinding, Verdict
 from pipeline.gate.files import GRAPH_FILE, PREPROCESSING, Gate, read_gate
 from pipeline.gate.graph import INPUT, JUDGED, NAMED, GraphParts, open_graph
 from pipeline.models.resize import fit_levels
@@ -25,6 +25,10 @@ _REASONS = {
     Verdict.ADVERSARIAL: "The scan looks attacked; the class is withheld. Have a person review it.",
     Verdict.UNCERTAIN: "More suspicious than most clean scans; the class is withheld. Have a person review it.",
 }
+_TRIGGER_REASON = (
+    "The classifier's answer survives clean scans laid over this one, as it does for a scan with a backdoor trigger; "
+    "the class is withheld. Have a person review it."
+)
 _NO_NUMBER = (
     "The models gave no number for this scan. Send the original file; if it happens again, "
     "have an administrator check the gate."
@@ -37,6 +41,7 @@ class OpenGate:
 
     gate: Gate
     graph: GraphParts
+    strip: OpenStrip | None = None
 
     def screen(self, levels: np.ndarray, bits: int) -> Decision:
         """Decide on one decoded scan.
@@ -52,20 +57,30 @@ class OpenGate:
     def not_screened(self, reason: str) -> Decision:
         """The decision on what cannot be judged."""
         return Decision(
-            verdict=Verdict.NOT_SCREENED, reason=reason, operating_point=self._operating_point(), models=self._models()
+            verdict=Verdict.NOT_SCREENED, reason=reason, operating_point=self.gate.point, models=self._models()
         )
 
-    def decide(self, probs: np.ndarray, score: float, named: Callable[[], np.ndarray]) -> Decision:
+    def decide(
+        self,
+        probs: np.ndarray,
+        score: float,
+        named: Callable[[], np.ndarray],
+        *,
+        strip: StripFinding | None = None,
+    ) -> Decision:
         """The decision that the graph's outputs for one scan lead to.
 
-        Anything that is not a number leads to no screening: it would slip past every comparison.
+        Anything that is not a number leads to no screening: it would slip past every comparison. What STRIP fires on
+        is adversarial whatever the detector says: it has one threshold, and no uncertain between two.
 
         Args:
             probs: (K,), of the classes.
             score: higher is more suspicious.
-            named: gives the probabilities (len(TYPES),) of the types; asked only of a scan that is not clean.
+            named: gives the probabilities (len(TYPES),) of the types; asked only of a scan that the detector flags.
+            strip: what STRIP says, where the gate has it.
         """
-        if not (np.isfinite(probs).all() and math.isfinite(score)):
+        numbers = [*probs, score, 0.0 if strip is None else strip.entropy]
+        if not np.isfinite(numbers).all():
             return self.not_screened(_NO_NUMBER)
         p_value = float(p_values(self.gate.calibration, np.array([score]))[0])
         verdict = self._verdict(p_value)
@@ -74,12 +89,13 @@ class OpenGate:
             return self.not_screened(_NO_NUMBER)
         k = int(probs.argmax())
         return replace(
-            self.not_screened(_REASONS[verdict]),
-            verdict=verdict,
+            self.not_screened(_reason(verdict, strip)),
+            verdict=Verdict.ADVERSARIAL if _fired(strip) else verdict,
             p_value=p_value,
             score=score,
             prediction=Prediction(class_name=self.gate.spec.classes[k], probability=float(probs[k])),
             attack=None if type_probs is None else _guess(type_probs),
+            strip=strip,
         )
 
     def _screen(self, levels: np.ndarray, bits: int) -> Decision:
@@ -90,9 +106,15 @@ class OpenGate:
                 f"The image has {width} x {height} pixels; this gate's classifier sees {spec.width} x {spec.height} "
                 f"and takes no less than half of that. Send the original scan."
             )
-        pixels = {INPUT: fit_levels(levels, bits, spec)[None]}
+        seen = fit_levels(levels, bits, spec)
+        pixels = {INPUT: seen[None]}
         probs, score = self.graph.judging.run(list(JUDGED), pixels)
-        return self.decide(probs[0], float(score[0]), lambda: self.graph.naming.run(list(NAMED), pixels)[0][0])
+        return self.decide(
+            probs[0],
+            float(score[0]),
+            lambda: self.graph.naming.run(list(NAMED), pixels)[0][0],
+            strip=None if self.strip is None else self.strip.look(seen),
+        )
 
     def _verdict(self, p_value: float) -> Verdict:
         if alarms(p_value, self.gate.alpha):
@@ -100,12 +122,6 @@ class OpenGate:
         if alarms(p_value, self.gate.alpha_uncertain):
             return Verdict.UNCERTAIN
         return Verdict.CLEAN
-
-    def _operating_point(self) -> OperatingPoint:
-        gate = self.gate
-        return OperatingPoint(
-            alpha=gate.alpha, alpha_uncertain=gate.alpha_uncertain, band=gate.band, n_calibration=gate.n_calibration
-        )
 
     def _models(self) -> Models:
         gate = self.gate
@@ -127,7 +143,9 @@ def open_gate(folder: Path, *, n_threads: int = 1) -> OpenGate:
         BadGate: a file is missing or was changed, or ONNX Runtime cannot read the graph.
     """
     gate = read_gate(folder)
-    return OpenGate(gate, open_graph(folder / GRAPH_FILE, n_threads=n_threads))
+    path, point = folder / GRAPH_FILE, gate.strip
+    strip = None if point is None else open_strip(path, point, gate.spec, n_threads=n_threads)
+    return OpenGate(gate, open_graph(path, n_threads=n_threads), strip)
 
 
 def screen_upload(gate: OpenGate, data: bytes, name: str = "", *, limits: Limits | None = None) -> Decision:
@@ -147,6 +165,19 @@ def screen_upload(gate: OpenGate, data: bytes, name: str = "", *, limits: Limits
         file_type=file_type,
         latency_ms=round(1000 * (time.perf_counter() - started), 2),
     )
+
+
+def _fired(strip: StripFinding | None) -> bool:
+    return strip is not None and strip.fired
+
+
+def _reason(by_detector: Verdict, strip: StripFinding | None) -> str:
+    """Why a scan is decided so; what both fired on gets both sentences."""
+    if not _fired(strip):
+        return _REASONS[by_detector]
+    if by_detector is Verdict.CLEAN:
+        return _TRIGGER_REASON
+    return f"{_REASONS[by_detector]} And: {_TRIGGER_REASON}"
 
 
 def _guess(type_probs: np.ndarray) -> AttackGuess:

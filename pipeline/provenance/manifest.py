@@ -22,7 +22,7 @@ FILES = {
     "datasets": (LEVELS, MANIFEST, REPORT),
     "models": ("classifier.json", "weights.safetensors"),
     "detectors": ("detector.json", "weights.safetensors"),
-    "gates": ("gate.json", "gate.onnx"),
+    "gates": ("gate.json", "gate.onnx", "overlays.safetensors"),
 }
 """The files of each kind of artefact that has a history."""
 

@@ -7,7 +7,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from webapp import orders
-from webapp.api import order_schemas, schemas
+from webapp.api import gate_schemas, order_schemas, schemas
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
 from webapp.api.orders import accepted, attack_order, classifier_order, recipe_order
@@ -152,11 +152,15 @@ def read_report(detector_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/gates")
-@bp.input(order_schemas.NewGate)
+@bp.input(gate_schemas.NewGate, example=gate_schemas.GATE_EXAMPLE)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 415, 422)
 def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
-    """Compile a detector and its classifier into a gate; it screens once it is activated."""
+    """Compile a detector and its classifier into a gate; it screens once it is activated.
+
+    With `strip` it holds scans with a backdoor trigger as well. Then at most `alpha` and the rate of STRIP together of
+    clean scans are held.
+    """
     job: Job = orders.release_gate(**json_data, owner_id=calling_key().owner_id)
     return accepted(job)
 

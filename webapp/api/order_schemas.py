@@ -219,17 +219,3 @@ class NewCalibration(Schema):
         metadata={"description": "Splits of the data set; all of its scans where none is named."},
     )
     alpha = _rate("The false-alarm rate wanted; null: 1 %, or the smallest that the scans support.")
-
-
-class NewGate(Schema):
-    """A gate to be released."""
-
-    detector_id = String(required=True, validate=_ID)
-    name = String(required=True, validate=NAME)
-    alpha = Float(load_default=0.01, validate=Range(0.0001, 0.5))
-    alpha_uncertain = Float(
-        load_default=None,
-        allow_none=True,
-        validate=Range(0.0001, 0.5),
-        metadata={"description": "Up to this p-value a scan is uncertain; null: twice alpha."},
-    )

@@ -6,6 +6,8 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 
+from pipeline.gate.decision import TRIGGER
+
 NAME = (Length(1, 120), Regexp(r"\s*\S", error="The name is blank; give it a name."))
 SEED = Range(0, 2**31 - 1)
 _ID = Length(1, 64)
@@ -27,6 +29,18 @@ class Problem(Schema):
     error = Nested(ErrorBody)
 
 
+class StripTold(Schema):
+    """Whether a scan looks as if it had a backdoor trigger, by STRIP."""
+
+    rate = Float(metadata={"description": "Up to this p-value a scan is held; the share of clean scans that is."})
+    band = List(Float(), metadata={"description": "Where the true share lies with 95 %."})
+    n_calibration = Integer(metadata={"description": "Clean scans that set the threshold; none is an overlay."})
+    n_overlays = Integer(metadata={"description": "Clean scans that are laid over each scan."})
+    p_value = Float(allow_none=True)
+    fired = Boolean(allow_none=True)
+    guess = String(allow_none=True, metadata={"description": "What is suspected, where it fired.", "example": TRIGGER})
+
+
 class Screened(Schema):
     """A decision."""
 
@@ -38,6 +52,11 @@ class Screened(Schema):
     alpha_uncertain = Float(allow_none=True)
     band = List(Float(), allow_none=True)
     n_calibration = Integer(allow_none=True)
+    held_at_most = Float(
+        allow_none=True,
+        metadata={"description": "Share of clean scans that is held by design: alpha, with STRIP at most both rates."},
+    )
+    strip = Nested(StripTold, allow_none=True, metadata={"description": "Of backdoor triggers; null without STRIP."})
     prediction = Dict(allow_none=True, metadata={"description": "Class and probability; null unless clean."})
     attack = Dict(
         allow_none=True,

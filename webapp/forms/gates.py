@@ -1,8 +1,11 @@
 """The form of a gate to be released."""
 
-from wtforms import Field, FloatField, ValidationError
+from typing import Any
+
+from wtforms import BooleanField, Field, FloatField, IntegerField, ValidationError
 from wtforms.validators import InputRequired, NumberRange, Optional
 
+from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, StripChoice
 from webapp.forms.parts import NamedForm, artefact_field, choices_of
 
 _RANGE = NumberRange(0.01, 50, "Use 0.01 to 50.")
@@ -27,6 +30,29 @@ class GateForm(NamedForm):
         ),
     )
 
+    strip = BooleanField(
+        "Hold scans with a backdoor trigger as well (STRIP)",
+        description=(
+            "Lays clean calibration images over every scan and holds it where the classifier's answer survives all of "
+            "them. A backdoor is one that poisoned training data taught the classifier."
+        ),
+    )
+    strip_overlays = IntegerField(
+        "Overlays of STRIP",
+        [Optional(), NumberRange(1, MAX_OVERLAYS, f"Use 1 to {MAX_OVERLAYS}.")],
+        default=N_OVERLAYS,
+        description=(
+            "Calibration images that are laid over each scan; the others set its threshold. Each one costs another "
+            "pass of the classifier for every scan. The gate keeps these images."
+        ),
+    )
+    strip_percent = FloatField(
+        "False rejects of STRIP, in % of clean images",
+        [Optional(), _RANGE],
+        default=100 * StripChoice().rate,
+        description="They come on top of the false alarms above: by design at most the sum of both rates is held.",
+    )
+
     def mark(self, studied: set[str]) -> bool:
         """Say beside these detectors that they are for study; whether there are any among the choices."""
         words = [(one.value, one.label) for one in self.detector_id.choices]
@@ -38,11 +64,21 @@ class GateForm(NamedForm):
 
     def rates(self) -> tuple[float, float | None]:
         """Both rates as shares; the second is None where it is left to the gate."""
-        uncertain = self.alpha_uncertain_percent.data
-        return self.alpha_percent.data / 100, None if uncertain is None else uncertain / 100
+        return self.alpha_percent.data / 100, _share(self.alpha_uncertain_percent.data)
+
+    def strip_choice(self) -> dict[str, Any] | None:
+        """What is asked of STRIP, as an order takes it; None where its box is not ticked."""
+        if not self.strip.data:
+            return None
+        given = {"n_overlays": self.strip_overlays.data, "rate": _share(self.strip_percent.data)}
+        return {name: value for name, value in given.items() if value is not None}
 
     def validate_alpha_uncertain_percent(self, field: Field) -> None:
         """Refuse a second threshold below the first."""
         first = self.alpha_percent.data
         if field.data is not None and first is not None and field.data < first:
             raise ValidationError(f"Use {first:g} or more, or leave it empty.")
+
+
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100

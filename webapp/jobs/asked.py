@@ -15,6 +15,8 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from pipeline.gate.rates import checked_rates
+from pipeline.gate.strip_choice import StripChoice
+from pipeline.gate.strip_scans import strip_scans
 from pipeline.models.spec import ClassifierSpec
 from webapp.config import Settings
 from webapp.jobs.registry import Params
@@ -112,7 +114,21 @@ def check_rates(settings: Settings, params: Params) -> None:
     Raises:
         NotEnoughClean: names the rate that they do support.
         BadRate: the second rate is below the first, or above one half.
+        BadStrip: more overlays than calibration scans are asked for, or their data set is gone.
         UnknownArtefact: the detector is gone.
     """
-    described: Any = read_json(DataRoot(settings.data_root).find("detectors", params["detector_id"]) / "detector.json")
+    root = DataRoot(settings.data_root)
+    described: Any = read_json(root.find("detectors", params["detector_id"]) / "detector.json")
     checked_rates(len(described["calibration"]), params.get("alpha", 0.01), params.get("alpha_uncertain"))
+    if (strip := strip_asked(params)) is not None:
+        strip_scans(root, params["detector_id"], strip)
+
+
+def strip_asked(params: Params) -> StripChoice | None:
+    """How a gate is to look for backdoor triggers; None where it is not.
+
+    Raises:
+        BadStrip: a value is out of its range.
+    """
+    asked = params.get("strip")
+    return None if asked is None else StripChoice(**asked)

@@ -19,7 +19,7 @@ from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
-from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked
+from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked, strip_asked
 from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
@@ -209,7 +209,7 @@ def _train_detector(work: Work) -> Made:
 
 
 def _release_gate(work: Work) -> Made:
-    """Parameters: detector_id, name, alpha, alpha_uncertain (twice alpha where absent)."""
+    """Parameters: detector_id, name, alpha, alpha_uncertain (twice alpha where absent), strip (a choice, or absent)."""
     from pipeline.detection.files import open_detector
     from pipeline.gate.release import release
 
@@ -220,6 +220,7 @@ def _release_gate(work: Work) -> Made:
         name=params["name"],
         alpha=params.get("alpha", 0.01),
         alpha_uncertain=params.get("alpha_uncertain"),
+        strip=strip_asked(params),
         by=work.by,
         progress=work.progress,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,8 +152,17 @@ def made_gate(work: Work, gate: "Gate") -> Made:
             "n_calibration": gate.n_calibration,
             "classifier_sha256": gate.classifier_sha256,
             "detector_sha256": gate.detector_sha256,
+            **_strip_facts(gate),
         },
     )
+
+
+def _strip_facts(gate: "Gate") -> dict[str, Any]:
+    """What is told of STRIP; nothing of a gate without it."""
+    if gate.strip is None:
+        return {}
+    told = {**asdict(gate.strip.at()), "cost": gate.notes["strip_cost"]}
+    return {"strip": told, "held_at_most": gate.point.held_at_most}
 
 
 def _detector(work: Work, detector: "Detector", parents: tuple[str, ...], facts: dict[str, Any]) -> Made:

@@ -45,7 +45,7 @@ def told(dataset: Dataset, root: DataRoot) -> list[str]:
 def test_the_files_of_each_kind_are_those_that_it_is_written_to() -> None:
     assert FILES["models"] == (models.JSON_FILE, models.WEIGHTS_FILE)
     assert FILES["detectors"] == (detectors.JSON_FILE, detectors.WEIGHTS_FILE)
-    assert FILES["gates"] == (gates.JSON_FILE, gates.GRAPH_FILE)
+    assert FILES["gates"] == (gates.JSON_FILE, gates.GRAPH_FILE, gates.OVERLAYS_FILE)
 
 
 def test_what_nobody_touched_is_whole(root: DataRoot, dataset: Dataset) -> None:

@@ -1,0 +1,85 @@
+"""Which clean calibration scans of a detector become the overlays of STRIP, and which set its threshold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from datasets.store import Dataset, open_dataset
+from detector import errors as detector_errors
+from detector.conformal import require_support
+from pipeline.artefacts import DataRoot
+from pipeline.detection.lineage import Lineage, lineage
+from pipeline.detection.local_scans import local_scans
+from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
+from pipeline.gate.strip_choice import StripChoice
+
+
+@dataclass(frozen=True)
+class StripScans:
+    """Items of the data set that a detector is calibrated on.
+
+    Attributes:
+        choice: by which they were drawn.
+        dataset: that they are of.
+        overlays: (m,), are laid over others.
+        calibrating: (n,), set the threshold; none of them is an overlay, or looks like one.
+    """
+
+    choice: StripChoice
+    dataset: Dataset
+    overlays: np.ndarray
+    calibrating: np.ndarray
+
+
+def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripScans:
+    """Draw the overlays among a detector's calibration scans; reading them loads no torch.
+
+    Raises:
+        BadStrip: more overlays than scans are asked for, or the data set of the scans is gone or another one.
+        NotEnoughClean: the other scans cannot support the rate; names the one that they do.
+        UnknownArtefact: the detector is gone.
+    """
+    origin = lineage(root, detector_id)
+    if choice.n_overlays >= origin.n_calibration:
+        raise BadStrip(
+            f"{choice.n_overlays} overlays of {origin.n_calibration} clean calibration images; expected fewer, since "
+            "the others set the threshold: choose fewer overlays, or recalibrate on more images"
+        )
+    dataset, items = _calibration(root, origin)
+    drawn = np.random.default_rng(choice.seed).permutation(items)
+    overlays, others = drawn[: choice.n_overlays], drawn[choice.n_overlays :]
+    # A look-alike of an overlay is no stranger to it, as the scans to come will be.
+    others = others[~np.isin(dataset.groups[others], dataset.groups[overlays])]
+    _require_support(len(others), choice)
+    return StripScans(choice, dataset, overlays, np.sort(others))
+
+
+def _calibration(root: DataRoot, origin: Lineage) -> tuple[Dataset, np.ndarray]:
+    dataset_id, splits = origin.calibrated_on
+    try:
+        dataset = open_dataset(root.find("datasets", dataset_id))
+    except UnknownArtefact as e:
+        raise BadStrip(
+            f"data set {dataset_id}, on which detector {origin.detector_id} is calibrated, is not here, and STRIP "
+            "takes its overlays from there; import it again, or release without STRIP"
+        ) from e
+    items = dataset.indices(*splits)
+    if len(items) != origin.n_calibration:
+        # A recalibration takes one of each group of look-alikes; as many items would have been the same ones.
+        items = local_scans(root, origin, dataset, splits).items
+    if len(items) != origin.n_calibration:
+        raise BadStrip(
+            f"data set {dataset_id} has {len(items)} scans to calibrate on, detector {origin.detector_id} was "
+            f"calibrated on {origin.n_calibration}; recalibrate it, or release without STRIP"
+        )
+    return dataset, items
+
+
+def _require_support(n: int, choice: StripChoice) -> None:
+    try:
+        require_support(n, choice.rate)
+    except detector_errors.NotEnoughClean as e:
+        raise NotEnoughClean(
+            f"STRIP, with {choice.n_overlays} of the calibration images as overlays: {e}; or choose fewer overlays",
+            supported_alpha=e.supported_alpha,
+        ) from e

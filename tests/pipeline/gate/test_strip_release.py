@@ -1,0 +1,207 @@
+"""From the release of a gate with STRIP to its verdicts, on a classifier with a backdoor."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from datasets.atomic import content_id, read_json, write_json
+from detector.conformal import flagged_range
+from pipeline.artefacts import DataRoot
+from pipeline.detection.files import open_detector
+from pipeline.detection.recalibrate import recalibrate
+from pipeline.errors import BadGate
+from pipeline.gate.decision import Verdict
+from pipeline.gate.release import release
+from pipeline.gate.screening import open_gate
+from pipeline.gate.strip_choice import StripChoice
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.record import verify
+from tests.fixtures.backdoored import ALPHA, CLASSES, STRIP, stamped
+from tests.fixtures.local import N_LOCAL, local_dataset
+
+BEFORE = (
+    *("format", "preprocessing", "spec", "graph_sha256", "classifier_id", "classifier_sha256"),
+    *("detector_id", "detector_sha256", "alpha", "alpha_uncertain", "calibration"),
+)
+"""What a gate's id was made from before there was STRIP."""
+
+
+@pytest.fixture(scope="module")
+def gate(backdoored_chain):
+    return open_gate(backdoored_chain.gate.folder)
+
+
+@pytest.fixture(scope="module")
+def unworried(gate):
+    """The same gate, with a detector that finds nothing suspicious."""
+    return replace(gate, gate=replace(gate.gate, calibration=gate.gate.calibration + 1e6))
+
+
+@pytest.fixture(scope="module")
+def clean(backdoored_chain, unworried):
+    dataset = backdoored_chain.dataset
+    return [unworried.screen(dataset.levels(int(item)), 8) for item in dataset.indices("test")]
+
+
+@pytest.fixture(scope="module")
+def triggered(backdoored_chain):
+    """Test images of other classes that the trigger takes to the first one."""
+    dataset = backdoored_chain.dataset
+    return [stamped(dataset.levels(int(item))) for item in dataset.indices("test") if dataset.labels[item] != 0]
+
+
+@pytest.fixture
+def copied(backdoored_chain, tmp_path):
+    """The chain's data root, to be written to."""
+    return DataRoot(shutil.copytree(backdoored_chain.root.path, tmp_path / "data"))
+
+
+def test_triggered_scans_are_held_and_named_where_the_detector_finds_nothing(unworried, triggered):
+    decisions = [unworried.screen(levels, 8) for levels in triggered]
+    assert np.mean([one.prediction.class_name == CLASSES[0] for one in decisions]) >= 0.95
+    held = [one for one in decisions if one.strip.fired]
+    assert len(held) >= 0.95 * len(decisions)
+    for one in held:
+        told = one.to_public()
+        assert (told["verdict"], told["strip"]["guess"]) == ("adversarial", "backdoor trigger")
+        assert told["prediction"] is None
+        assert told["attack"] is None
+        assert "suspected backdoor trigger" in " ".join(one.sentences())
+        assert CLASSES[0] not in " ".join(one.sentences())
+
+
+def test_clean_scans_pass_at_the_promised_rate(gate, clean):
+    n = len(gate.gate.strip.calibration)
+    low, high = flagged_range(n, STRIP.rate, len(clean), level=0.999)
+    held = [one for one in clean if one.verdict is not Verdict.CLEAN]
+    assert low <= len(held) / len(clean) <= high
+    assert all(one.strip.fired for one in held)
+    assert all(one.to_public()["strip"]["guess"] is None for one in clean if not one.strip.fired)
+
+
+def test_what_both_find_is_told_of_both(gate, triggered):
+    one = next(one for one in (gate.screen(levels, 8) for levels in triggered) if one.p_value <= ALPHA)
+    assert one.strip.fired
+    assert one.attack is not None
+    assert "looks attacked" in one.reason
+    assert "survives clean scans laid over" in one.reason
+
+
+def test_the_operating_point_says_both_rates_and_their_sum(gate, clean):
+    told = clean[0].to_public()
+    assert (told["alpha"], told["strip"]["rate"], told["held_at_most"]) == (ALPHA, STRIP.rate, ALPHA + STRIP.rate)
+    assert (told["strip"]["n_overlays"], told["strip"]["n_calibration"]) == (20, 160)
+    assert told["strip"]["band"][0] < STRIP.rate < told["strip"]["band"][1]
+    assert "together they hold at most 10.00% of clean scans by design" in " ".join(clean[0].sentences())
+    refused = gate.not_screened("no image").to_public()
+    assert (refused["held_at_most"], refused["strip"]["fired"]) == (ALPHA + STRIP.rate, None)
+
+
+def test_the_entropy_is_kept_and_not_told(clean):
+    assert clean[0].to_json()["strip"]["entropy"] == clean[0].strip.entropy
+    assert "entropy" not in clean[0].to_public()["strip"]
+
+
+def test_a_gate_without_strip_is_what_it_was_before(backdoored_chain, copied):
+    detector = open_detector(copied.detectors / backdoored_chain.detector.id)
+    plain = release(detector, copied, name="plain", alpha=ALPHA)
+    described = read_json(plain.folder / "gate.json")
+    assert set(described) == {*BEFORE, "id", "name", "notes"}
+    assert set(described["notes"]) == {"largest_difference"}
+    assert plain.id == content_id({key: described[key] for key in BEFORE}) != backdoored_chain.gate.id
+    assert {file.name for file in plain.folder.iterdir() if not file.name.startswith("history")} == {
+        "gate.json",
+        "gate.onnx",
+    }
+    opened = open_gate(plain.folder)
+    told = opened.screen(np.full((28, 28, 1), 9, np.uint8), 8).to_public()
+    assert (opened.strip, told["strip"], told["held_at_most"]) == (None, None, ALPHA)
+
+
+def test_the_same_choice_makes_the_same_gate_and_another_one_another(backdoored_chain, copied):
+    detector = open_detector(copied.detectors / backdoored_chain.detector.id)
+    rates = {"alpha": ALPHA, "alpha_uncertain": 2 * ALPHA}
+    before = backdoored_chain.gate
+    assert release(detector, copied, strip=STRIP, **rates).id == before.id
+    for changed in ({"seed": 4}, {"n_overlays": 21}, {"rate": 0.06}):
+        made = release(detector, copied, strip=replace(STRIP, **changed), **rates)
+        assert made.id != before.id
+        assert (made.strip.overlays_sha256 == before.strip.overlays_sha256) == ("rate" in changed)
+
+
+def test_the_history_says_what_was_drawn_and_covers_the_overlays(backdoored_chain, copied):
+    folder = copied.gates / backdoored_chain.gate.id
+    said = read_history(folder, copied)[-1].what
+    assert said["strip"]["dataset_id"] == backdoored_chain.dataset.id
+    assert (said["strip"]["seed"], said["strip"]["n_calibration"]) == (3, 160)
+    assert f"datasets/{backdoored_chain.dataset.id}" in [parent["subject"] for parent in said["parents"]]
+    assert verify(folder, copied).ok
+    flip(folder / "overlays.safetensors")
+    (told,) = verify(folder, copied).differences
+    assert "overlays.safetensors" in told
+
+
+def test_changed_or_missing_overlays_are_refused(backdoored_chain, copied):
+    folder = copied.gates / backdoored_chain.gate.id
+    flip(folder / "overlays.safetensors")
+    with pytest.raises(BadGate, match=r"overlays\.safetensors has SHA-256 .* was released; the file was changed"):
+        open_gate(folder)
+    (folder / "overlays.safetensors").unlink()
+    with pytest.raises(BadGate, match="the overlays of STRIP cannot be read"):
+        open_gate(folder)
+
+
+@pytest.mark.parametrize("changed", [None, {"rate": 1e-6}, {"calibration": [0.0]}, {"overlays_sha256": "0" * 64}])
+def test_a_description_whose_strip_was_changed_is_refused(backdoored_chain, copied, changed):
+    path = copied.gates / backdoored_chain.gate.id / "gate.json"
+    described = read_json(path)
+    strip = described.pop("strip")
+    if changed is not None:
+        described["strip"] = strip | changed
+    write_json(path, described)
+    with pytest.raises(BadGate, match="the file was changed, release the detector again"):
+        open_gate(path.parent)
+
+
+def test_a_blend_without_a_number_is_not_screened(gate):
+    class Broken:
+        def run(self, names, inputs):
+            return [np.full((len(inputs["pixels"]), 3), np.nan, np.float32)]
+
+    broken = replace(gate, strip=replace(gate.strip, answering=Broken()))
+    decision = broken.screen(np.full((28, 28, 1), 9, np.uint8), 8)
+    assert decision.verdict is Verdict.NOT_SCREENED
+    assert "gave no number" in decision.reason
+
+
+def test_what_strip_costs_is_noted(backdoored_chain):
+    assert backdoored_chain.gate.notes["strip_cost"] > 1
+
+
+def test_calibration_uses_scans_that_are_no_overlays(gate, backdoored_chain):
+    strip, dataset = gate.strip, backdoored_chain.dataset
+    shown = np.stack([dataset.levels(int(item)) for item in dataset.indices("calibration")]).transpose(0, 3, 1, 2) / 255
+    flat = shown.reshape(len(shown), -1)
+    is_overlay = [bool(np.isclose(strip.overlays.reshape(20, -1), one, atol=1e-6).all(1).any()) for one in flat]
+    assert sum(is_overlay) == 20
+    others = [
+        strip.look(one.astype(np.float32)).entropy for one, over in zip(shown, is_overlay, strict=True) if not over
+    ]
+    np.testing.assert_allclose(np.sort(-np.array(others)), strip.point.calibration, atol=1e-6)
+
+
+def test_a_recalibrated_detector_gets_its_overlays_from_its_own_scans(tiny_chain, tmp_path):
+    root = DataRoot(shutil.copytree(tiny_chain.root.path, tmp_path / "data"))
+    local = local_dataset(root, tmp_path)
+    made = recalibrate(open_detector(root.detectors / tiny_chain.detector.id), local, root, alpha=0.1)
+    gate = release(made.detector, root, alpha=0.1, strip=StripChoice(n_overlays=8, rate=0.1))
+    assert (gate.strip.n_overlays, len(gate.strip.calibration)) == (8, N_LOCAL - 8)
+    assert read_history(gate.folder, root)[-1].what["strip"]["dataset_id"] == local.id
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
