@@ -8,7 +8,8 @@ import numpy as np
 from detector.conformal import require_support, threshold
 from detector.errors import FeatureMismatch, NotEnoughSamples, NotFinite
 
-_FLOOR = 1e-2  # Bits; below it entropies are all of an input that nothing changes.
+_FLOOR = 1e-6  # Bits; below it float32 probabilities say nothing more.
+_LEAST_SPREAD = 1e-2
 _PRIOR = 2  # So many images of all classes stand beside those of one, whose spread could be chance.
 _FIELDS = ("mean", "spread", "calibration")
 
@@ -107,7 +108,7 @@ def _usual(
     """Means and standard deviations of so many values, and the prior's beside them."""
     mean = (sums + _PRIOR * prior[0]) / (counts + _PRIOR)
     var = (squares - 2 * mean * sums + counts * mean**2 + _PRIOR * prior[1]) / (counts + _PRIOR)
-    return mean, np.sqrt(np.maximum(var, _FLOOR**2))
+    return mean, np.sqrt(np.maximum(var, _LEAST_SPREAD**2))
 
 
 def _logs(entropy: np.ndarray) -> np.ndarray:

@@ -25,9 +25,9 @@ class OpenStrip:
     overlays: np.ndarray = field(repr=False)  # (m, C, H, W) float32 in [0, 1]
     answering: onnxruntime.InferenceSession
 
-    def look(self, pixels: np.ndarray) -> StripFinding:
-        """What it says of the pixels (C, H, W) in [0, 1] that the classifier sees."""
-        return self.point.finding(mean_entropy(self.answering, self.overlays, pixels))
+    def look(self, pixels: np.ndarray, predicted: int) -> StripFinding:
+        """What it says of the pixels (C, H, W) in [0, 1] that the classifier sees, and calls this class."""
+        return self.point.finding(mean_entropy(self.answering, self.overlays, pixels), predicted)
 
 
 def mean_entropy(answering: onnxruntime.InferenceSession, overlays: np.ndarray, pixels: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from datasets.atomic import content_id, read_json, replacing_folder, sha256_file, write_json
 from detector.conformal import false_alarm_band
+from detector.errors import FeatureMismatch
 from pipeline.errors import BadGate, PipelineError
 from pipeline.gate.decision import OperatingPoint
 from pipeline.gate.overlays import OVERLAYS_FILE, check_overlays
@@ -162,7 +163,7 @@ def read_gate(folder: Path) -> Gate:
             strip=strip,
             **{key: described[key] for key in ("id", "name", "notes", *_ESSENTIAL[3:-1])},
         )
-    except (KeyError, TypeError, ValueError) as e:
+    except (KeyError, TypeError, ValueError, FeatureMismatch) as e:
         if isinstance(e, BadGate):
             raise
         cause = str(e) if isinstance(e, PipelineError) else f"lacks or garbles {e}"

@@ -113,7 +113,7 @@ class OpenGate:
             probs[0],
             float(score[0]),
             lambda: self.graph.naming.run(list(NAMED), pixels)[0][0],
-            strip=None if self.strip is None else self.strip.look(seen),
+            strip=None if self.strip is None else self.strip.look(seen, int(probs[0].argmax())),
         )
 
     def _verdict(self, p_value: float) -> Verdict:

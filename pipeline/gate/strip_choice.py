@@ -5,10 +5,9 @@ from typing import Any
 
 from pipeline.errors import BadStrip
 
-N_OVERLAYS = 32
-"""Where nobody chose. Of six small classifiers of digits with a 2x2 trigger, at 1 % false rejects, 100 overlays found
-72 to 100 % of the triggered images that worked, 32 found at most 3.3 points less, 20 up to 32 and 10 up to 32. Each
-costs every scan one more pass of the classifier.
+N_OVERLAYS = 64
+"""Where nobody chose. Each costs every scan one more pass of the classifier; fewer find less of a weak backdoor, see
+docs/results/strip.md.
 """
 MAX_OVERLAYS = 1000
 

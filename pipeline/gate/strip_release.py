@@ -8,6 +8,7 @@ import numpy as np
 
 from datasets.progress import Progress
 from datasets.store import Dataset
+from detector.poisoned.strip_rule import StripRule
 from pipeline.errors import BadGate
 from pipeline.gate.blending import mean_entropy
 from pipeline.gate.graph import INPUT, JUDGED, open_answering, open_graph
@@ -41,7 +42,7 @@ class Calibrated:
         """What the history says: enough to draw the same scans again."""
         return {
             **self.scans.choice.to_json(),
-            "n_calibration": len(self.point.calibration),
+            "n_calibration": self.point.at().n_calibration,
             "dataset_id": self.scans.dataset.id,
             "overlays": indices_digest(self.scans.overlays),
             "calibration": indices_digest(self.scans.calibrating),
@@ -56,15 +57,16 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
     """
     answering, judging = open_answering(graph, n_threads=1), open_graph(graph, n_threads=1).judging
     overlays = np.stack([_pixels(scans.dataset, item, spec) for item in scans.overlays])
-    entropies, blended, alone = [], [], []
+    entropies, predicted, blended, alone = [], [], [], []
     for done, item in enumerate(scans.calibrating):
         progress(done, len(scans.calibrating), "STRIP: blending clean scans")
         pixels = _pixels(scans.dataset, item, spec)
         began = time.perf_counter()
         entropies.append(mean_entropy(answering, overlays, pixels))
         middle = time.perf_counter()
+        probs, _ = judging.run(list(JUDGED), {INPUT: pixels[None]})
+        predicted.append(int(probs[0].argmax()))
         if done < _N_TIMED:
-            judging.run(list(JUDGED), {INPUT: pixels[None]})
             blended.append(middle - began)
             alone.append(time.perf_counter() - middle)
     if not np.isfinite(entropies).all():
@@ -75,7 +77,7 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
         n_overlays=len(overlays),
         rate=scans.choice.rate,
         seed=scans.choice.seed,
-        calibration=np.sort(-np.array(entropies)),
+        rule=StripRule.fit(np.array(entropies), np.array(predicted), len(spec.classes)),
     )
     return Calibrated(point, path, float(1 + np.median(blended) / np.median(alone)), scans)
 

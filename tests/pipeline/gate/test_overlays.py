@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from detector.poisoned.strip_rule import StripRule
 from pipeline.errors import BadGate
 from pipeline.gate.overlays import OVERLAYS_FILE, load_overlays, save_overlays
 from pipeline.gate.strip import StripPoint
 
+RULE = StripRule(np.zeros(2), np.ones(2), np.zeros(9))
+
 
 @pytest.fixture
 def point():
-    return StripPoint(overlays_sha256="", n_overlays=3, rate=0.05, seed=0, calibration=np.zeros(9))
+    return StripPoint(overlays_sha256="", n_overlays=3, rate=0.05, seed=0, rule=RULE)
 
 
 def test_overlays_come_back_as_they_were_and_cannot_be_written_to(backdoored_chain, tmp_path, point):

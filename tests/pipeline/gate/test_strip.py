@@ -1,34 +1,44 @@
 import numpy as np
-import torch
+import pytest
 
-from detector.poisoned.strip import false_reject_threshold
+from detector.poisoned.strip_rule import StripRule
 from pipeline.gate.strip import StripPoint
 
 
-def point(scores, rate):
-    return StripPoint(
-        overlays_sha256="0" * 64, n_overlays=4, rate=rate, seed=0, calibration=np.sort(np.array(scores, dtype=float))
-    )
+def point(entropies, rate, predicted=None):
+    entropies = np.array(entropies, dtype=float)
+    called = np.arange(len(entropies)) % 2 if predicted is None else np.array(predicted)
+    rule = StripRule.fit(entropies, called, 2)
+    return StripPoint(overlays_sha256="0" * 64, n_overlays=4, rate=rate, seed=0, rule=rule)
 
 
-def test_the_p_value_fires_exactly_where_the_threshold_of_strip_does():
-    scores = -np.random.default_rng(0).random(399)
-    one = point(scores, 0.01)
-    tau = false_reject_threshold(torch.from_numpy(scores), 0.01)
-    for entropy in (-tau, np.nextafter(-tau, 0), np.nextafter(-tau, 1), 0.0, 1.0):
-        assert one.finding(float(entropy)).fired == (-entropy > tau)
+@pytest.mark.parametrize("called", [0, 1])
+def test_the_p_value_fires_exactly_where_the_threshold_of_the_rule_does(called):
+    one = point(0.2 + np.random.default_rng(0).random(400), 0.01)
+    tau = one.rule.threshold(0.01)
+    entropies = np.linspace(0, 0.6, 400)
+    fired = [one.finding(float(entropy), called).fired for entropy in entropies]
+    assert fired == (one.rule.score(entropies, np.full(400, called)) > tau).tolist()
+    assert set(fired) == {True, False}
+
+
+def test_the_class_that_is_predicted_decides_which_entropy_is_low():
+    rng, called = np.random.default_rng(0), np.arange(600) % 2
+    one = point(np.where(called == 0, 0.1, 1.0) * np.exp(0.2 * rng.normal(size=600)), 0.01, called)
+    assert not one.finding(0.1, 0).fired
+    assert one.finding(0.1, 1).fired
 
 
 def test_ties_count_for_the_scan():
-    assert not point([-0.0] * 400, 0.01).finding(0.0).fired
+    assert not point([0.0] * 400, 0.01).finding(0.0, 0).fired
 
 
 def test_what_is_no_number_never_fires():
-    assert not point(range(-400, 0), 0.01).finding(float("nan")).fired
+    assert not point(range(400), 0.01).finding(float("nan"), 0).fired
 
 
 def test_a_point_survives_its_description():
-    one = point([-0.5, -0.25], 0.2)
+    one = point([0.5, 0.25], 0.2)
     again = StripPoint.from_json(one.to_json())
     assert again == one
-    np.testing.assert_array_equal(again.calibration, one.calibration)
+    assert again.finding(0.3, 1) == one.finding(0.3, 1)

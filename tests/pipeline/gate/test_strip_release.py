@@ -8,6 +8,7 @@ import pytest
 
 from datasets.atomic import content_id, read_json, write_json
 from detector.conformal import flagged_range
+from detector.poisoned.strip_rule import StripRule
 from pipeline.artefacts import DataRoot
 from pipeline.detection.files import open_detector
 from pipeline.detection.recalibrate import recalibrate
@@ -73,7 +74,7 @@ def test_triggered_scans_are_held_and_named_where_the_detector_finds_nothing(unw
 
 
 def test_clean_scans_pass_at_the_promised_rate(gate, clean):
-    n = len(gate.gate.strip.calibration)
+    n = gate.gate.strip.at().n_calibration
     low, high = flagged_range(n, STRIP.rate, len(clean), level=0.999)
     held = [one for one in clean if one.verdict is not Verdict.CLEAN]
     assert low <= len(held) / len(clean) <= high
@@ -153,7 +154,10 @@ def test_changed_or_missing_overlays_are_refused(backdoored_chain, copied):
         open_gate(folder)
 
 
-@pytest.mark.parametrize("changed", [None, {"rate": 1e-6}, {"calibration": [0.0]}, {"overlays_sha256": "0" * 64}])
+@pytest.mark.parametrize(
+    "changed",
+    [None, {"rate": 1e-6}, {"rule": {"mean": [0], "spread": [1], "calibration": [0]}}, {"overlays_sha256": "0" * 64}],
+)
 def test_a_description_whose_strip_was_changed_is_refused(backdoored_chain, copied, changed):
     path = copied.gates / backdoored_chain.gate.id / "gate.json"
     described = read_json(path)
@@ -186,10 +190,11 @@ def test_calibration_uses_scans_that_are_no_overlays(gate, backdoored_chain):
     flat = shown.reshape(len(shown), -1)
     is_overlay = [bool(np.isclose(strip.overlays.reshape(20, -1), one, atol=1e-6).all(1).any()) for one in flat]
     assert sum(is_overlay) == 20
-    others = [
-        strip.look(one.astype(np.float32)).entropy for one, over in zip(shown, is_overlay, strict=True) if not over
-    ]
-    np.testing.assert_allclose(np.sort(-np.array(others)), strip.point.calibration, atol=1e-6)
+    others = [one.astype(np.float32) for one, over in zip(shown, is_overlay, strict=True) if not over]
+    called = [int(gate.graph.judging.run(["probs"], {"pixels": one[None]})[0].argmax()) for one in others]
+    entropies = [strip.look(one, k).entropy for one, k in zip(others, called, strict=True)]
+    again = StripRule.fit(np.array(entropies), np.array(called), len(CLASSES))
+    np.testing.assert_allclose(again.calibration, strip.point.rule.calibration, atol=1e-4)
 
 
 def test_a_recalibrated_detector_gets_its_overlays_from_its_own_scans(tiny_chain, tmp_path):
@@ -197,7 +202,7 @@ def test_a_recalibrated_detector_gets_its_overlays_from_its_own_scans(tiny_chain
     local = local_dataset(root, tmp_path)
     made = recalibrate(open_detector(root.detectors / tiny_chain.detector.id), local, root, alpha=0.1)
     gate = release(made.detector, root, alpha=0.1, strip=StripChoice(n_overlays=8, rate=0.1))
-    assert (gate.strip.n_overlays, len(gate.strip.calibration)) == (8, N_LOCAL - 8)
+    assert (gate.strip.n_overlays, gate.strip.at().n_calibration) == (8, N_LOCAL - 8)
     assert read_history(gate.folder, root)[-1].what["strip"]["dataset_id"] == local.id
 
 
