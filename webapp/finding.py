@@ -16,7 +16,7 @@ from webapp.queries import suspects as found
 from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
 from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here, searches_under_way
-from webapp.queries.paging import page_number
+from webapp.queries.paging import cut, page_number
 from webapp.queries.trusted import trusted_for
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Verdict
@@ -64,19 +64,21 @@ def show(finding_id: str) -> str:
     """What every finder flags, and one page of the suspects."""
     row = artefact(ArtefactKind.FINDING, finding_id)
     report, decided, asked = found.finding_of(row), found.decisions_of(row.id), _filters()
-    dropped, relabelled = found.confirmed(row.id)
+    counts, rows = found.counts_of(report, decided), found.suspects_of(report, decided, **asked)
     undecided = found.suspects_of(report, decided, finder=asked["finder"], decision=found.UNDECIDED)
+    # What is decided leaves a list of the undecided: its last page may be gone when somebody comes back to it.
+    number = min(page_number(), cut(rows, 1, size=found.SUSPECTS_PER_PAGE).n_pages)
     return render_template(
         "poisoning/finding.html",
         row=row,
         report=report,
         made={one.id: one for one in named([*row.parents, *_named(report)])},
         words=found.FINDERS,
-        page=found.suspects_page(row, number=page_number(), **asked),
+        page=cut(rows, number, size=found.SUSPECTS_PER_PAGE),
         asked=asked,
-        counts=found.counts_of(report, decided),
+        counts=counts,
         n_undecided=len(undecided),
-        n_confirmed=len(dropped) + len(relabelled),
+        n_confirmed=counts[Verdict.DROP] + counts[Verdict.RELABEL],
         repair=url_for(_REPAIR, finding=row.id) if _REPAIR in current_app.view_functions else None,
     )
 
@@ -92,7 +94,9 @@ def decisions(finding_id: str) -> ResponseReturnValue:
     done = _decided(row, form)
     left = f" {done.n_left} have no other class suggested, and stay as they are." if done.n_left else ""
     flash(f"{done.n_decided} {'image' if done.n_decided == 1 else 'images'} {_DONE[form.do.data]}.{left}")
-    where: dict[str, Any] = {**_filters(), "page": page_number(), "_anchor": "suspects"}
+    where: dict[str, Any] = {**_filters(), "page": page_number()}
+    stays = where["decision"] == found.ANY and len(form.items.data or ()) == 1
+    where["_anchor"] = f"item-{form.items.data[0]}" if stays else "suspects"
     return redirect(url_for("poisoning_finding.show", finding_id=row.id, **where))
 
 

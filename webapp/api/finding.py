@@ -14,12 +14,13 @@ from webapp.api.documented import documented
 from webapp.api.orders import accepted
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.suspects import Suspect, counts_of, decisions_of, finding_of, suspects_page
+from webapp.queries.paging import cut
+from webapp.queries.suspects import SUSPECTS_PER_PAGE, Suspect, counts_of, decisions_of, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Verdict
 from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
 
-bp = APIBlueprint("api_finding", __name__, url_prefix="/api/v1/poisoning/findings", tag="Poisoning lab")
+bp = APIBlueprint("api_finding", __name__, url_prefix="/api/v1/poisoning/findings", tag="Finding poison")
 bp.before_request(take_json_only)
 
 _TOLD = ("dataset_id", "classifier_id", "trusted_id", "classes", "n", "n_poisoned", "unpoisoned", "finders")
@@ -68,10 +69,9 @@ def show(finding_id: str) -> ResponseReturnValue:
 def suspects(finding_id: str, query_data: dict[str, Any]) -> ResponseReturnValue:
     """List the suspects of a finder (`any` for all) and of a decision, the most suspicious first."""
     row = artefact(ArtefactKind.FINDING, finding_id)
-    asked = {name: query_data[name] for name in ("finder", "decision")}
-    page = suspects_page(row, number=query_data["page"], **asked)
-    classes = finding_of(row)["classes"]
-    items = [_suspect(one, classes) for one in page.rows]
+    report, number = finding_of(row), query_data.pop("page")
+    page = cut(suspects_of(report, decisions_of(row.id), **query_data), number, size=SUSPECTS_PER_PAGE)
+    items = [_suspect(one, report["classes"]) for one in page.rows]
     return schemas.page_json(items, page.number, page.n_pages, page.n_total)
 
 

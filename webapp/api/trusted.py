@@ -17,7 +17,7 @@ from webapp.queries.trusted import proposal, subset_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.vouching import vouch
 
-bp = APIBlueprint("api_trusted", __name__, url_prefix="/api/v1/trusted-subsets", tag="Poisoning lab")
+bp = APIBlueprint("api_trusted", __name__, url_prefix="/api/v1/trusted-subsets", tag="Trusted subsets")
 bp.before_request(take_json_only)
 
 

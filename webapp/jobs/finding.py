@@ -20,7 +20,7 @@ from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import TrustedSubset, check_covers, open_trusted
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
-from webapp.jobs.finding_course import SearchCourse
+from webapp.jobs.finding_course import SearchCourse, search_costs
 from webapp.jobs.poisoning import CLEAN
 from webapp.jobs.products import data_root, dataset_named, made_classifier
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
@@ -147,6 +147,7 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
     """Ask every finder about one side, and write what they say."""
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
+    from pipeline.poisoning.out_of_fold import for_few
 
     params, root = work.params, data_root(work)
     dataset = dataset_named(work, params["dataset_id"])
@@ -157,12 +158,14 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
         looked_at, classifier_id = _clean(work, dataset), _clean_classifier(params, trained)
         words = "the same data unpoisoned: "
     trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
+    how, n_trusted = settings_asked(params, dataset), 0 if trusted is None else len(trusted.rows(looked_at))
+    costs = search_costs(len(looked_at.indices("train")), how, n_trusted, for_few(how, n_trusted))
     found = find_poison(
         Subject(looked_at, open_classifier(root.find("models", classifier_id))),
-        settings_asked(params, dataset),
+        how,
         DataRoot(work.scratch),  # What is trained meanwhile lies apart from any other search of the same data.
         trusted=trusted,
-        progress=SearchCourse(work.progress, words=words),
+        progress=SearchCourse(costs, work.progress, words=words),
     )
     for name, finding in found.findings.items():
         work.note(f"{words}{name} flags {int(finding.flagged.sum())} of {len(found.rows)}")

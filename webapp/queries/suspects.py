@@ -12,7 +12,6 @@ from sqlalchemy import select
 from datasets.atomic import read_json
 from webapp.context import context, database
 from webapp.jobs.finding import REPORT_FILE
-from webapp.queries.paging import Page
 from webapp.records.artefacts import Artefact
 from webapp.records.suspects import SuspectDecision, Verdict
 
@@ -85,13 +84,6 @@ def suspects_of(
         flagged_by = tuple(told["flagged_by"])
         found.append(Suspect(told["index"], told["name"], told["label"], suggested, told["score"], flagged_by, one))
     return found
-
-
-def suspects_page(row: Artefact, *, finder: str, decision: str, number: int) -> Page[Suspect]:
-    """One page of those."""
-    found = suspects_of(finding_of(row), decisions_of(row.id), finder=finder, decision=decision)
-    start = (number - 1) * SUSPECTS_PER_PAGE
-    return Page(found[start : start + SUSPECTS_PER_PAGE], number, len(found), SUSPECTS_PER_PAGE)
 
 
 @lru_cache(maxsize=8)

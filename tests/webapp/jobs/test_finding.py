@@ -10,13 +10,15 @@ from datasets.atomic import read_json
 from detector.poisoned.registry import FINDERS
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison, BadTraining, UnknownArtefact
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.poison import poison, poison_record
 from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import mark_trusted, proposed
 from pipeline.training.train import train_classifier
 from tests.pipeline.poisoning.pictures import pictures
-from webapp.jobs.finding_course import SearchCourse
+from webapp.jobs.finding_course import ALONE, ALONE_FOLDS, ASKING, FEATURES, FOLDS, SearchCourse, search_costs
 from webapp.queries.suspects import FINDERS as FINDER_WORDS
 from webapp.queries.suspects import FUSED
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -44,6 +46,13 @@ def stamped(bars, root):
 def trained(dataset, root):
     how = replace(quick_settings(dataset), **QUICK)
     return train_classifier(dataset, how, root.models, work=root.work / "c", name=f"of {dataset.name}")
+
+
+def untrained(dataset, root, std):
+    """A classifier that says it learned from a data set, and never did."""
+    spec = default_spec("SmallCNN", classes=dataset.classes, channels=1, height=16, width=16)
+    model = build_model(replace(spec, std=(std,)))
+    return save_classifier(model, root.models, name=f"of {dataset.name}", parents=(dataset.id,))
 
 
 def asked(dataset, classifier, **more):
@@ -147,7 +156,7 @@ def test_what_one_side_found_survives_the_other_sides_worker(jobs, bench, stampe
     ],
 )
 def test_what_cannot_be_makes_no_job(jobs, stamped, bars, root, database, more, error, said):
-    own, clean = trained(stamped, root), trained(bars, root)
+    own, clean = untrained(stamped, root, 0.1), untrained(bars, root, 0.2)
     other = pictures(root.datasets, seed=9)
     ids = {"own": own.id, "clean": clean.id}
     if more.get("trusted_id") == "foreign":
@@ -160,13 +169,13 @@ def test_what_cannot_be_makes_no_job(jobs, stamped, bars, root, database, more, 
 
 
 def test_a_classifier_of_clean_data_is_refused_where_nobody_knows_them(jobs, bars, root):
-    own = trained(bars, root)
+    own = untrained(bars, root, 0.1)
     with pytest.raises(BadPoison, match="bars was not poisoned here, so nobody knows it clean"):
         jobs.enqueue("find_poison", asked(bars, own, unpoisoned_id=own.id))
 
 
 def test_a_trusted_subset_that_lost_a_class_is_refused(jobs, stamped, root):
-    own, truth = trained(stamped, root), set(poison_record(stamped).items.tolist())
+    own, truth = untrained(stamped, root, 0.1), set(poison_record(stamped).items.tolist())
     rows = [i for i in proposed(stamped, 30) if stamped.items[i].label != 1 or i in truth]
     wrong = mark_trusted(stamped, rows, root.trusted, by="admin")
     # Whoever vouched for stamped images said nothing of the same images without the stamp.
@@ -176,19 +185,31 @@ def test_a_trusted_subset_that_lost_a_class_is_refused(jobs, stamped, root):
 
 def test_progress_never_goes_back_and_ends_whole():
     seen = []
-    course = SearchCourse(lambda done, total, what: seen.append((done / total, what)), words="beside: ")
+    costs = {FEATURES: 2, FOLDS: 70, ALONE: 10, ALONE_FOLDS: 15, ASKING: 3}
+    course = SearchCourse(costs, lambda done, total, what: seen.append((done / total, what)), words="beside: ")
     for what in ("looking at features", "fold 1 of 4: epoch 1", "fold 2 of 4: epoch 1"):
         course(1, 4, what)
     course(3, 4, "fold 3 of 4: preparing train images")
     course(2, 4, "trusted images alone: epoch 3")
     course(1, 4, "trusted images alone: fold 1 of 3: epoch 1")
     course(5, 6, "asking patch scan")
+    course(1, 1, "something else")
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
     assert shares[2] == shares[3] == pytest.approx(0.02 + 0.7 / 4)
-    assert shares[5] == pytest.approx(0.82 + 0.15 / 4)
-    assert shares[-1] == pytest.approx(0.97 + 0.03 * 5 / 6)
+    assert shares[5] == pytest.approx(0.82 + 0.15 / 4, abs=1e-4)
+    assert shares[-1] == shares[-2] == pytest.approx(0.97 + 0.03 * 5 / 6)
     assert seen[0][1] == "beside: looking at features"
+
+
+def test_a_search_costs_what_it_trains(bars):
+    how = quick_settings(bars)
+    alone = search_costs(3000, how, 0, how)
+    assert list(alone) == [FEATURES, FOLDS, ASKING]
+    beside = search_costs(3000, how, 60, replace(how, epochs=60, batch_size=8))
+    assert list(beside) == [FEATURES, FOLDS, ALONE, ALONE_FOLDS, ASKING]
+    assert beside[FOLDS] == alone[FOLDS] > 3 * how.epochs * 3000
+    assert beside[ALONE_FOLDS] == pytest.approx(2 * 60 * 60 * (1 + 32 / 8))
 
 
 def test_the_rates_are_those_of_the_flags(jobs, stamped, root, database, settings):

@@ -219,6 +219,14 @@ def test_what_has_no_suggested_class_is_left_undecided_of_several(client, lab):
     assert f"{N_SUSPECTS - N_FUSED} have no other class suggested" in client.get(answer.location).text
 
 
+def test_who_empties_the_last_page_comes_back_to_one_that_is_there(client):
+    rest = list(range(24, N_FUSED))
+    answer = decide(client, "?decision=undecided&page=2", items=rest, do="clear")
+    assert "page=2" in answer.location
+    assert items_of(client.get(answer.location).text) == list(range(24))
+    assert decide(client, "?page=2", items=25, do="drop").location.endswith("#item-25")
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
