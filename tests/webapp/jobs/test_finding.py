@@ -87,7 +87,11 @@ def vouched(stamped, root):
     return mark_trusted(stamped, [i for i in proposed(stamped, 14) if i not in truth], root.trusted, by="admin")
 
 
-def test_every_finder_tells_its_alarms_on_the_same_data_unpoisoned(jobs, bars, stamped, root, database, settings):
+def test_every_finder_tells_its_alarms_on_the_same_data_unpoisoned(
+    jobs, bars, stamped, root, database, settings, monkeypatch
+):
+    # How well a model of few images is trained is not asked here; it would take most of the time.
+    monkeypatch.setattr("pipeline.poisoning.evidence.for_few", lambda how, n: replace(how, epochs=2))
     classifier, clean = trained(stamped, root), trained(bars, root)
     trusted = vouched(stamped, root)
     job = done(jobs, asked(stamped, classifier, trusted_id=trusted.id, unpoisoned_id=clean.id))
