@@ -5,8 +5,9 @@ import re
 import pytest
 from sqlalchemy import delete, select
 
+from datasets.atomic import write_json
 from pipeline.poisoning.trusted import proposed
-from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS
+from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
 from webapp.queries.suspects import confirmed, finding_of
@@ -109,6 +110,8 @@ def test_a_trusted_subset_of_the_data_or_of_their_parent_is_offered(client, lab)
         row = session.get_one(Artefact, lab.bars.id)
         made = vouch(row, proposed(lab.bars, 6).tolist(), by="a@b.example", owner_id=1)
     page = client.get(f"{NEW}?dataset={lab.stamped.id}&trusted={made.id}").text
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, made.id))
     assert f'<option selected value="{made.id}">18 images of bars' in page
     assert "Nobody vouches for images" not in page
 
@@ -161,6 +164,23 @@ def test_suspects_are_ranked_paged_and_filtered_by_finder(client, lab):
     assert items_of(client.get(f"{SHOWN}?finder=nobody").text) == list(range(24))
     assert f'src="/datasets/{lab.stamped.id}/images/0"' in first
     assert "fused, patch scan" in first
+
+
+def test_a_list_without_images_says_what_it_is_and_leads_on(client, lab):
+    page = client.get(f"{SHOWN}?decision=clear").text
+    assert "Of what fused flags, nothing is cleared." in page
+    assert "See every suspect" in page
+    with lab.database.transaction() as session:
+        row = session.get_one(Artefact, FINDING_ID)
+        folder = lab.settings.data_root / "reports" / "quiet"
+        folder.mkdir(exist_ok=True)
+        told = {**report_of(lab.stamped, lab.of_stamped), "suspects": []}
+        write_json(folder / "finding.json", told)
+        quiet = {"id": "quiet", "kind": row.kind, "name": "Quiet", "parents": [], "folder": "reports/quiet"}
+        session.merge(Artefact(**quiet, facts=row.facts))
+    page = client.get("/lab/poisoning/finding/quiet").text
+    assert "No finder flags any image. That does not show that nothing is poisoned." in page
+    assert "See every suspect" not in page
 
 
 def test_the_suggested_class_is_preset_and_the_present_one_is_not_offered(client, lab):
