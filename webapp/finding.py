@@ -19,16 +19,16 @@ from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_h
 from webapp.queries.paging import cut, page_number
 from webapp.queries.trusted import trusted_for
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.suspects import Verdict
+from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
 
 bp = Blueprint("poisoning_finding", __name__, url_prefix="/lab/poisoning/finding")
 
 _REPAIR = "poisoning_repair.new"
 _DONE = {
-    Verdict.DROP: "confirmed, to be dropped",
-    Verdict.RELABEL: "confirmed, to be relabelled",
-    Verdict.CLEAR: "cleared",
+    Ruling.DROP: "confirmed, to be dropped",
+    Ruling.RELABEL: "confirmed, to be relabelled",
+    Ruling.CLEAR: "cleared",
     UNDO: "undecided again",
 }
 
@@ -78,7 +78,7 @@ def show(finding_id: str) -> str:
         asked=asked,
         counts=counts,
         n_undecided=len(undecided),
-        n_confirmed=counts[Verdict.DROP] + counts[Verdict.RELABEL],
+        n_confirmed=counts[Ruling.DROP] + counts[Ruling.RELABEL],
         repair=url_for(_REPAIR, finding=row.id) if _REPAIR in current_app.view_functions else None,
     )
 
@@ -131,7 +131,7 @@ def _decided(row: Artefact, form: DecisionForm) -> Decided:
     if back:
         return undo(row, items)
     several = bool(form.finder.data) or len(items) > 1
-    return decide(row, items, Verdict(form.do.data), by=current_user.email, label=form.label.data, skip=several)
+    return decide(row, items, Ruling(form.do.data), by=current_user.email, label=form.label.data, skip=several)
 
 
 def _filters() -> dict[str, str]:

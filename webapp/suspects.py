@@ -11,7 +11,7 @@ from webapp.context import database
 from webapp.queries.suspects import ANY, UNDECIDED, decisions_of, finding_of, suspects_of
 from webapp.records.artefacts import Artefact
 from webapp.records.base import now
-from webapp.records.suspects import SuspectDecision, Verdict
+from webapp.records.suspects import Ruling, SuspectDecision
 
 UNDO = "undo"
 
@@ -25,7 +25,7 @@ class Decided:
 
 
 def decide(
-    row: Artefact, items: Iterable[int], decision: Verdict, *, by: str, label: int | None = None, skip: bool = False
+    row: Artefact, items: Iterable[int], decision: Ruling, *, by: str, label: int | None = None, skip: bool = False
 ) -> Decided:
     """Write down what somebody says of suspects; what was said of them before is replaced.
 
@@ -44,7 +44,7 @@ def decide(
     known = {one["index"]: one for one in report["suspects"]}
     chosen = sorted(set(items))
     _check_known(report, known, chosen)
-    if decision is not Verdict.RELABEL:
+    if decision is not Ruling.RELABEL:
         labels: dict[int, int | None] = dict.fromkeys(chosen)
     else:
         wanted = {item: _suggested(known[item]) if label is None else label for item in chosen}

@@ -11,7 +11,7 @@ from webapp.records.accounts import ApiKey, Role, Scope, User
 from webapp.records.artefacts import Artefact, ArtefactKind, Release
 from webapp.records.jobs import Job, JobState
 from webapp.records.session import Database
-from webapp.records.suspects import SuspectDecision, Verdict
+from webapp.records.suspects import Ruling, SuspectDecision
 from webapp.records.upgrade import _config, drift, is_current, upgrade
 
 
@@ -50,9 +50,9 @@ def test_a_suspect_has_one_decision_and_loses_it_with_its_search(database):
     with database.transaction() as session:
         session.add(Artefact(id="f", kind=ArtefactKind.FINDING, name="n", folder="reports/f"))
         session.flush()
-        session.add(SuspectDecision(finding_id="f", item=3, decision=Verdict.DROP, by="a@b.example"))
+        session.add(SuspectDecision(finding_id="f", item=3, decision=Ruling.DROP, by="a@b.example"))
     with pytest.raises(IntegrityError, match="UNIQUE"), database.transaction() as session:
-        session.add(SuspectDecision(finding_id="f", item=3, decision=Verdict.CLEAR, by="a@b.example"))
+        session.add(SuspectDecision(finding_id="f", item=3, decision=Ruling.CLEAR, by="a@b.example"))
     with database.transaction() as session:
         session.delete(session.get_one(Artefact, "f"))
     with database.reading() as session:

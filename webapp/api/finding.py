@@ -17,7 +17,7 @@ from webapp.queries.contents import open_stored_dataset
 from webapp.queries.paging import cut
 from webapp.queries.suspects import SUSPECTS_PER_PAGE, Suspect, counts_of, decisions_of, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.suspects import Verdict
+from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
 
 bp = APIBlueprint("api_finding", __name__, url_prefix="/api/v1/poisoning/findings", tag="Finding poison")
@@ -99,7 +99,7 @@ def _decided(row: Artefact, body: dict[str, Any]) -> Decided:
         return Decided(0, 0)
     if back:
         return undo(row, items)
-    return decide(row, items, Verdict(body["decision"]), by=calling_key().owner.email, label=label, skip=by_finder)
+    return decide(row, items, Ruling(body["decision"]), by=calling_key().owner.email, label=label, skip=by_finder)
 
 
 def _counts(row: Artefact) -> dict[str, int]:

@@ -11,7 +11,7 @@ from pipeline.poisoning.trusted import ENOUGH
 from webapp.api.order_schemas import NAME, SEED
 from webapp.forms.trusted import MAX_PER_CLASS, MIN_PER_CLASS
 from webapp.queries.suspects import ANY, DECISIONS, FINDERS, FUSED
-from webapp.records.suspects import Verdict
+from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO
 
 _ID = Length(1, 64)
@@ -135,7 +135,7 @@ class SuspectTold(Schema):
     suggested = String(allow_none=True, metadata={"description": "The class that it may be of; null: no other one."})
     score = Float(metadata={"description": "Of fused; higher is more suspicious."})
     flagged_by = List(String())
-    decision = String(allow_none=True, validate=OneOf([str(one) for one in Verdict]))
+    decision = String(allow_none=True, validate=OneOf([str(one) for one in Ruling]))
     decided_label = String(allow_none=True)
     by = String(allow_none=True)
     at = String(allow_none=True)
@@ -153,7 +153,7 @@ class SuspectPage(Schema):
 class NewDecisions(Schema):
     """What is decided of some suspects."""
 
-    decision = String(required=True, validate=OneOf([*map(str, Verdict), UNDO]))
+    decision = String(required=True, validate=OneOf([*map(str, Ruling), UNDO]))
     items = List(
         _ITEM,
         load_default=None,
@@ -181,7 +181,7 @@ class NewDecisions(Schema):
         """Refuse an order that names nothing, or two things."""
         if (data["items"] is None) == (data["finder"] is None):
             raise ValidationError("Name either items or a finder.", "items")
-        if data["label"] is not None and data["decision"] != Verdict.RELABEL:
+        if data["label"] is not None and data["decision"] != Ruling.RELABEL:
             raise ValidationError("Only what is relabelled takes a class; leave it out.", "label")
 
 

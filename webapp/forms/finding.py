@@ -9,7 +9,7 @@ from wtforms.validators import DataRequired, NumberRange, Optional
 
 from webapp.forms.parts import NamedForm, ScangateForm, artefact_field, choices_of, offer
 from webapp.records.artefacts import Artefact
-from webapp.records.suspects import Verdict
+from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO
 
 
@@ -80,7 +80,7 @@ class FindingForm(NamedForm):
 class DecisionForm(ScangateForm):
     """What is decided of some suspects: of those that are named, or of all undecided ones that a finder flags."""
 
-    do = SelectField("Decision", choices=choices_of((str(one), str(one)) for one in (*Verdict, UNDO)))
+    do = SelectField("Decision", choices=choices_of((str(one), str(one)) for one in (*Ruling, UNDO)))
     items = SelectMultipleField("Images", coerce=int, validate_choice=False)
     finder = StringField("Finder")
     label = IntegerField("True class", [Optional()])

@@ -13,11 +13,11 @@ from datasets.atomic import read_json
 from webapp.context import context, database
 from webapp.jobs.finding import REPORT_FILE
 from webapp.records.artefacts import Artefact
-from webapp.records.suspects import SuspectDecision, Verdict
+from webapp.records.suspects import Ruling, SuspectDecision
 
 FUSED = "fused"
 ANY, UNDECIDED = "any", "undecided"
-DECISIONS = (UNDECIDED, *Verdict)
+DECISIONS = (UNDECIDED, *Ruling)
 SUSPECTS_PER_PAGE = 24
 
 FINDERS = {
@@ -59,14 +59,14 @@ def decisions_of(finding_id: str) -> dict[int, SuspectDecision]:
 def confirmed(finding_id: str) -> tuple[list[int], dict[int, int]]:
     """The items that are confirmed to be dropped, upwards, and those to be relabelled, with their true class."""
     decided = sorted(decisions_of(finding_id).items())
-    dropped = [item for item, one in decided if one.decision is Verdict.DROP]
+    dropped = [item for item, one in decided if one.decision is Ruling.DROP]
     return dropped, {item: one.label for item, one in decided if one.label is not None}
 
 
 def counts_of(report: Mapping[str, Any], decided: Mapping[int, SuspectDecision]) -> dict[str, int]:
     """How many suspects are undecided, and how many were decided each way."""
     counts = Counter(str(one.decision) for one in decided.values())
-    return {UNDECIDED: len(report["suspects"]) - len(decided), **{str(one): counts[one] for one in Verdict}}
+    return {UNDECIDED: len(report["suspects"]) - len(decided), **{str(one): counts[one] for one in Ruling}}
 
 
 def suspects_of(

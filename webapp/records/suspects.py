@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.records.base import Choice, Record, now
 
 
-class Verdict(StrEnum):
+class Ruling(StrEnum):
     """What somebody says of a suspect: the first two confirm it, each with its repair, the last clears it."""
 
     DROP = "drop"
@@ -25,7 +25,7 @@ class SuspectDecision(Record):
     id: Mapped[int] = mapped_column(primary_key=True)
     finding_id: Mapped[str] = mapped_column(ForeignKey("artefact.id", ondelete="CASCADE"))
     item: Mapped[int]  # Of the data set that was looked at.
-    decision: Mapped[Verdict] = mapped_column(Choice(Verdict))
+    decision: Mapped[Ruling] = mapped_column(Choice(Ruling))
     label: Mapped[int | None]  # The true class, where it is relabelled.
     by: Mapped[str] = mapped_column(String(255))
     at: Mapped[datetime] = mapped_column(default=now)
