@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app, flash, jsonify, redirect, re
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
+from datasets.unlabelled import check_labelled
 from pipeline.errors import BadPoison, BadTraining
 from webapp import orders
 from webapp.context import user_id
@@ -48,6 +49,7 @@ def new() -> ResponseReturnValue:
     if not choice.dataset.data:
         return render_template("poisoning/finding_new.html", choice=choice, row=None)
     row = artefact(ArtefactKind.DATASET, choice.dataset.data)
+    check_labelled(row.name, row.facts["classes"])
     form = _form_for(row)
     if form.validate_on_submit():
         try:
@@ -92,7 +94,8 @@ def decisions(finding_id: str) -> ResponseReturnValue:
         detail = f"The decision cannot be read: {told}"
         raise Refusal(422, "bad_decision", "Decision not accepted", detail, "Go back and choose it again.")
     done = _decided(row, form)
-    left = f" {done.n_left} have no other class suggested, and stay as they are." if done.n_left else ""
+    told_left = done.n_left and form.do.data == Ruling.RELABEL
+    left = f" {done.n_left} have no other class suggested, and stay as they are." if told_left else ""
     flash(f"{done.n_decided} {'image' if done.n_decided == 1 else 'images'} {_DONE[form.do.data]}.{left}")
     where: dict[str, Any] = {**_filters(), "page": page_number()}
     stays = where["decision"] == found.ANY and len(form.items.data or ()) == 1

@@ -11,7 +11,7 @@ from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
 from webapp.queries.suspects import confirmed, finding_of
-from webapp.records.artefacts import Artefact
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
 from webapp.vouching import vouch
 
@@ -135,6 +135,16 @@ def test_what_cannot_be_is_refused_and_makes_no_job(client, lab, more, said):
     assert answer.status_code == 422
     assert said in answer.text
     assert n_jobs(lab) == n
+
+
+def test_a_data_set_without_labels_is_refused(client, lab):
+    with lab.database.transaction() as session:
+        none = {"id": "nolabels", "name": "scans", "folder": "datasets/none", "parents": []}
+        session.merge(Artefact(**none, kind=ArtefactKind.DATASET, facts={"classes": ["unlabelled"]}))
+    answer = client.get(f"{NEW}?dataset=nolabels")
+    assert answer.status_code == 422
+    assert "have no labels" in answer.text
+    assert "nolabels" not in client.get(NEW).text
 
 
 def test_what_is_not_there_is_told_so(client):
