@@ -194,14 +194,15 @@ def test_progress_never_goes_back_and_ends_whole():
     for what in ("looking at features", "fold 1 of 4: epoch 1", "fold 2 of 4: epoch 1"):
         course(1, 4, what)
     course(3, 4, "fold 3 of 4: preparing train images")
+    course(0, 4, "fold 3 of 4: epoch 1")
     course(2, 4, "trusted images alone: epoch 3")
     course(1, 4, "trusted images alone: fold 1 of 3: epoch 1")
     course(5, 6, "asking patch scan")
     course(1, 1, "something else")
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
-    assert shares[2] == shares[3] == pytest.approx(0.02 + 0.7 / 4)
-    assert shares[5] == pytest.approx(0.82 + 0.15 / 4, abs=1e-4)
+    assert shares[2] == shares[3] == shares[4] == pytest.approx(0.02 + 0.7 / 4)
+    assert shares[6] == pytest.approx(0.82 + 0.15 / 4, abs=1e-4)
     assert shares[-1] == shares[-2] == pytest.approx(0.97 + 0.03 * 5 / 6)
     assert seen[0][1] == "beside: looking at features"
 
