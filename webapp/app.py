@@ -11,6 +11,7 @@ from webapp import (
     classifiers,
     datasets_pages,
     detectors,
+    finding,
     gates,
     home,
     jobs_pages,
@@ -18,13 +19,16 @@ from webapp import (
     ops,
     poisoning,
     screening,
+    trusted,
 )
 from webapp.access import Access, install_access
 from webapp.api import admin as api_admin
 from webapp.api import docs as api_docs
+from webapp.api import finding as api_finding
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
 from webapp.api import screenings as api_screenings
+from webapp.api import trusted as api_trusted
 from webapp.api.authentication import SCHEMES
 from webapp.api.bodies import complete
 from webapp.api.schemas import Problem
@@ -48,6 +52,8 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (detectors.bp, Access.ADMIN),
     (gates.bp, Access.ADMIN),
     (poisoning.bp, Access.ADMIN),
+    (finding.bp, Access.ADMIN),
+    (trusted.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),
@@ -56,6 +62,8 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_admin.bp, Access.ADMIN_KEY),
     (api_jobs.bp, Access.ADMIN_KEY),
     (api_poisoning.bp, Access.ADMIN_KEY),
+    (api_finding.bp, Access.ADMIN_KEY),
+    (api_trusted.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 from webapp.context import jobs
+from webapp.jobs.finding import NAME as FIND_POISON
 from webapp.jobs.poisoning import LABS
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
+from webapp.queries.finding import clean_classifiers
 from webapp.records.artefacts import ArtefactKind
 from webapp.records.jobs import Job
 
@@ -121,3 +123,34 @@ def _poison(
             artefact(ArtefactKind.CLASSIFIER, classifier_id)
     params = {"lab": LABS[kind], "dataset_id": dataset_id, "original_id": original_id, "proxy_id": proxy_id, **order}
     return jobs().enqueue(kind, params, owner_id)
+
+
+def find_poison(
+    *,
+    dataset_id: str,
+    classifier_id: str,
+    trusted_id: str | None,
+    unpoisoned_id: str | None,
+    name: str,
+    settings: dict[str, Any],
+    owner_id: int,
+) -> Job:
+    """Ask every finder of poison about a data set, and about the same data unpoisoned where the lab poisoned it.
+
+    Where no classifier of the unpoisoned data is named, one that is there is taken, else one is trained.
+    """
+    row = artefact(ArtefactKind.DATASET, dataset_id)
+    named = (ArtefactKind.CLASSIFIER, classifier_id), (ArtefactKind.CLASSIFIER, unpoisoned_id)
+    for kind, one in (*named, (ArtefactKind.TRUSTED, trusted_id)):
+        if one is not None:
+            artefact(kind, one)
+    there = clean_classifiers(row) if unpoisoned_id is None else []
+    params = {
+        "dataset_id": dataset_id,
+        "classifier_id": classifier_id,
+        "trusted_id": trusted_id,
+        "unpoisoned_id": there[0].id if there else unpoisoned_id,
+        "name": name,
+        "settings": settings,
+    }
+    return jobs().enqueue(FIND_POISON, params, owner_id)

@@ -22,6 +22,8 @@ _ADMINS = (
     ("Jobs", "jobs.index"),
     ("API keys", "keys.index"),
 )
+_PART_OF = {"poisoning_finding": "poisoning", "trusted": "datasets"}
+"""Blueprints without a place of their own, and whose place they belong to."""
 
 
 def install_places(app: Flask) -> None:
@@ -47,4 +49,5 @@ def _is_here(endpoint: str) -> bool:
     here = request.endpoint or ""
     if "screening.new" in (here, endpoint):
         return here == endpoint
-    return here.partition(".")[0] == endpoint.partition(".")[0]
+    blueprint = here.partition(".")[0]
+    return _PART_OF.get(blueprint, blueprint) == endpoint.partition(".")[0]

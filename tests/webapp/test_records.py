@@ -3,14 +3,16 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from alembic import command
+from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.records.accounts import ApiKey, Role, Scope, User
 from webapp.records.artefacts import Artefact, ArtefactKind, Release
 from webapp.records.jobs import Job, JobState
 from webapp.records.session import Database
-from webapp.records.upgrade import drift, is_current, upgrade
+from webapp.records.suspects import Ruling, SuspectDecision
+from webapp.records.upgrade import _config, drift, is_current, upgrade
 
 
 def user(email="a@b.example"):
@@ -31,6 +33,30 @@ def test_an_empty_database_is_not_current(tmp_path):
 def test_upgrading_twice_changes_nothing(database):
     upgrade(database)
     assert is_current(database)
+
+
+def test_a_release_can_be_taken_back_and_come_again(database):
+    config = _config()
+    for revision, there in (("0001", False), ("head", True)):
+        with database.engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+            config.attributes["connection"] = connection
+            (command.upgrade if there else command.downgrade)(config, revision)
+        assert inspect(database.engine).has_table("suspect_decision") is there
+        assert is_current(database) is there
+    assert drift(database) == []
+
+
+def test_a_suspect_has_one_decision_and_loses_it_with_its_search(database):
+    with database.transaction() as session:
+        session.add(Artefact(id="f", kind=ArtefactKind.FINDING, name="n", folder="reports/f"))
+        session.flush()
+        session.add(SuspectDecision(finding_id="f", item=3, decision=Ruling.DROP, by="a@b.example"))
+    with pytest.raises(IntegrityError, match="UNIQUE"), database.transaction() as session:
+        session.add(SuspectDecision(finding_id="f", item=3, decision=Ruling.CLEAR, by="a@b.example"))
+    with database.transaction() as session:
+        session.delete(session.get_one(Artefact, "f"))
+    with database.reading() as session:
+        assert session.scalars(select(SuspectDecision)).all() == []
 
 
 def test_upgrades_that_start_together_wait_for_each_other(tmp_path):

@@ -18,6 +18,8 @@ WORDS = {
     ArtefactKind.GATE: "gate",
     ArtefactKind.REPORT: "report",
     ArtefactKind.POISONING: "poisoning run",
+    ArtefactKind.TRUSTED: "trusted subset",
+    ArtefactKind.FINDING: "search for poison",
 }
 
 

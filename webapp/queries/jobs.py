@@ -18,6 +18,8 @@ _PAGES = {
     ArtefactKind.DETECTOR: ("detectors.show", "detector_id"),
     ArtefactKind.GATE: ("gates.show", "gate_id"),
     ArtefactKind.POISONING: ("poisoning.show", "run_id"),
+    ArtefactKind.TRUSTED: ("trusted.show", "trusted_id"),
+    ArtefactKind.FINDING: ("poisoning_finding.show", "finding_id"),
 }
 _REPORTING = ("evaluate_detector", "attack_detector")
 """Kinds of job that make a report on what was there before."""

@@ -1,7 +1,7 @@
 """Every table of the application: importing this module fills `METADATA`."""
 
-from webapp.records import accounts, artefacts, jobs, screenings
+from webapp.records import accounts, artefacts, jobs, screenings, suspects
 from webapp.records.base import Record
 
-MODULES = (accounts, artefacts, screenings, jobs)
+MODULES = (accounts, artefacts, screenings, jobs, suspects)
 METADATA = Record.metadata

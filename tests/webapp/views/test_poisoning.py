@@ -173,6 +173,16 @@ def test_a_backdoor_shows_its_intervals_and_the_trigger_at_work(site, admin, bac
     assert '<span class="study">stamped</span>: was left, labelled <strong>right</strong>' in trained
 
 
+def test_a_run_leads_to_a_search_for_its_poison(site, admin, backdoor):
+    page = admin.get(f"/lab/poisoning/{backdoor}").text
+    where = re.search(r'href="([^"]+)">Look for the poison', page)[1].replace("&amp;", "&")
+    form = admin.get(where).text
+    assert "dirty-label backdoor</h2>" in form
+    assert re.search(
+        r"<option selected value=.\w+.>Corner, dirty-label backdoor", form.partition('id="classifier_id"')[2]
+    )
+
+
 def test_every_picture_of_a_run_is_drawn(site, admin, backdoor, flips):
     number = re.search(r"Training image (\d+)</strong>", admin.get(f"/lab/poisoning/{backdoor}/training").text)[1]
     pictures = {}

@@ -1,0 +1,223 @@
+"""The kind of job that looks for poison; what needs torch is imported where only workers call.
+
+Every finder is asked about the data set, and, where the lab poisoned it, about the same data unpoisoned as well: every
+alarm there is a false one. The two sides are parts of their own, so that one stays when the other's worker dies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from datasets.atomic import content_id, read_json, write_json
+from datasets.store import Dataset, open_dataset
+from datasets.unlabelled import check_labelled
+from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison
+from pipeline.models.spec import check_side
+from pipeline.poisoning.poison import poison_record
+from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.trusted import TrustedSubset, check_covers, open_trusted
+from pipeline.training.settings import TrainingSettings
+from webapp.config import Settings
+from webapp.jobs.finding_course import SearchCourse, search_costs
+from webapp.jobs.poisoning import CLEAN
+from webapp.jobs.products import data_root, dataset_named, made_classifier
+from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
+from webapp.records.artefacts import ArtefactKind
+
+NAME = "find_poison"
+REPORT_FILE = "finding.json"
+
+_SUBJECT, _TRAINING, _UNPOISONED, _REPORT = "subject", "training", "unpoisoned", "report"
+_WEIGHTS = {_SUBJECT: 10.0, _TRAINING: 2.0, _UNPOISONED: 10.0, _REPORT: 0.1}
+
+
+def clean_parent(root: DataRoot, dataset: Dataset) -> Dataset | None:
+    """The data before the lab poisoned them; None where it did not, or where they are gone."""
+    record = poison_record(dataset)
+    if record is None or not (root.path / "datasets" / record.parent).is_dir():
+        return None
+    return open_dataset(root.find("datasets", record.parent))
+
+
+def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
+    """How the classifiers are trained that a search needs: what suits the images, but for what was asked otherwise.
+
+    Raises:
+        BadTraining: a value outside its range.
+    """
+    return TrainingSettings.from_json({**quick_settings(dataset).to_json(), **params.get("settings", {})})
+
+
+def learned_from(root: DataRoot, classifier_id: str) -> tuple[str, tuple[str, ...]]:
+    """Name of a classifier and the data sets that it was trained on, without loading it."""
+    described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
+    return described["name"], tuple(described["parents"])
+
+
+def _parts(root: DataRoot, params: Params) -> dict[str, int]:
+    """The parts of a search with the stage of each, in the order of their shards."""
+    dataset = open_dataset(root.find("datasets", params["dataset_id"]))
+    if clean_parent(root, dataset) is None:
+        return {_SUBJECT: 0, _REPORT: 1}
+    if params.get("unpoisoned_id"):
+        return {_SUBJECT: 0, _UNPOISONED: 0, _REPORT: 1}
+    return {_SUBJECT: 0, _TRAINING: 0, _UNPOISONED: 1, _REPORT: 2}
+
+
+def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
+    """Refuse what cannot be looked at; one part for each side, each training and the report."""
+    root = DataRoot(settings.data_root)
+    dataset = open_dataset(root.find("datasets", params["dataset_id"]))
+    check_labelled(dataset.name, dataset.classes)
+    _check_learned(root, params["classifier_id"], dataset)
+    clean = clean_parent(root, dataset)
+    if params.get("unpoisoned_id"):
+        if clean is None:
+            raise BadPoison(f"{dataset.name} was not poisoned here, so nobody knows it clean; leave unpoisoned_id out")
+        _check_learned(root, params["unpoisoned_id"], clean)
+    if params.get("trusted_id"):
+        trusted = open_trusted(root.find("trusted", params["trusted_id"]))
+        for one in filter(None, (dataset, clean)):
+            _check_trusted(trusted, one)
+    how = settings_asked(params, dataset)
+    check_side(how.architecture, how.size, how.size)
+    return [ShardPlan(stage=stage, weight=_WEIGHTS[name]) for name, stage in _parts(root, params).items()]
+
+
+def _check_learned(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
+    name, parents = learned_from(root, classifier_id)
+    if dataset.id not in parents:
+        raise BadPoison(
+            f"the classifier {name} was not trained on {dataset.name}; name one that was, or train one first"
+        )
+
+
+def _check_trusted(trusted: TrustedSubset, dataset: Dataset) -> None:
+    rows = trusted.rows(dataset)
+    if not len(rows):
+        raise BadPoison(
+            f"none of the {len(trusted.images)} trusted images stands in {dataset.name} under the label that was"
+            " vouched for; name a trusted subset of this data set"
+        )
+    check_covers(dataset, rows)
+
+
+def _run(work: Work) -> Made | None:
+    """Parameters: dataset_id, classifier_id, name, trusted_id, unpoisoned_id (of the clean data), settings."""
+    parts = _parts(data_root(work), work.params)
+    name = list(parts)[work.idx]
+    lower = [one for one, stage in parts.items() if stage < work.stage]
+    before = dict(zip(lower, work.parts, strict=True))
+    if name == _TRAINING:
+        return _train_clean(work)
+    if name == _REPORT:
+        return _report(work, before)
+    _look(work, name, before.get(_TRAINING))
+    return None
+
+
+def _clean(work: Work, dataset: Dataset) -> Dataset:
+    """The data set before it was poisoned, which was there when the job was ordered."""
+    clean = clean_parent(data_root(work), dataset)
+    if clean is None:
+        raise BadPoison(f"the data set that {dataset.name} was made from is gone; order the search anew")
+    return clean
+
+
+def _train_clean(work: Work) -> Made:
+    """A classifier of the data before they were poisoned, trained like those of the search."""
+    from pipeline.evaluation import evaluate_classifier
+    from pipeline.training.train import train_classifier
+
+    dataset = dataset_named(work, work.params["dataset_id"])
+    clean, how = _clean(work, dataset), settings_asked(work.params, dataset)
+    lab = str(dataset.source["kind"])
+    name = f"{work.params['name']}, {CLEAN[lab]}"
+    classifier = train_classifier(
+        clean, how, data_root(work).models, work=work.scratch, name=name, by=work.by, progress=work.progress
+    )
+    row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=work.progress))
+    told = {"lab": lab, "run": work.params["name"], "what": CLEAN[lab], "poisoned": False}
+    return replace(row, name=name, parents=(clean.id,), facts={**row.facts, "lab": told})
+
+
+def _look(work: Work, side: str, trained: Path | None) -> None:
+    """Ask every finder about one side, and write what they say."""
+    from pipeline.models.files import open_classifier
+    from pipeline.poisoning.find import Subject, find_poison
+    from pipeline.poisoning.out_of_fold import for_few
+
+    params, root = work.params, data_root(work)
+    dataset = dataset_named(work, params["dataset_id"])
+    record = poison_record(dataset)
+    truth = record.items if record is not None and side == _SUBJECT else None
+    looked_at, classifier_id, words = dataset, params["classifier_id"], ""
+    if side == _UNPOISONED:
+        looked_at, classifier_id = _clean(work, dataset), _clean_classifier(params, trained)
+        words = "the same data unpoisoned: "
+    trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
+    how, n_trusted = settings_asked(params, dataset), 0 if trusted is None else len(trusted.rows(looked_at))
+    costs = search_costs(len(looked_at.indices("train")), how, n_trusted, for_few(how, n_trusted))
+    found = find_poison(
+        Subject(looked_at, open_classifier(root.find("models", classifier_id))),
+        how,
+        DataRoot(work.scratch),  # What is trained meanwhile lies apart from any other search of the same data.
+        trusted=trusted,
+        progress=SearchCourse(costs, work.progress, words=words),
+    )
+    for name, finding in found.findings.items():
+        work.note(f"{words}{name} flags {int(finding.flagged.sum())} of {len(found.rows)}")
+    write_json(work.output, found.to_json(truth))
+
+
+def _clean_classifier(params: Params, trained: Path | None) -> str:
+    if trained is None:
+        return str(params["unpoisoned_id"])
+    written: Any = read_json(trained)
+    return str(written["artefact"])
+
+
+def _report(work: Work, before: Mapping[str, Path]) -> Made:
+    """What both sides said, as one report, kept under an id of its own."""
+    params = work.params
+    dataset = dataset_named(work, params["dataset_id"])
+    found: Any = read_json(before[_SUBJECT])
+    record = poison_record(dataset)
+    told = {
+        **found,
+        "dataset": dataset.name,
+        "classes": list(dataset.classes),
+        "n_poisoned": None if record is None else len(record.items),
+        "unpoisoned": None,
+    }
+    if _UNPOISONED in before:
+        quiet: Any = read_json(before[_UNPOISONED])
+        for name, finder in told["finders"].items():
+            if name in quiet["finders"]:
+                finder["flagged_unpoisoned"] = quiet["finders"][name]["flagged"]
+        told["unpoisoned"] = {name: quiet[name] for name in ("dataset_id", "classifier_id", "n")}
+    finding_id = content_id({"finding": told, "settings": settings_asked(params, dataset).to_json()})
+    folder = data_root(work).reports / finding_id
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / REPORT_FILE, told)
+    beside = told["unpoisoned"] or {}
+    made_of = (told["dataset_id"], told["classifier_id"], told["trusted_id"], beside.get("classifier_id"))
+    return Made(
+        kind=ArtefactKind.FINDING,
+        id=finding_id,
+        name=params["name"],
+        folder=folder,
+        parents=tuple(one for one in made_of if one),
+        facts={
+            "dataset": dataset.name,
+            "trusted": bool(told["trusted_id"]),
+            "n": told["n"],
+            "n_suspects": len(told["suspects"]),
+            "n_fused": told["finders"]["fused"]["flagged"]["n_hit"],
+        },
+    )
+
+
+register(Kind(name=NAME, title="Look for poison", shards=_checked, run=_run))

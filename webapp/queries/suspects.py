@@ -1,0 +1,93 @@
+"""A search for poison as it was kept: what every finder flags, the ranked suspects, and what was decided of each."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from datasets.atomic import read_json
+from webapp.context import context, database
+from webapp.jobs.finding import REPORT_FILE
+from webapp.records.artefacts import Artefact
+from webapp.records.suspects import Ruling, SuspectDecision
+
+FUSED = "fused"
+ANY, UNDECIDED = "any", "undecided"
+DECISIONS = (UNDECIDED, *Ruling)
+SUSPECTS_PER_PAGE = 24
+
+FINDERS = {
+    FUSED: "all of the others, each for what it is quiet about on clean data",
+    "trusted reference": "labels that a model of the trusted images contradicts",
+    "activation clustering": "classes whose features fall into two clusters, one small and apart",
+    "spectral signatures": "images far along the first direction of their class's features",
+    "confident labels": "labels that models of the other images do not believe",
+    "patch scan": "levels that repeat at one place in one class and end abruptly",
+}
+"""Every finder with what it looks for, the one to begin with first."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image that at least one finder flags; `suggested` is None where nobody has another class for it."""
+
+    index: int
+    name: str
+    label: int
+    suggested: int | None
+    score: float
+    flagged_by: tuple[str, ...]
+    decision: SuspectDecision | None
+
+
+def finding_of(row: Artefact) -> dict[str, Any]:
+    """The report of a search: what `Suspects.to_json` gives, with "name", "dataset", "classes" and "unpoisoned"."""
+    return {**_kept(context().path(row.folder)), "name": row.name}
+
+
+def decisions_of(finding_id: str) -> dict[int, SuspectDecision]:
+    """What was decided, by item."""
+    query = select(SuspectDecision).where(SuspectDecision.finding_id == finding_id)
+    with database().reading() as session:
+        return {one.item: one for one in session.scalars(query)}
+
+
+def confirmed(finding_id: str) -> tuple[list[int], dict[int, int]]:
+    """The items that are confirmed to be dropped, upwards, and those to be relabelled, with their true class."""
+    decided = sorted(decisions_of(finding_id).items())
+    dropped = [item for item, one in decided if one.decision is Ruling.DROP]
+    return dropped, {item: one.label for item, one in decided if one.label is not None}
+
+
+def counts_of(report: Mapping[str, Any], decided: Mapping[int, SuspectDecision]) -> dict[str, int]:
+    """How many suspects are undecided, and how many were decided each way."""
+    counts = Counter(str(one.decision) for one in decided.values())
+    return {UNDECIDED: len(report["suspects"]) - len(decided), **{str(one): counts[one] for one in Ruling}}
+
+
+def suspects_of(
+    report: Mapping[str, Any], decided: Mapping[int, SuspectDecision], *, finder: str = FUSED, decision: str = ANY
+) -> list[Suspect]:
+    """The suspects that a finder flags, or any, and that were decided so, the most suspicious of `fused` first."""
+    found = []
+    for told in report["suspects"]:
+        one = decided.get(told["index"])
+        if finder != ANY and finder not in told["flagged_by"]:
+            continue
+        if decision != ANY and decision != (UNDECIDED if one is None else one.decision):
+            continue
+        suggested = None if told["suggested"] == told["label"] else told["suggested"]
+        flagged_by = tuple(told["flagged_by"])
+        found.append(Suspect(told["index"], told["name"], told["label"], suggested, told["score"], flagged_by, one))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _kept(folder: Path) -> dict[str, Any]:
+    # A finding never changes under its id.
+    report: Any = read_json(folder / REPORT_FILE)
+    return dict(report)
