@@ -29,7 +29,7 @@ class Calibrated:
     Attributes:
         point: what the gate keeps.
         overlays: their file.
-        cost: time of the models for a scan with STRIP, as a multiple of that without, measured here and now.
+        cost: processor time of the models for a scan with STRIP, as a multiple of that without, measured here and now.
         scans: that it was made of.
     """
 
@@ -61,14 +61,14 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
     for done, item in enumerate(scans.calibrating):
         progress(done, len(scans.calibrating), "STRIP: blending clean scans")
         pixels = _pixels(scans.dataset, item, spec)
-        began = time.perf_counter()
+        began = time.thread_time()
         entropies.append(mean_entropy(answering, overlays, pixels))
-        middle = time.perf_counter()
+        middle = time.thread_time()
         probs, _ = judging.run(list(JUDGED), {INPUT: pixels[None]})
         predicted.append(int(probs[0].argmax()))
         if done < _N_TIMED:
             blended.append(middle - began)
-            alone.append(time.perf_counter() - middle)
+            alone.append(time.thread_time() - middle)
     if not np.isfinite(entropies).all():
         raise BadGate("the classifier gives NaN or infinity for blended scans; check its weights, or leave STRIP out")
     path = graph.with_name(OVERLAYS_FILE)
