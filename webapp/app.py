@@ -17,6 +17,7 @@ from webapp import (
     keys,
     ops,
     poisoning,
+    poisoning_repair,
     screening,
 )
 from webapp.access import Access, install_access
@@ -24,6 +25,7 @@ from webapp.api import admin as api_admin
 from webapp.api import docs as api_docs
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
+from webapp.api import poisoning_repair as api_poisoning_repair
 from webapp.api import screenings as api_screenings
 from webapp.api.authentication import SCHEMES
 from webapp.api.bodies import complete
@@ -48,6 +50,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (detectors.bp, Access.ADMIN),
     (gates.bp, Access.ADMIN),
     (poisoning.bp, Access.ADMIN),
+    (poisoning_repair.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),
@@ -56,6 +59,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_admin.bp, Access.ADMIN_KEY),
     (api_jobs.bp, Access.ADMIN_KEY),
     (api_poisoning.bp, Access.ADMIN_KEY),
+    (api_poisoning_repair.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

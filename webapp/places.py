@@ -46,4 +46,5 @@ def _is_here(endpoint: str) -> bool:
     here = request.endpoint or ""
     if "screening.new" in (here, endpoint):
         return here == endpoint
-    return here.partition(".")[0] == endpoint.partition(".")[0]
+    # The parts of a place are named after it, such as poisoning_repair.
+    return here.partition(".")[0].partition("_")[0] == endpoint.partition(".")[0]

@@ -18,6 +18,9 @@ WORDS = {
     ArtefactKind.GATE: "gate",
     ArtefactKind.REPORT: "report",
     ArtefactKind.POISONING: "poisoning run",
+    ArtefactKind.TRUSTED: "trusted subset",
+    ArtefactKind.FINDING: "search for poison",
+    ArtefactKind.REPAIR: "repair",
 }
 
 

@@ -18,6 +18,7 @@ _PAGES = {
     ArtefactKind.DETECTOR: ("detectors.show", "detector_id"),
     ArtefactKind.GATE: ("gates.show", "gate_id"),
     ArtefactKind.POISONING: ("poisoning.show", "run_id"),
+    ArtefactKind.REPAIR: ("poisoning_repair.show", "repair_id"),
 }
 _REPORTING = ("evaluate_detector", "attack_detector")
 """Kinds of job that make a report on what was there before."""
@@ -37,7 +38,12 @@ def made_by(job: JobProgress) -> tuple[str, str] | None:
         row = session.get(Artefact, job.artefact_id)
     if row and job.kind in _REPORTING:
         return f"Report on {row.name}", url_for("detectors.report", detector_id=row.id)
-    return (row.name, artefact_url(row)) if row and row.kind in _PAGES else None
+    return (row.name, artefact_url(row)) if row and has_page(row) else None
+
+
+def has_page(row: Artefact) -> bool:
+    """Whether an artefact is of a kind that has pages."""
+    return row.kind in _PAGES
 
 
 def artefact_url(row: Artefact) -> str:

@@ -21,6 +21,9 @@ class ArtefactKind(StrEnum):
     GATE = "gate"
     REPORT = "report"
     POISONING = "poisoning"
+    TRUSTED = "trusted"
+    FINDING = "finding"
+    REPAIR = "repair"
 
 
 class Upload(Record):
@@ -38,7 +41,7 @@ class Upload(Record):
 
 
 class Artefact(Record):
-    """A data set, classifier, adversarial set, detector, gate, report or run of the poisoning lab."""
+    """A data set, classifier, adversarial set, detector, gate or report, or something of the poisoning lab."""
 
     __tablename__ = "artefact"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
