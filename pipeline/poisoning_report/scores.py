@@ -24,7 +24,26 @@ def pairs_table(classes: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> T
         for pair in pairs
     )
     head = ("flipped", "test images", "recall, original", "recall, poisoned", "called target, original")
-    return Table("The class that was flipped", (*head, "called target, poisoned"), rows)
+    title = "The class that was flipped" if len(rows) == 1 else "The classes that were flipped"
+    return Table(title, (*head, "called target, poisoned"), rows)
+
+
+def classes_table(classes: Sequence[str], original: Side, poisoned: Side) -> Table:
+    """Every class where all of them are flipped: its recall, and how many test images each model calls so."""
+    told = zip(original["report"]["per_class"], poisoned["report"]["per_class"], strict=True)
+    rows = tuple(
+        (
+            name,
+            str(was["support"]),
+            percent(was["recall"]),
+            percent(is_now["recall"]),
+            str(original["predicted"][k]),
+            str(poisoned["predicted"][k]),
+        )
+        for k, (name, (was, is_now)) in enumerate(zip(classes, told, strict=True))
+    )
+    head = ("class", "test images", "recall, original", "recall, poisoned", "called so, original")
+    return Table("Every class, all of which were flipped", (*head, "called so, poisoned"), rows)
 
 
 def scores_table(sides: Mapping[str, Side]) -> Table:
