@@ -9,7 +9,7 @@ function flips(form) {
   const classes = form.querySelector("[data-classes]");
   const show = () => {
     const kind = form.querySelector("[name=kind]:checked").dataset;
-    label.textContent = number.value === "" ? "" : `${number.value} % of the labels of ${kind.of} are flipped`;
+    label.textContent = number.value === "" ? "" : `${Number(number.value)} % of the labels of ${kind.of} are flipped`;
     warning.hidden = !(kind.warns && Number(number.value) >= Number(number.dataset.warnFrom));
     classes.hidden = !kind.named;
   };
