@@ -16,7 +16,7 @@ from pipeline.poisoning_report.repair_page import RepairPage, changes_table, rep
 from webapp.context import context, database
 from webapp.jobs.lease import LIVE
 from webapp.jobs.repairing import REPAIR_JOB, REPORT_FILE
-from webapp.queries.artefacts import artefact, artefacts_of
+from webapp.queries.artefacts import artefacts_of
 from webapp.queries.paging import Page, cut
 from webapp.queries.suspects import confirmed, finding_of
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -133,12 +133,6 @@ def repairs_under_way() -> list[Job]:
 def classifiers_of(dataset_id: str) -> list[Artefact]:
     """Classifiers that learned from a data set, or were imported for its classes, newest first."""
     return [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if dataset_id in row.parents]
-
-
-def finding_behind(repair: Repair) -> Artefact | None:
-    """The finding whose confirmed suspects were repaired; None where they were named by hand."""
-    found: str | None = repair.report["finding_id"]
-    return None if found is None else artefact(ArtefactKind.FINDING, found)
 
 
 @lru_cache(maxsize=16)
