@@ -39,7 +39,8 @@ class Flagged:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Flagged":
         """What `to_json` gave."""
-        return cls(**{name: None if one is None else Share(one["n_hit"], one["n"]) for name, one in values.items()})
+        flagged, *known = (values[name] for name in ("flagged", "poisoned", "honest"))
+        return cls(_share(flagged), *(None if one is None else _share(one) for one in known))
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,10 @@ def ask_finder(
         return Flagged(flagged)
     hits, alarms = found.rates(truth)[Fused.NAME]
     return Flagged(flagged, hits, alarms)
+
+
+def _share(told: Mapping[str, Any]) -> Share:
+    return Share(told["n_hit"], told["n"])
 
 
 def _analysis(of: Reverified) -> Iterator[str]:

@@ -94,8 +94,9 @@ class NamedImagesForm(_RepairForm):
         items_of(field.data or "")
 
     def validate_relabel(self, field: Field) -> None:
-        """Refuse what is no list of numbers and classes."""
-        classes_of(field.data or "", self.dataset)
+        """Refuse what is no list of numbers and classes, and a form that names nothing."""
+        if not classes_of(field.data or "", self.dataset) and not (self.drop.data or "").strip():
+            raise ValidationError("Name at least one image, here or above.")
 
     def changes(self) -> dict[str, Any]:
         """What is to be dropped and relabelled."""

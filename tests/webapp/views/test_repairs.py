@@ -125,7 +125,7 @@ def test_what_changes_is_counted_before_anything_is_ordered(site, admin, suspect
     n, bad = n_jobs(site), truth(site, suspected[0])
     answer = send(admin, suspected, form_of(suspected, drop=str(bad[0]), relabel=f"{bad[1]}:0", do="count"))
     assert answer.status_code == 200
-    assert "<strong>1</strong> training images are dropped, <strong>1</strong> get another class" in answer.text
+    assert "dropped: <strong>1</strong>; to get another class: <strong>1</strong>" in answer.text
     row = re.search(r'<th scope="row">left</th>(.*?)</tr>', answer.text)[1]
     before, *numbers = [int(cell) for cell in re.findall(r">(\d+)</td>", row)]
     assert numbers == [0, 0, 1, before + 1]
@@ -135,7 +135,7 @@ def test_what_changes_is_counted_before_anything_is_ordered(site, admin, suspect
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({}, "no image is confirmed; confirm some of the suspects first"),
+        ({}, "Name at least one image, here or above."),
         ({"drop": "BAD", "relabel": "BAD:left"}, "is both dropped and relabelled; choose one"),
         ({"drop": "TEST"}, "is no training image; choose among those"),
         ({"drop": "ALL"}, "no training image of right would be left; relabel some of them instead"),
@@ -198,7 +198,7 @@ def test_what_is_confirmed_in_a_finding_is_shown_and_repaired_as_it_was_at_the_o
     where = f"{NEW}?finding={found.id}"
     page = admin.get(where).text
     assert "Search of Tuesday" in page
-    assert "<strong>2</strong> training images are dropped, <strong>1</strong> get another class" in page
+    assert "dropped: <strong>2</strong>; to get another class: <strong>1</strong>" in page
     assert re.findall(r"<strong>(\d+)</strong><br>", page) == [str(one) for one in bad[:3]]
     form = {"name": "As confirmed", "epochs": "1", "shown": shown_in(page), "csrf_token": token_of(admin, where)}
     job_id = job_of(admin.post(where, data=form))
@@ -228,7 +228,7 @@ def test_what_was_confirmed_meanwhile_is_shown_before_it_is_repaired(site, admin
     answer = admin.post(where, data=form)
     assert answer.status_code == 422
     assert "images were confirmed or cleared since this page was shown" in answer.text
-    assert "<strong>4</strong> training images are dropped" in answer.text
+    assert "dropped: <strong>4</strong>;" in answer.text
     assert n_jobs(site) == n
     form["shown"] = shown_in(answer.text)
     assert job_of(admin.post(where, data=form))
