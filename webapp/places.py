@@ -22,6 +22,8 @@ _ADMINS = (
     ("Jobs", "jobs.index"),
     ("API keys", "keys.index"),
 )
+_PART_OF = {"poisoning_repair": "poisoning"}
+"""Blueprints without a place of their own, and whose place they belong to."""
 
 
 def install_places(app: Flask) -> None:
@@ -46,5 +48,5 @@ def _is_here(endpoint: str) -> bool:
     here = request.endpoint or ""
     if "screening.new" in (here, endpoint):
         return here == endpoint
-    # The parts of a place are named after it, such as poisoning_repair.
-    return here.partition(".")[0].partition("_")[0] == endpoint.partition(".")[0]
+    blueprint = here.partition(".")[0]
+    return _PART_OF.get(blueprint, blueprint) == endpoint.partition(".")[0]

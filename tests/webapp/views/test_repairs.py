@@ -118,6 +118,8 @@ def test_repairs_are_listed_and_what_they_made_is_marked(site, admin, mended):
     told = admin.get(f"/datasets/{repaired}").text
     assert "Made by the repair “Mended” of" in told
     assert "carries flipped labels on purpose" not in told
+    assert "or were confirmed to be poisoned and dropped by a repair" in told
+    assert "Nothing was found: every file could be read" not in told
     assert "release no gate on it" in admin.get(f"/classifiers/{after}").text
 
 
