@@ -1,5 +1,6 @@
 """A repair as its page shows it, from the report that was kept of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,10 +82,8 @@ def changes_table(
         dropped: the class of each dropped image.
         relabelled: the class of before and the new one of each relabelled image.
     """
-    away, to = [one for one, _ in relabelled], [other for _, other in relabelled]
-    columns = [
-        (n, dropped.count(k), away.count(k), to.count(k)) for k, n in zip(range(len(classes)), counts, strict=True)
-    ]
+    lost, away, to = Counter(dropped), Counter(one for one, _ in relabelled), Counter(other for _, other in relabelled)
+    columns = [(n, lost[k], away[k], to[k]) for k, n in enumerate(counts)]
     rows = [(name, *map(str, (n, d, a, t, n - d - a + t))) for name, (n, d, a, t) in zip(classes, columns, strict=True)]
     sums = [sum(column) for column in zip(*columns, strict=True)]
     total = ("all", *map(str, (*sums, sums[0] - sums[1])))

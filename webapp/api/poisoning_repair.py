@@ -85,6 +85,8 @@ def _of_named(body: dict[str, Any]) -> RepairAsked:
     for item, name in (body["relabel"] or {}).items():
         if not (item.isascii() and item.isdecimal()):
             raise BadPoison(f"relabel: {item!r} is no number of an image; give digits alone, such as 17")
+        if int(item) in relabel:
+            raise BadPoison(f"relabel: item {int(item)} is named twice; name it once")
         relabel[int(item)] = class_number(dataset, name)
     named = {name: body[name] for name in ("dataset_id", "classifier_id", "trusted_id")}
     return RepairAsked(**named, drop=sorted(set(body["drop"] or [])), relabel=relabel)

@@ -69,6 +69,7 @@ def test_what_is_confirmed_in_a_finding_is_ordered(site, api, admin_key, suspect
         ({"drop": [999999]}, 422, "item 999999 is no training image"),
         ({"drop": [-1]}, 422, "drop"),
         ({"relabel": {"x": "left"}}, 422, "relabel: 'x' is no number of an image"),
+        ({"relabel": {"7": "left", "07": "right"}}, 422, "relabel: item 7 is named twice"),
         ({"relabel": {"0": "middle"}}, 422, "has no class 'middle'"),
         ({"drop": [0], "classifier_id": None}, 422, "no classifier_id; name both, or a finding_id"),
         ({"drop": [0], "dataset_id": None, "classifier_id": None}, 422, "no dataset_id and no classifier_id"),
