@@ -18,6 +18,7 @@ from webapp import (
     keys,
     ops,
     poisoning,
+    poisoning_repair,
     screening,
     trusted,
 )
@@ -27,6 +28,7 @@ from webapp.api import docs as api_docs
 from webapp.api import finding as api_finding
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
+from webapp.api import poisoning_repair as api_poisoning_repair
 from webapp.api import screenings as api_screenings
 from webapp.api import trusted as api_trusted
 from webapp.api.authentication import SCHEMES
@@ -54,6 +56,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (poisoning.bp, Access.ADMIN),
     (finding.bp, Access.ADMIN),
     (trusted.bp, Access.ADMIN),
+    (poisoning_repair.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),
@@ -64,6 +67,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_poisoning.bp, Access.ADMIN_KEY),
     (api_finding.bp, Access.ADMIN_KEY),
     (api_trusted.bp, Access.ADMIN_KEY),
+    (api_poisoning_repair.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

@@ -5,9 +5,11 @@ from typing import Any
 from webapp.context import jobs
 from webapp.jobs.finding import NAME as FIND_POISON
 from webapp.jobs.poisoning import LABS
+from webapp.jobs.repairing import REPAIR_JOB
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
 from webapp.queries.finding import clean_classifiers
+from webapp.queries.repairs import RepairAsked
 from webapp.records.artefacts import ArtefactKind
 from webapp.records.jobs import Job
 
@@ -154,3 +156,12 @@ def find_poison(
         "settings": settings,
     }
     return jobs().enqueue(FIND_POISON, params, owner_id)
+
+
+def repair_poison(asked: RepairAsked, *, name: str, settings: dict[str, Any], owner_id: int) -> Job:
+    """Drop and relabel what is confirmed, train anew, and verify; what is confirmed later changes nothing."""
+    artefact(ArtefactKind.DATASET, asked.dataset_id)
+    artefact(ArtefactKind.CLASSIFIER, asked.classifier_id)
+    if asked.trusted_id is not None:
+        artefact(ArtefactKind.TRUSTED, asked.trusted_id)
+    return jobs().enqueue(REPAIR_JOB, {"name": name, "settings": settings, **asked.params()}, owner_id)

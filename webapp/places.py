@@ -22,7 +22,7 @@ _ADMINS = (
     ("Jobs", "jobs.index"),
     ("API keys", "keys.index"),
 )
-_PART_OF = {"poisoning_finding": "poisoning", "trusted": "datasets"}
+_PART_OF = {"poisoning_finding": "poisoning", "poisoning_repair": "poisoning", "trusted": "datasets"}
 """Blueprints without a place of their own, and whose place they belong to."""
 
 

@@ -8,8 +8,9 @@ from pipeline.detector_report.drawing import HEIGHT, WIDTH, drawing
 from pipeline.errors import BadClassifier, BadPoison, BadTraining
 from webapp import orders
 from webapp.context import user_id
+from webapp.forms.flips import FLIPPED_OF, FlipForm
 from webapp.forms.parts import offer
-from webapp.forms.poisoning import BackdoorForm, CleanSetForm, FlipForm
+from webapp.forms.poisoning import BackdoorForm, CleanSetForm
 from webapp.problems import Refusal
 from webapp.queries import poisoned_images as images
 from webapp.queries.artefacts import artefact, artefacts_page, named
@@ -58,7 +59,7 @@ def new_flips() -> ResponseReturnValue:
             return redirect(url_for("jobs.show", job_id=job.id))
         except _REFUSALS as e:
             form.form_errors.append(f"{e}.")
-    page = render_template("poisoning/flips_new.html", choice=choice, row=row, form=form)
+    page = render_template("poisoning/flips_new.html", choice=choice, row=row, form=form, flipped_of=FLIPPED_OF)
     return page, 422 if form.errors else 200
 
 

@@ -48,7 +48,7 @@ class FlipReport:
             "poisoned_id": self.poisoned.id,
             "classes": list(self.clean.classes),
             "recipe": self.recipe.to_json(),
-            "warning": self.recipe.warning,
+            "warning": self.recipe.warning(len(self.clean.classes)),
             "n_flipped": self.n_flipped,
             "n_train": self.n_train,
             "pairs": [self._pair(source, target) for source, target in self.pairs],
@@ -157,5 +157,5 @@ def _analysis(of: FlipReport) -> Iterator[str]:
     ]
     if recalls and max(recalls) > 2 * max(lost, 0) and max(recalls) > 0.02:
         yield "Accuracy as a whole hides most of the harm: it falls on the flipped class, so look at its recall."
-    if of.recipe.warning:
-        yield of.recipe.warning
+    if warning := of.recipe.warning(len(classes)):
+        yield warning

@@ -19,6 +19,9 @@ KINDS = {
     UNIFORM: "any class is labelled as any other, by chance",
 }
 
+NAMING = (ONE_WAY, PAIRWISE)
+"""The kinds that name two classes; the others concern every class."""
+
 MAX_RATIO = 0.5
 """Above it a flipped label is the more frequent one, and what is called the truth turns round."""
 
@@ -55,7 +58,7 @@ class FlipRecipe:
                 f"a ratio of {self.ratio:g}; give 0 to {MAX_RATIO:g}: beyond half, the flipped label is the usual one"
             )
         named = self.source is not None and self.target is not None
-        if self.kind in (ONE_WAY, PAIRWISE):
+        if self.kind in NAMING:
             if not named:
                 raise BadPoison(f"flips of kind {self.kind} from one class to another; name source and target")
             if self.source == self.target:
@@ -78,10 +81,13 @@ class FlipRecipe:
             raise BadPoison(f"flips have no {', '.join(unknown)}; there are {', '.join(cls.__dataclass_fields__)}")
         return cls(**values)
 
-    @property
-    def warning(self) -> str | None:
-        """What must stand beside a ratio that cannot be told from the truth; None for a lower one."""
-        if self.kind == UNIFORM or self.ratio < WARN_FROM:
+    def warning(self, n_classes: int) -> str | None:
+        """What must stand beside a ratio that cannot be told from the truth; None for a lower one.
+
+        Uniform flips scatter over all other classes, so that the true label stays the most frequent; of two classes
+        there is one other.
+        """
+        if self.ratio < WARN_FROM or (self.kind == UNIFORM and n_classes > 2):
             return None
         return (
             f"With {self.ratio:.0%} of the labels flipped, both labels are about as frequent among these images:"

@@ -1,5 +1,8 @@
 """How the poisoning lab trains: quick, the same for the clean and the poisoned model, and without changing images."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from datasets.store import Dataset
 from pipeline.models.spec import MIN_SIDES
 from pipeline.training.settings import Augmentation, TrainingSettings
@@ -30,3 +33,15 @@ def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
             augmentation=still,
         )
     return TrainingSettings(size=_SCAN, epochs=12, label_smoothing=0.0, seed=seed, augmentation=still)
+
+
+def settings_like(notes: Mapping[str, Any], dataset: Dataset) -> TrainingSettings:
+    """How a classifier was trained, by its notes, so that one can be trained alike.
+
+    Where they do not say, as of one that was imported, it is what suits the size of the images.
+
+    Raises:
+        BadTraining: the notes name a setting or a value that no training takes.
+    """
+    own: Mapping[str, Any] | None = notes.get("settings")
+    return quick_settings(dataset) if own is None else TrainingSettings.from_json(dict(own))

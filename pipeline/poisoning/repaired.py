@@ -7,9 +7,9 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import BackdoorRecipe
-from pipeline.poisoning.poison import poison_record
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
+from pipeline.poisoning.truth import Truth, known_poison, truth_of
 from pipeline.training.settings import TrainingSettings
 
 
@@ -24,6 +24,7 @@ class RepairReport:
         before: the classifier of the poisoned data.
         after: the one of the repaired data.
         trigger: what the trigger does, before and after.
+        truth: what became of the images that the lab had poisoned; None where it did not poison them.
     """
 
     repaired: Dataset
@@ -32,6 +33,7 @@ class RepairReport:
     before: Side
     after: Side
     trigger: tuple[BackdoorSuccess, BackdoorSuccess] | None
+    truth: Truth | None = None
 
     def to_json(self) -> dict[str, object]:
         """Everything as JSON values."""
@@ -44,6 +46,8 @@ class RepairReport:
         }
         if self.trigger is not None:
             told["trigger_before"], told["trigger_after"] = (one.to_json() for one in self.trigger)
+        if self.truth is not None:
+            told["truth"] = self.truth.to_json()
         return told
 
     def lines(self) -> list[str]:
@@ -56,6 +60,8 @@ class RepairReport:
         if self.trigger is not None:
             before, after = self.trigger
             said.append(f"the trigger brings the target in {before.success} before, in {after.success} after")
+        if self.truth is not None:
+            said.append(self.truth.words)
         return said
 
 
@@ -76,7 +82,25 @@ def compare_repair(
     after = trained_side(
         repaired, repaired, settings, root.models, work=root.work / "poisoning", name="repaired", progress=progress
     )
-    record, trigger = poison_record(poisoned), None
+    return repair_report(poisoned, repaired, before, after, root, progress=progress)
+
+
+def repair_report(
+    poisoned: Dataset,
+    repaired: Dataset,
+    before: Classifier,
+    after: Side,
+    root: DataRoot,
+    *,
+    progress: Progress = ignore,
+) -> RepairReport:
+    """What a repair gained whose second classifier is there.
+
+    Raises:
+        BadClassifier: the classifier is of other classes, or there is no test image.
+        UnknownArtefact: the lab poisoned the data, and the clean data set is gone.
+    """
+    record, trigger = known_poison(poisoned, root), None
     if record is not None and isinstance(record.recipe, BackdoorRecipe):
         recipe = record.recipe
         tried = [
@@ -91,4 +115,5 @@ def compare_repair(
         before=side(before, repaired, progress=progress),
         after=after,
         trigger=trigger,
+        truth=truth_of(poisoned, repaired, root),
     )

@@ -44,9 +44,13 @@ class TrustedSubset:
     at: str
 
     def rows(self, dataset: Dataset) -> np.ndarray:
-        """The items of a data set that are vouched for as they stand there, (n,) int64; also of a derived one."""
-        known = set(self.images)
-        rows = [i for i, item in enumerate(dataset.items) if (item.name, item.pixels_sha256, item.label) in known]
+        """The training images that are vouched for as they stand there, (n,) int64; also of a derived data set."""
+        known, items = set(self.images), dataset.items
+        rows = [
+            i
+            for i in dataset.indices("train").tolist()
+            if (items[i].name, items[i].pixels_sha256, items[i].label) in known
+        ]
         return np.array(rows, dtype=np.int64)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from pipeline.detector_report.blocks import Chart, Table
 from pipeline.poisoning.answers import Answers
+from pipeline.poisoning.flips import NAMING
 from pipeline.poisoning.poison import FLIPS
 from pipeline.poisoning_report.charts import accuracy_chart, calls_chart, loss_chart
-from pipeline.poisoning_report.scores import pairs_table, rates_table, scores_table, trigger_table
+from pipeline.poisoning_report.scores import classes_table, pairs_table, rates_table, scores_table, trigger_table
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ def run_page(report: Mapping[str, Any], kept: Mapping[str, Answers], *, clean: s
 
 def _flip_front(report: Mapping[str, Any]) -> tuple[Table, ...]:
     pairs = pairs_table(report["classes"], report["pairs"])
-    return () if pairs is None else (pairs,)
+    if report["recipe"]["kind"] in NAMING:
+        return () if pairs is None else (pairs,)
+    every = classes_table(report["classes"], report["original"], report["poisoned"])
+    return (every,) if pairs is None else (every, pairs)
 
 
 def _backdoor_front(report: Mapping[str, Any], sides: Mapping[str, Any]) -> tuple[Table, ...]:

@@ -16,15 +16,34 @@ def pairs_table(classes: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> T
         (
             f"{classes[pair['source']]} to {classes[pair['target']]}",
             str(pair["n"]),
-            _percent(pair["recall_original"]),
-            _percent(pair["recall_poisoned"]),
+            percent(pair["recall_original"]),
+            percent(pair["recall_poisoned"]),
             str(pair["cell_original"]),
             str(pair["cell_poisoned"]),
         )
         for pair in pairs
     )
     head = ("flipped", "test images", "recall, original", "recall, poisoned", "called target, original")
-    return Table("The class that was flipped", (*head, "called target, poisoned"), rows)
+    title = "The class that was flipped" if len(rows) == 1 else "The classes that were flipped"
+    return Table(title, (*head, "called target, poisoned"), rows)
+
+
+def classes_table(classes: Sequence[str], original: Side, poisoned: Side) -> Table:
+    """Every class where all of them are flipped: its recall, and how many test images each model calls so."""
+    told = zip(original["report"]["per_class"], poisoned["report"]["per_class"], strict=True)
+    rows = tuple(
+        (
+            name,
+            str(was["support"]),
+            percent(was["recall"]),
+            percent(is_now["recall"]),
+            str(original["predicted"][k]),
+            str(poisoned["predicted"][k]),
+        )
+        for k, (name, (was, is_now)) in enumerate(zip(classes, told, strict=True))
+    )
+    head = ("class", "test images", "recall, original", "recall, poisoned", "called so, original")
+    return Table("Every class, all of which were flipped", (*head, "called so, poisoned"), rows)
 
 
 def scores_table(sides: Mapping[str, Side]) -> Table:
@@ -37,7 +56,7 @@ def scores_table(sides: Mapping[str, Side]) -> Table:
 def _scores(sides: Mapping[str, Side], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     told = [side["report"]["per_class"] for side in sides.values()]
     for each in zip(*told, strict=True):
-        cells = (_percent(one[name]) for name in names for one in each)
+        cells = (percent(one[name]) for name in names for one in each)
         yield (each[0]["name"], *cells, str(each[0]["support"]))
 
 
@@ -45,8 +64,7 @@ def trigger_table(rows: Mapping[str, Side]) -> Table:
     """Accuracy, and how often the trigger brings the target, of each model with its 95 % interval."""
     head = ("model", "accuracy on clean images", "trigger brings the target", "called the target without it")
     cells = tuple(
-        (what, *(_share(row[name]) for name in ("accuracy", "success", "without_trigger")))
-        for what, row in rows.items()
+        (what, *(share(row[name]) for name in ("accuracy", "success", "without_trigger"))) for what, row in rows.items()
     )
     return Table("What the trigger does, with 95 % intervals of Wilson", head, cells)
 
@@ -54,17 +72,19 @@ def trigger_table(rows: Mapping[str, Side]) -> Table:
 def rates_table(rates: Mapping[str, Any], target: str) -> Table:
     """How much was poisoned, both ways that people count it."""
     rows = (
-        ("of all training images", str(rates["n"]), str(rates["n_train"]), _percent(rates["of_all"])),
-        (f"of those labelled {target}", str(rates["n"]), str(rates["n_target"]), _percent(rates["of_target"])),
+        ("of all training images", str(rates["n"]), str(rates["n_train"]), percent(rates["of_all"])),
+        (f"of those labelled {target}", str(rates["n"]), str(rates["n_target"]), percent(rates["of_target"])),
     )
     return Table("Poisoned", ("of what", "poisoned", "of", "share"), rows)
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """A share in words; a dash where there is none."""
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def _share(told: Mapping[str, Any]) -> str:
+def share(told: Mapping[str, Any]) -> str:
+    """A share with its interval and its counts, from what `Share` told; a dash of nothing."""
     if told["value"] is None:
         return "-"
     low, high = 100 * told["low"], 100 * told["high"]

@@ -1,17 +1,25 @@
 // The poisoning lab's forms, while they are filled in. Without this script each page says the same after it is sent.
 
-function ratioSlider(field) {
+function flips(form) {
+  const field = form.querySelector("[data-ratio]");
   const [slider, number] = field.querySelectorAll("input");
   const label = field.querySelector("output");
   const warning = field.querySelector("#ratio-warning");
+  const otherwise = warning.querySelector("[data-otherwise]");
+  const classes = form.querySelector("[data-classes]");
   const show = () => {
-    label.textContent = number.value === "" ? "" : `${number.value} % of the labels of the source class are flipped`;
-    warning.hidden = !(Number(number.value) >= Number(number.dataset.warnFrom));
+    const kind = form.querySelector("[name=kind]:checked").dataset;
+    label.textContent = number.value === "" ? "" : `${Number(number.value)} % of the labels of ${kind.of} are flipped`;
+    warning.hidden = !(kind.warns && Number(number.value) >= Number(number.dataset.warnFrom));
+    classes.hidden = !kind.named;
   };
   slider.hidden = label.hidden = false;
+  // The kind is known here, so that what holds for another one is left out.
+  if (otherwise) otherwise.hidden = true;
   slider.value = number.value;
   slider.addEventListener("input", () => { number.value = slider.value; show(); });
   number.addEventListener("input", () => { slider.value = number.value; show(); });
+  for (const box of form.querySelectorAll("[name=kind]")) box.addEventListener("change", show);
   show();
 }
 
@@ -36,5 +44,5 @@ function bothShares(form) {
   for (const box of form.elements.labels) box.addEventListener("input", show);
 }
 
-document.querySelectorAll("[data-ratio]").forEach(ratioSlider);
+document.querySelectorAll("form[data-flips]").forEach(flips);
 document.querySelectorAll("form[data-shares]").forEach(bothShares);

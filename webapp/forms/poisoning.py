@@ -9,7 +9,6 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange, Optiona
 
 from datasets.store import Dataset
 from pipeline.poisoning.backdoor import CLEAN, DIRTY, BackdoorRecipe
-from pipeline.poisoning.flips import MAX_RATIO, ONE_WAY, WARN_FROM, FlipRecipe
 from pipeline.poisoning.perturbation import CW, INTERPOLATED, PGD, Perturbation
 from pipeline.poisoning.triggers import BLEND, CORNERS, PATCH, Trigger
 from webapp.forms.parts import NamedForm, ScangateForm, artefact_field, choices_of, offer
@@ -39,7 +38,7 @@ class CleanSetForm(ScangateForm):
     dataset = artefact_field("Data set", "A clean one, with labels. It stays as it is: a poisoned copy is made of it.")
 
 
-class _LabForm(NamedForm):
+class LabForm(NamedForm):
     """What every run of the lab is asked."""
 
     original_id = SelectField(
@@ -70,46 +69,7 @@ class _LabForm(NamedForm):
         return {"name": self.name.data, "settings": settings, "original_id": self.original_id.data or None}
 
 
-class FlipForm(_LabForm):
-    """Labels to be flipped from one class to another."""
-
-    source = SelectField("Source class", [DataRequired("Choose one.")], description="Images of this class are flipped.")
-    target = SelectField(
-        "Target class", [DataRequired("Choose one.")], description="This is what they are labelled as."
-    )
-    ratio_percent = FloatField(
-        "Flipped, in % of the source class",
-        [_NUMBER, NumberRange(0, 100 * MAX_RATIO, f"Use 0 to {100 * MAX_RATIO:g}: beyond half, it is the truth.")],
-        default=20.0,
-        description="Of its training images. Test images keep their labels.",
-        render_kw={"min": 0, "max": 100 * MAX_RATIO, "step": "any", "data-warn-from": 100 * WARN_FROM},
-    )
-
-    def suit(self, dataset: Dataset) -> None:
-        """Offer the classes of a data set."""
-        choices = choices_of((str(label), name) for label, name in enumerate(dataset.classes))
-        self.source.choices = self.target.choices = choices
-        if not self.is_submitted():
-            self.target.data = "1"
-
-    def validate_target(self, field: Field) -> None:
-        """Refuse a class that would be flipped to itself."""
-        if field.data == self.source.data:
-            raise ValidationError("Source and target are the same class; choose two.")
-
-    def recipe(self) -> dict[str, Any]:
-        """The recipe that the pipeline reads."""
-        made = FlipRecipe(
-            kind=ONE_WAY,
-            source=int(self.source.data),
-            target=int(self.target.data),
-            ratio=self.ratio_percent.data / 100,
-            seed=self.seed.data,
-        )
-        return made.to_json()
-
-
-class BackdoorForm(_LabForm):
+class BackdoorForm(LabForm):
     """A trigger to be planted."""
 
     target = SelectField("Target class", [DataRequired("Choose one.")], description="What the trigger shall bring.")

@@ -20,6 +20,7 @@ WORDS = {
     ArtefactKind.POISONING: "poisoning run",
     ArtefactKind.TRUSTED: "trusted subset",
     ArtefactKind.FINDING: "search for poison",
+    ArtefactKind.REPAIR: "repair",
 }
 
 

@@ -20,6 +20,7 @@ _PAGES = {
     ArtefactKind.POISONING: ("poisoning.show", "run_id"),
     ArtefactKind.TRUSTED: ("trusted.show", "trusted_id"),
     ArtefactKind.FINDING: ("poisoning_finding.show", "finding_id"),
+    ArtefactKind.REPAIR: ("poisoning_repair.show", "repair_id"),
 }
 _REPORTING = ("evaluate_detector", "attack_detector")
 """Kinds of job that make a report on what was there before."""
@@ -39,7 +40,12 @@ def made_by(job: JobProgress) -> tuple[str, str] | None:
         row = session.get(Artefact, job.artefact_id)
     if row and job.kind in _REPORTING:
         return f"Report on {row.name}", url_for("detectors.report", detector_id=row.id)
-    return (row.name, artefact_url(row)) if row and row.kind in _PAGES else None
+    return (row.name, artefact_url(row)) if row and has_page(row) else None
+
+
+def has_page(row: Artefact) -> bool:
+    """Whether an artefact is of a kind that has pages."""
+    return row.kind in _PAGES
 
 
 def artefact_url(row: Artefact) -> str:

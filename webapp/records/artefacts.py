@@ -23,6 +23,7 @@ class ArtefactKind(StrEnum):
     POISONING = "poisoning"
     TRUSTED = "trusted"
     FINDING = "finding"
+    REPAIR = "repair"
 
 
 class Upload(Record):
@@ -41,6 +42,8 @@ class Upload(Record):
 
 class Artefact(Record):
     """A data set, classifier, adversarial set, detector, gate, report, run, trusted subset or search for poison."""
+
+    """A data set, classifier, adversarial set, detector, gate or report, or something of the poisoning lab."""
 
     __tablename__ = "artefact"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -93,9 +93,10 @@ def test_refuses_what_it_does_not_know(dataset):
 
 
 def test_warns_from_45_percent_that_nothing_can_tell():
-    assert recipe(ratio=0.44).warning is None
-    assert "nothing in the data can tell flips from truth" in str(recipe(ratio=0.45).warning)
-    assert recipe(UNIFORM, 0.5).warning is None  # The truth is still the most frequent label.
+    assert recipe(ratio=0.44).warning(3) is None
+    assert "nothing in the data can tell flips from truth" in str(recipe(ratio=0.45).warning(3))
+    assert recipe(UNIFORM, 0.5).warning(3) is None  # The truth is still the most frequent label.
+    assert recipe(UNIFORM, 0.5).warning(2) == recipe(ratio=0.5).warning(2)  # There is one other class to scatter to.
 
 
 def test_comes_back_from_json():

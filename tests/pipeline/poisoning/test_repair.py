@@ -37,6 +37,8 @@ def test_dropped_images_are_in_no_split_and_kept_for_the_record(dataset):
         ({"drop": [1], "relabel": {1: 0}}, "item 1 is both dropped and relabelled"),
         ({"drop": [149]}, "bars: item 149 is no training image"),
         ({"drop": range(0, 90, 3)}, "no training image of left would be left; relabel some"),
+        ({"relabel": {1: 3}}, "bars has no class 3 that item 1 could get; use 0 to 2"),
+        ({"relabel": {1: 1}}, "item 1 is labelled middle already; name another class, or drop it"),
     ],
 )
 def test_refuses_and_leaves_nothing_behind(dataset, given, said):

@@ -8,6 +8,7 @@ from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.poison import poison
+from pipeline.poisoning.repair import repair
 from pipeline.poisoning.trusted import FILE, mark_trusted, open_trusted, proposed
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
@@ -64,3 +65,9 @@ def test_the_history_of_the_data_set_tells_who_vouches(dataset, tmp_path):
     marked = mark_trusted(dataset, proposed(dataset, 5), tmp_path / "trusted", by="Dr. A")
     (event,) = read_history(dataset.folder, DataRoot(tmp_path))
     assert (event.kind, event.by, event.what["subset"]) == (EventKind.TRUST, "Dr. A", marked.id)
+
+
+def test_an_image_that_was_dropped_is_vouched_for_no_more(dataset, root):
+    marked = mark_trusted(dataset, range(30), root.trusted, by="admin")
+    fixed = repair(dataset, root.datasets, name="fixed", drop=[3], relabel={4: 0})
+    assert set(marked.rows(dataset)) - set(marked.rows(fixed)) == {3, 4}

@@ -1,4 +1,4 @@
-from pipeline.poisoning_report.scores import pairs_table, rates_table, scores_table, trigger_table
+from pipeline.poisoning_report.scores import classes_table, pairs_table, rates_table, scores_table, trigger_table
 
 
 def test_the_flipped_class_stands_with_its_recall_and_its_cell():
@@ -10,6 +10,15 @@ def test_the_flipped_class_stands_with_its_recall_and_its_cell():
 
 def test_uniform_flips_aim_at_no_cell():
     assert pairs_table(("a", "b"), []) is None
+
+
+def test_every_class_stands_alone_where_all_are_flipped():
+    def side(recall, predicted):
+        return {"report": {"per_class": [{"support": 4, "recall": one} for one in recall]}, "predicted": predicted}
+
+    table = classes_table(("a", "b"), side([1.0, 0.75], [5, 3]), side([0.5, None], [2, 6]))
+    assert table.rows == (("a", "4", "100.0 %", "50.0 %", "5", "2"), ("b", "4", "75.0 %", "-", "3", "6"))
+    assert len(table.head) == len(table.rows[0])
 
 
 def test_scores_stand_model_beside_model_and_what_is_unknown_is_told():

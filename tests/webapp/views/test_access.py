@@ -20,10 +20,11 @@ ADMINS = {
     "keys",
     "poisoning",
     "poisoning_finding",
+    "poisoning_repair",
     "trusted",
 }
 SCREENING_KEYS = {"api_screenings"}
-ADMIN_KEYS = {"api_admin", "api_jobs", "api_poisoning", "api_finding", "api_trusted"}
+ADMIN_KEYS = {"api_admin", "api_jobs", "api_poisoning", "api_finding", "api_poisoning_repair", "api_trusted"}
 ALL = (PUBLIC, SIGNED_IN, ADMINS, SCREENING_KEYS, ADMIN_KEYS)
 
 

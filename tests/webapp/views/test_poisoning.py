@@ -141,6 +141,43 @@ def test_test_images_are_drawn_by_a_seed_or_named(site, admin, flips):
     assert not set(re.findall(r"Test image (\d+)</strong>", second)) & set(drawn[0])
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("pairwise", ("flipped labels, pairwise", "The classes that were flipped", "right to left")),
+        ("cyclic", ("flipped labels, cyclic", "Every class, all of which were flipped", "right to left")),
+        ("uniform", ("flipped labels, uniform", "Every class, all of which were flipped", "called so, poisoned")),
+    ],
+)
+def test_every_kind_of_flips_is_ordered_on_the_form_and_its_classes_are_reported(site, admin, kind, words):
+    # What a browser without JavaScript sends: the classes as well, where they do not apply.
+    run_id = ended(site, send(admin, site, FLIPS, FLIP, kind=kind, name=f"All {kind}", ratio_percent="40"))
+    page = admin.get(f"/lab/poisoning/{run_id}").text
+    assert words[0].replace("flipped", "Flipped") in page
+    assert words[0] in admin.get("/lab/poisoning/").text
+    for each in words[1:]:
+        assert each in page
+    assert "The class that was flipped<" not in page
+    report = admin.get(f"/lab/poisoning/{run_id}/report.json").get_json()
+    assert report["recipe"]["kind"] == kind
+    assert (report["recipe"]["source"] is None) == (kind != "pairwise")
+    assert ("right to left" in page) == (kind != "uniform")
+
+
+def test_flips_of_every_class_need_no_class(site, admin):
+    form = {name: value for name, value in FLIP.items() if name not in ("source", "target")}
+    assert send(admin, site, FLIPS, form, kind="cyclic", ratio_percent="1").status_code == 302
+    answer = send(admin, site, FLIPS, form, kind="pairwise")
+    assert answer.status_code == 422
+    assert "Source class: Choose one." in answer.text
+
+
+def test_uniform_flips_of_two_classes_are_warned_of_as_well(site, admin):
+    page = admin.get(f"{FLIPS}?dataset={site.chain.dataset.id}").text
+    assert page.count('data-warns="yes"') == 4
+    assert "scatter over all classes" not in page
+
+
 @pytest.mark.parametrize(("item", "said"), [("999999", "is no test image"), ("x", "is no number of an image")])
 def test_an_image_that_is_none_is_told_so(admin, flips, item, said):
     answer = admin.get(f"/lab/poisoning/{flips}/tests?item={item}")
@@ -220,6 +257,8 @@ def test_both_shares_are_counted_before_anything_is_ordered(site, admin):
         ({"ratio_percent": "-1"}, "Use 0 to 50"),
         ({"ratio_percent": "nan"}, "Use 0 to 50"),
         ({"target": "0"}, "Source and target are the same class"),
+        ({"kind": "pairwise", "target": "0"}, "Source and target are the same class"),
+        ({"kind": "any"}, "Not a valid choice"),
         ({"target": "7"}, "Not a valid choice"),
         ({"name": ""}, "Give it a name"),
         ({"epochs": "0"}, "Use 1 to 500"),
