@@ -25,6 +25,7 @@ from pipeline.errors import BadRecipe
 from pipeline.models.adapter import PixelModel
 from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, load_model
+from pipeline.provenance.event import UNNAMED
 from pipeline.provenance.record import checked
 
 _COPIED = (
@@ -53,6 +54,7 @@ def build_adversarial(
     name: str = "",
     shard_s: float = SHARD_S,
     device: str = "cpu",
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> AdversarialSet:
     """Build every shard that is not there yet, and the set of them, at `root/<id>`.
@@ -69,10 +71,12 @@ def build_adversarial(
         name: for people.
         shard_s: seconds a shard should take.
         device: where the classifier runs, by a name that `chosen_device` takes.
+        by: who builds, for the history.
         progress: told of rows done out of all rows.
 
     Raises:
         BadRecipe: the recipe does not fit the data set, or the data set not the classifier.
+        BrokenHistory: data set or classifier are not what their histories say, or the set that is there is not.
         BadDevice: there is no such device here.
     """
     where = chosen_device(device).type
@@ -90,7 +94,9 @@ def build_adversarial(
         parts.append(path)
         done += sum(len(batch.parents) for batch in made.shard(k))
         progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
-    built = assemble(made, parts, root, classifier_id=classifier.id, name=name, work=work, device=where)
+    told = {"name": name, "by": by, "device": where}
+    parents = [checked(one.folder) for one in (dataset, classifier)]
+    built = assemble(made, parts, root, classifier_id=classifier.id, work=work, parents=parents, **told)
     shutil.rmtree(folder, ignore_errors=True)
     return built
 

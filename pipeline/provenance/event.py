@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     INJECTION = "injection"
     RELABEL = "relabel"
     DROP = "drop"
+    ATTACK = "attack"  # An adversarial set was built.
     TRAINING = "training"
     WEIGHTS = "weights"  # Weights of elsewhere were imported.
     RELEASE = "release"

@@ -21,6 +21,7 @@ from pipeline.provenance.merkle import merkle_root
 FILES = {
     "datasets": (LEVELS, MANIFEST, REPORT),
     "models": ("classifier.json", "weights.safetensors"),
+    "adversarial": ("manifest.json", "rows.h5"),
     "detectors": ("detector.json", "weights.safetensors"),
     "gates": ("gate.json", "gate.onnx"),
 }

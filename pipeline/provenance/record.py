@@ -17,6 +17,7 @@ from pipeline.provenance.event import UNNAMED, Event, EventKind
 from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_found, manifest_of
 
 _NAMED = 3
+_WRITTEN_ANEW = (EventKind.IMPORT, EventKind.ATTACK)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Verification:
 
 
 def artefact(root: DataRoot, id_or_prefix: str) -> Path:
-    """The folder of a data set, classifier, detector or gate by its id, the beginning of one, or "<kind>/<id>".
+    """The folder of an artefact that keeps a history by its id, the beginning of one, or "<kind>/<id>".
 
     Raises:
         UnknownArtefact: there is none, or more than one.
@@ -99,7 +100,8 @@ def recorded(
 ) -> Event:
     """Write into an artefact's history what was done to it; its first event begins the history.
 
-    Only an import may find the artefact other than the newest event left it, since it writes it anew.
+    Only an import, and the building of an adversarial set, may find the artefact other than the newest event left it,
+    since they write it anew.
 
     Args:
         folder: of the artefact, as it is now.
@@ -112,7 +114,7 @@ def recorded(
     Raises:
         BrokenHistory: the history is not whole, or the artefact not what it says; nothing is added.
     """
-    if kind is not EventKind.IMPORT:
+    if kind not in _WRITTEN_ANEW:
         checked(folder)
     now = manifest_of(folder)
     now.write(folder)

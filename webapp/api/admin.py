@@ -163,7 +163,7 @@ def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/gates/<gate_id>/activate")
 @bp.output(schemas.ArtefactTold)
-@documented(bp, 404)
+@documented(bp, 404, 409)
 def activate_gate(gate_id: str) -> ResponseReturnValue:
     """Let a gate screen from now on."""
     return _told(activate(gate_id, user_id=calling_key().owner_id), gate_id)
