@@ -8,10 +8,12 @@ from flask_wtf.csrf import CSRFProtect
 
 from webapp import (
     adversarial,
+    audits,
     classifiers,
     datasets_pages,
     detectors,
     gates,
+    history,
     home,
     jobs_pages,
     keys,
@@ -21,7 +23,9 @@ from webapp import (
 )
 from webapp.access import Access, install_access
 from webapp.api import admin as api_admin
+from webapp.api import audits as api_audits
 from webapp.api import docs as api_docs
+from webapp.api import history as api_history
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
 from webapp.api import screenings as api_screenings
@@ -48,6 +52,8 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (detectors.bp, Access.ADMIN),
     (gates.bp, Access.ADMIN),
     (poisoning.bp, Access.ADMIN),
+    (audits.bp, Access.ADMIN),
+    (history.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),
@@ -56,6 +62,8 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_admin.bp, Access.ADMIN_KEY),
     (api_jobs.bp, Access.ADMIN_KEY),
     (api_poisoning.bp, Access.ADMIN_KEY),
+    (api_audits.bp, Access.ADMIN_KEY),
+    (api_history.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

@@ -174,7 +174,14 @@ def verify(
 
 
 def trust(
-    folder: Path, root: DataRoot, *, by: str, why: str, anew: bool = False, facts: Mapping[str, object] | None = None
+    folder: Path,
+    root: DataRoot,
+    *,
+    by: str,
+    why: str,
+    anew: bool = False,
+    facts: Mapping[str, object] | None = None,
+    progress: Progress = ignore,
 ) -> Event:
     """Vouch for an artefact as it is: what changes later is told against this. Begins a history where there is none.
 
@@ -185,13 +192,14 @@ def trust(
         why: in words.
         anew: set a history that is not whole aside and begin another, which says so.
         facts: JSON values beside those, such as the items of a trusted subset.
+        progress: called now and then; may raise to cancel.
 
     Raises:
         BrokenHistory: the artefact is not what its history says.
     """
-    _check_levels(folder)
+    _check_levels(folder, progress)
     said = {**(facts or {}), "why": why}
-    if has_history(folder) and not (found := verify(folder, root)).ok:
+    if has_history(folder) and not (found := verify(folder, root, progress=progress)).ok:
         told = "; ".join(found.differences[:_NAMED])
         if not anew:
             raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}")
@@ -199,10 +207,10 @@ def trust(
     return recorded(folder, root, EventKind.TRUST, by=by, facts=said)
 
 
-def _check_levels(folder: Path) -> None:
+def _check_levels(folder: Path, progress: Progress) -> None:
     """What somebody vouches for must hang together: the manifest has to name the levels that lie there."""
     said = manifest_of(folder)
-    if (found := manifest_found(folder, said)).root != said.root:
+    if (found := manifest_found(folder, said, progress=progress)).root != said.root:
         told = "; ".join(_told(found, said)[:_NAMED])
         raise BrokenHistory(
             f"{subject_of(folder)} cannot be trusted, its levels are not those that its manifest names: {told}; "

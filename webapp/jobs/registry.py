@@ -95,7 +95,7 @@ def register(kind: Kind) -> Kind:
 
 def load_kinds(settings: Settings) -> None:
     """Import the modules that register kinds: our own, and those that the settings name."""
-    ours = ("kinds", "recalibration", "judging", "attacking", "poisoning")
+    ours = ("kinds", "recalibration", "judging", "attacking", "poisoning", "verifying", "audit")
     for module in (*(f"webapp.jobs.{name}" for name in ours), *settings.kind_modules):
         importlib.import_module(module)
 

@@ -18,6 +18,7 @@ WORDS = {
     ArtefactKind.GATE: "gate",
     ArtefactKind.REPORT: "report",
     ArtefactKind.POISONING: "poisoning run",
+    ArtefactKind.AUDIT: "audit",
 }
 
 

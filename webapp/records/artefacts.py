@@ -21,6 +21,7 @@ class ArtefactKind(StrEnum):
     GATE = "gate"
     REPORT = "report"
     POISONING = "poisoning"
+    AUDIT = "audit"
 
 
 class Upload(Record):
@@ -38,7 +39,7 @@ class Upload(Record):
 
 
 class Artefact(Record):
-    """A data set, classifier, adversarial set, detector, gate, report or run of the poisoning lab."""
+    """A data set, classifier, adversarial set, detector, gate, report, run of the poisoning lab or audit."""
 
     __tablename__ = "artefact"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)

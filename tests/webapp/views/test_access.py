@@ -10,9 +10,20 @@ from webapp.config import Settings
 
 PUBLIC = {"ops", "api_docs", "openapi", "security", ""}
 SIGNED_IN = {"home", "screening"}
-ADMINS = {"datasets", "classifiers", "adversarial", "detectors", "gates", "jobs", "keys", "poisoning"}
+ADMINS = {
+    "datasets",
+    "classifiers",
+    "adversarial",
+    "detectors",
+    "gates",
+    "jobs",
+    "keys",
+    "poisoning",
+    "audits",
+    "history",
+}
 SCREENING_KEYS = {"api_screenings"}
-ADMIN_KEYS = {"api_admin", "api_jobs", "api_poisoning"}
+ADMIN_KEYS = {"api_admin", "api_jobs", "api_poisoning", "api_audits", "api_history"}
 ALL = (PUBLIC, SIGNED_IN, ADMINS, SCREENING_KEYS, ADMIN_KEYS)
 
 
