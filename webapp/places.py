@@ -23,6 +23,9 @@ _ADMINS = (
     ("API keys", "keys.index"),
 )
 
+_PART_OF = {"audits": "poisoning"}
+"""Blueprints whose pages belong to a place of another one."""
+
 
 def install_places(app: Flask) -> None:
     """Tell every template where one can go, who one is, and how things are called."""
@@ -46,4 +49,5 @@ def _is_here(endpoint: str) -> bool:
     here = request.endpoint or ""
     if "screening.new" in (here, endpoint):
         return here == endpoint
-    return here.partition(".")[0] == endpoint.partition(".")[0]
+    place = here.partition(".")[0]
+    return _PART_OF.get(place, place) == endpoint.partition(".")[0]

@@ -61,7 +61,7 @@ class AuditTold(Schema):
 @bp.post("")
 @bp.input(NewAudit, example=_EXAMPLE)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def order(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Search the smallest mark that brings each class of a classifier; a backdoor's is conspicuously small.
 

@@ -10,7 +10,7 @@ from pipeline.provenance.event import Event
 from pipeline.provenance.kept import last_examination
 from pipeline.provenance.manifest import FILES
 from webapp.problems import Refusal
-from webapp.queries.history import place_of
+from webapp.queries.history import Made, made, place_of
 from webapp.queries.paging import Page, cut
 from webapp.records.artefacts import Artefact
 
@@ -39,7 +39,8 @@ class ChangesView:
     """What changed since the trusted root.
 
     Attributes:
-        since: the event that it is compared with, maybe of what it descends from.
+        since: the event that it is compared with.
+        root: whose event that is: its own, or one that it descends from.
         counts: how many differences of each kind, in the order of `WORDS`.
         what: the kind that is shown; "" for all.
         page: some of them.
@@ -48,6 +49,7 @@ class ChangesView:
     """
 
     since: Event
+    root: Made
     counts: dict[str, int]
     what: str
     page: Page[Difference]
@@ -76,7 +78,15 @@ def changes_view(row: Artefact, *, what: str, number: int, size: int = _PAGE) ->
     counts = {name: counted[name] for name in WORDS if counted[name]}
     shown = what if what in counts else ""
     rows = [one for one in found.differences if not shown or one.what == shown]
-    return ChangesView(found.since, counts, shown, cut(rows, number, size=size), _since(row, found.since), at)
+    return ChangesView(
+        since=found.since,
+        root=made(found.since.subject),
+        counts=counts,
+        what=shown,
+        page=cut(rows, number, size=size),
+        events=_since(row, found.since),
+        at=at,
+    )
 
 
 def _found(row: Artefact) -> tuple[Changes, str]:

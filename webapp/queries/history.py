@@ -165,10 +165,9 @@ def told_events(events: Sequence[Event]) -> tuple[Told, ...]:
     return tuple(_told(event, rows) for event in events)
 
 
-def subject_words(subject: str) -> str:
-    """What "datasets/<id>" is called."""
-    kind = _KINDS.get(subject.partition("/")[0])
-    return f"{WORDS[kind] if kind else 'artefact'} {_id(subject)}"
+def made(subject: str) -> Made:
+    """What "datasets/<id>" is called, and its page."""
+    return _made(subject, {one.id: one for one in named([_id(subject)])})
 
 
 def _ids_of_parents(found: Iterable[Ancestor]) -> list[str]:
@@ -187,7 +186,7 @@ def _made(subject: str, rows: Mapping[str, Artefact], note: str = "") -> Made:
     row = rows.get(_id(subject))
     kind = _KINDS.get(subject.partition("/")[0])
     if row is None or row.kind is not kind:
-        return Made(subject, subject_words(subject), None, note)
+        return Made(subject, f"{WORDS[kind] if kind else 'artefact'} {_id(subject)}", None, note)
     return Made(subject, f"{WORDS[kind]} {row.name}", row.id, note)
 
 

@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 from pipeline.artefacts import DataRoot
 from pipeline.provenance.chain import HISTORY, read_history
 from tests.webapp.views.own import copied
-from tests.webapp.views.site import EMAILS, n_jobs
+from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from tests.webapp.views.test_history import TAMPERING, WHY, break_link, folder_of, made_ids, relabel
 from webapp.jobs.service import Jobs
 from webapp.queries import changes
@@ -72,6 +72,30 @@ def test_a_broken_link_is_a_conflict_and_changes_nothing(own, program, admin_key
         assert "event 1 (import" in error["detail"]
         assert "backup" in error["detail"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_nothing_is_ordered_on_a_broken_history(own, program, admin_key):
+    chain, n = own.chain, n_jobs(own)
+    for kind in ("datasets", "models", "adversarial", "detectors"):
+        break_link(folder_of(own, kind))
+    orders = {
+        "classifiers": {"dataset_id": chain.dataset.id, "name": "n"},
+        "adversarial-sets": {"dataset_id": chain.dataset.id, "classifier_id": chain.classifier.id, "name": "n"},
+        "detectors": {"adversarial_id": chain.adversarial_set.id, "name": "n"},
+        f"detectors/{chain.detector.id}/evaluate": {},
+        "gates": {"detector_id": chain.detector.id, "name": "n"},
+        "poisoning/flips": {"dataset_id": chain.dataset.id, "name": "n", "source": "0", "target": "1"},
+        "poisoning/audits": {"classifier_id": chain.classifier.id, "dataset_id": chain.dataset.id, "name": "n"},
+    }
+    for where, body in orders.items():
+        answer = program.post(f"/api/v1/{where}", headers=admin_key, json=body)
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (409, "broken_history"), where
+    form = {"name": "n", "architecture": "SequentialCNN", "side": "32", "epochs": "1", "seed": "0"}
+    person = own.client("admin")
+    form |= {"dataset_id": chain.dataset.id, "harden": "none", "csrf_token": token_of(person, "/classifiers/train")}
+    page = person.post("/classifiers/train", data=form)
+    assert (page.status_code, "it does not hash to what is written there" in page.text) == (409, True)
+    assert n_jobs(own) == n
 
 
 def test_somebody_vouches_and_changes_are_told_against_that(own, program, admin_key):
