@@ -90,7 +90,10 @@ def _active() -> tuple[str, OpenGate]:
 def _opened(row: Artefact) -> OpenGate:
     """The gate in memory, after its files were checked against its signed history: once a process, not once a scan."""
     try:
-        return open_gate(context().path(row.folder))
+        found = open_gate(context().path(row.folder))
+        if found.gate.id != row.id:  # Whoever takes the history away as well cannot make another gate of this id.
+            raise BadGate(f"{row.folder} holds the gate {found.gate.id}, {row.id} was released")
+        return found
     except (BadGate, BrokenHistory) as e:
         _LOG.error("gate %s is not opened: %s", row.id, e)
         raise Refusal(

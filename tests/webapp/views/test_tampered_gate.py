@@ -1,11 +1,13 @@
 """A gate that is not what was released gives no verdict, and is not put in front of the classifier."""
 
 import io
+import json
 
 import pytest
 from sqlalchemy import func, select
 
 from pipeline.gate.decision import Verdict
+from pipeline.gate.files import _id
 from tests.webapp.views.own import copied
 from tests.webapp.views.site import token_of
 from tests.webapp.views.test_history import break_link
@@ -31,7 +33,18 @@ def rename(folder):
     path.write_text(path.read_text().replace('"name": "tiny"', '"name": "tidy"', 1))
 
 
+def put_another(folder):
+    """A gate that belongs together, without any history: only its id tells."""
+    described = json.loads((folder / "gate.json").read_text())
+    described["alpha_uncertain"] = 0.45
+    described["id"] = _id(described)
+    (folder / "gate.json").write_text(json.dumps(described))
+    for path in folder.glob("history*"):
+        path.unlink()
+
+
 TAMPERING = {
+    "another": (put_another, "was released"),
     "graph": (flip_graph, "gate.onnx has SHA-256"),
     "name": (rename, "is not what its history says: gate.json: sha256"),
     "history": (break_link, "it does not hash to what is written there"),
