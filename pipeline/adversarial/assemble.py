@@ -15,8 +15,8 @@ from pipeline.adversarial.plan import Plan, stored_eps
 from pipeline.artefacts import DataRoot
 from pipeline.errors import MissingShard
 from pipeline.provenance.chain import HISTORY_FILES, read_history
-from pipeline.provenance.event import UNNAMED, EventKind
-from pipeline.provenance.record import Parent, has_history, recorded
+from pipeline.provenance.event import UNNAMED, EventKind, Parent
+from pipeline.provenance.record import has_history, recorded
 
 
 def assemble(
@@ -57,23 +57,9 @@ def assemble(
         read_history(root / set_id, DataRoot(root.parent))  # One that is broken is written on by nobody.
     with replacing_folder(root / set_id, keep=HISTORY_FILES) as folder:
         concatenate(parts, folder / ROWS_FILE)
-        manifest = {
-            "format": FORMAT,
-            "id": set_id,
-            "name": name or set_id,
-            "dataset_id": plan.dataset_id,
-            "classifier_id": classifier_id,
-            "recipe": plan.recipe.to_json(),
-            "attacks": _attacks(plan),
-            "fitted": fits,
-            "n": len(plan),
-            "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
-            "rows_sha256": sha256_file(folder / ROWS_FILE),
-            "device": device,
-            "versions": _versions(),
-        }
-        write_json(folder / MANIFEST_FILE, manifest)
-    facts = {"recipe": plan.recipe.to_json(), "n": len(plan), "rows_sha256": manifest["rows_sha256"]}
+        told = {"id": set_id, "name": name or set_id, "classifier_id": classifier_id, "fitted": fits, "device": device}
+        write_json(folder / MANIFEST_FILE, {**told, **_described(plan, folder)})
+    facts = {"recipe": plan.recipe.to_json(), "n": len(plan), "rows_sha256": sha256_file(root / set_id / ROWS_FILE)}
     recorded(root / set_id, DataRoot(root.parent), EventKind.ATTACK, by=by, facts=facts, parents=parents)
     return open_adversarial(root / set_id)
 
@@ -92,6 +78,20 @@ def is_whole(plan: Plan, k: int, path: Path) -> bool:
         for parent in batch.parents
     )
     return planned == Counter(zip(rows.attack.tolist(), _asked(rows), rows.parent.tolist(), strict=True))
+
+
+def _described(plan: Plan, folder: Path) -> dict[str, object]:
+    """What the manifest says of the plan and of the rows that came of it."""
+    return {
+        "format": FORMAT,
+        "dataset_id": plan.dataset_id,
+        "recipe": plan.recipe.to_json(),
+        "attacks": _attacks(plan),
+        "n": len(plan),
+        "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
+        "rows_sha256": sha256_file(folder / ROWS_FILE),
+        "versions": _versions(),
+    }
 
 
 def _check_parts(plan: Plan, parts: Sequence[Path]) -> None:

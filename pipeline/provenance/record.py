@@ -8,36 +8,17 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from datasets.errors import DamagedStore
 from datasets.progress import Progress, ignore
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory, UnknownArtefact
 from pipeline.provenance.chain import HISTORY, append_event, read_history, set_aside, subject_of
 from pipeline.provenance.differences import differing_files, differing_items
-from pipeline.provenance.event import UNNAMED, Event, EventKind
+from pipeline.provenance.event import UNNAMED, Event, EventKind, Parent
 from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_found, manifest_of
 
 _NAMED = 3
 _WRITTEN_ANEW = (EventKind.IMPORT, EventKind.ATTACK)
-
-
-@dataclass(frozen=True)
-class Parent:
-    """An artefact that another one is made of, as it was found just before.
-
-    Attributes:
-        subject: as "datasets/<id>".
-        head: hash of its newest event; None where it has no history.
-        manifest: root of its manifest.
-    """
-
-    subject: str
-    head: str | None
-    manifest: str | None
-
-    def to_json(self) -> dict[str, object]:
-        """As events and notes hold it."""
-        said = {} if self.head else {"note": "no history was kept of it"}
-        return {"subject": self.subject, "head": self.head, "manifest": self.manifest, **said}
 
 
 @dataclass(frozen=True)
@@ -136,7 +117,7 @@ def checked(folder: Path) -> Parent:
         events = read_history(folder, DataRoot(folder.parent.parent))
     except NoHistory:
         return Parent(subject_of(folder), None, None)
-    now, signed = manifest_of(folder), events[-1].manifest
+    now, signed = _as_it_lies(folder), events[-1].manifest
     if now.root != signed:
         told = _told(now, Manifest.read(folder, signed))
         more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
@@ -197,25 +178,40 @@ def trust(
     Raises:
         BrokenHistory: the artefact is not what its history says.
     """
-    _check_levels(folder, progress)
     said = {**(facts or {}), "why": why}
-    if has_history(folder) and not (found := verify(folder, root, progress=progress)).ok:
+    if not has_history(folder):
+        _check_levels(folder, progress)
+    elif not (found := verify(folder, root, progress=progress)).ok:
         told = "; ".join(found.differences[:_NAMED])
         if not anew:
-            raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}")
+            raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}; bring it back or import it again")
+        _check_levels(folder, progress)
         said |= {"instead_of": set_aside(folder), "because": told}
     return recorded(folder, root, EventKind.TRUST, by=by, facts=said)
 
 
 def _check_levels(folder: Path, progress: Progress) -> None:
     """What somebody vouches for must hang together: the manifest has to name the levels that lie there."""
-    said = manifest_of(folder)
-    if (found := manifest_found(folder, said, progress=progress)).root != said.root:
+    said = _as_it_lies(folder)
+    try:
+        found = manifest_found(folder, said, strict=True, progress=progress)
+    except DamagedStore as e:
+        raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {e}; import the source again") from e
+    if found.root != said.root:
         told = "; ".join(_told(found, said)[:_NAMED])
         raise BrokenHistory(
             f"{subject_of(folder)} cannot be trusted, its levels are not those that its manifest names: {told}; "
             "import the source again"
         )
+
+
+def _as_it_lies(folder: Path) -> Manifest:
+    try:
+        return manifest_of(folder)
+    except DamagedStore as e:
+        raise BrokenHistory(
+            f"{subject_of(folder)} is not what its history says: {e}; bring it back from a backup or import it again"
+        ) from e
 
 
 def _told(now: Manifest, was: Manifest | None) -> list[str]:

@@ -1,5 +1,6 @@
 """Histories by the JSON API."""
 
+import random
 import re
 
 import pytest
@@ -57,6 +58,25 @@ def test_a_changed_byte_is_named(own, program, admin_key, what):
     assert told["ok"] is False
     assert any(re.search(pattern, line) for line in told["items"])
     assert told["n_total"] == len(told["items"])
+
+
+def test_a_random_byte_is_named_and_never_an_error_of_ours(own, program, admin_key):
+    rng, folder, where = random.Random(5), folder_of(own, "datasets"), path_of(own, "datasets")
+    assert program.post(f"{where}/trust", headers=admin_key, json={"why": WHY}).status_code == 201
+    for name in ("manifest.json", HISTORY, "dataset.h5") * 8:
+        content = (folder / name).read_bytes()
+        at = rng.randrange(len(content))
+        (folder / name).write_bytes(content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :])
+        told = program.post(f"{where}/verify", headers=admin_key)
+        assert (told.status_code, told.get_json()["ok"]) == (200, False), (name, at)
+        assert name in " ".join(told.get_json()["items"])
+        refused = [program.post(f"{where}/trust", headers=admin_key, json={"why": WHY})]
+        refused.append(program.get(f"{where}/croissant", headers=admin_key))
+        assert [one.status_code for one in refused] == [409, 409], (name, at, refused[0].text)
+        shown = program.get(f"{where}/changes", headers=admin_key)
+        assert shown.status_code == (409 if name == HISTORY else 200), (name, at, shown.text)
+        (folder / name).write_bytes(content)
+    assert program.post(f"{where}/verify", headers=admin_key).get_json()["ok"] is True
 
 
 def test_a_broken_link_is_a_conflict_and_changes_nothing(own, program, admin_key):
