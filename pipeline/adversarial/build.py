@@ -93,13 +93,7 @@ def build_adversarial(
 
 
 def _build_missing(
-    made: Plan,
-    parts: list[Path],
-    dataset: Dataset,
-    classifier: Classifier,
-    work: Path,
-    device: str,
-    progress: Progress,
+    made: Plan, parts: list[Path], dataset: Dataset, classifier: Classifier, work: Path, device: str, progress: Progress
 ) -> None:
     """Every shard whose part is not there yet; the model is loaded for the first one."""
     model: PixelModel | None = None
