@@ -99,7 +99,7 @@ class RaggedReader:
         if not 0 <= row < len(opened.offset):
             raise UnknownItem(f"{self._path.name}: there is no image {row}; use 0 to {len(opened.offset) - 1}.")
         start, shape = int(opened.offset[row]), tuple(int(n) for n in opened.shape[row])
-        return self._flat(row, stream_of(int(opened.bits[row])), start, math.prod(shape)).reshape(shape)
+        return self._shaped(row, self._flat(row, stream_of(int(opened.bits[row])), start, math.prod(shape)), shape)
 
     def in_order(self) -> Iterator[np.ndarray]:
         """The levels of every image (H, W, C), from the first to the last, read in blocks of some megabytes.
@@ -119,7 +119,7 @@ class RaggedReader:
             if offset + size > start + len(block):
                 start, block = offset, self._flat(row, name, offset, max(size, _BLOCK))
                 blocks[name] = start, block
-            yield block[offset - start :][:size].reshape(shape)
+            yield self._shaped(row, block[offset - start :][:size], shape)
 
     def __getstate__(self) -> dict[str, object]:
         return {"_path": self._path, "_opened": None}
@@ -138,6 +138,12 @@ class RaggedReader:
             return np.asarray(self._file().file[name][()])
         except (KeyError, OSError) as e:
             raise _damaged(self._path, f"the array {name} cannot be read") from e
+
+    def _shaped(self, row: int, flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The levels of an image; an index that was changed may point where there are fewer."""
+        if flat.size != math.prod(shape):
+            raise _damaged(self._path, f"image {row} has {flat.size} levels, its shape is {shape}")
+        return flat.reshape(shape)
 
     def _flat(self, row: int, stream: str, start: int, size: int) -> np.ndarray:
         try:

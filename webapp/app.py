@@ -8,11 +8,13 @@ from flask_wtf.csrf import CSRFProtect
 
 from webapp import (
     adversarial,
+    audits,
     classifiers,
     datasets_pages,
     detectors,
     finding,
     gates,
+    history,
     home,
     jobs_pages,
     keys,
@@ -24,8 +26,10 @@ from webapp import (
 )
 from webapp.access import Access, install_access
 from webapp.api import admin as api_admin
+from webapp.api import audits as api_audits
 from webapp.api import docs as api_docs
 from webapp.api import finding as api_finding
+from webapp.api import history as api_history
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
 from webapp.api import poisoning_repair as api_poisoning_repair
@@ -57,6 +61,8 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (finding.bp, Access.ADMIN),
     (trusted.bp, Access.ADMIN),
     (poisoning_repair.bp, Access.ADMIN),
+    (audits.bp, Access.ADMIN),
+    (history.bp, Access.ADMIN),
     (jobs_pages.bp, Access.ADMIN),
     (keys.bp, Access.ADMIN),
     (ops.bp, Access.PUBLIC),
@@ -68,6 +74,8 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_finding.bp, Access.ADMIN_KEY),
     (api_trusted.bp, Access.ADMIN_KEY),
     (api_poisoning_repair.bp, Access.ADMIN_KEY),
+    (api_audits.bp, Access.ADMIN_KEY),
+    (api_history.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

@@ -10,6 +10,7 @@ from webapp.context import user_id
 from webapp.forms.classifiers import ImportClassifierForm, TrainClassifierForm
 from webapp.forms.parts import offer
 from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
+from webapp.queries.audits import audited
 from webapp.queries.contents import classifier_report
 from webapp.queries.paging import page_number
 from webapp.records.artefacts import ArtefactKind
@@ -61,7 +62,8 @@ def bring() -> ResponseReturnValue:
 def show(classifier_id: str) -> str:
     """One classifier with its report."""
     row = artefact(ArtefactKind.CLASSIFIER, classifier_id)
-    return render_template("classifiers/show.html", row=row, parents=named(row.parents), report=classifier_report(row))
+    told = {"report": classifier_report(row), "audits": audited(row.id)}
+    return render_template("classifiers/show.html", row=row, parents=named(row.parents), **told)
 
 
 def _shape(form: TrainClassifierForm | ImportClassifierForm) -> dict[str, Any]:

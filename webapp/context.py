@@ -54,6 +54,11 @@ def user_id() -> int:
     return cast(User, current_user).id
 
 
+def user_email() -> str:
+    """The name under which histories tell what the user who is logged in did."""
+    return cast(User, current_user).email
+
+
 def is_admin() -> bool:
     """Whether the user who is logged in is an administrator."""
     return bool(current_user.has_role(RoleName.ADMIN))

@@ -1,6 +1,7 @@
 """Screening: the active gate of this process, one decision, one row."""
 
 import hashlib
+import logging
 import time
 from dataclasses import replace
 from typing import cast
@@ -9,6 +10,7 @@ from datasets.errors import BadImage
 from datasets.jail import decode_jailed
 from datasets.limits import Limits
 from datasets.raster import raster_type
+from pipeline.errors import BadGate, BrokenHistory
 from pipeline.gate.decision import Decision
 from pipeline.gate.screening import OpenGate, open_gate
 from pipeline.pictures import shown_png
@@ -17,9 +19,11 @@ from webapp.decisions import reason_of
 from webapp.file_names import shown_name
 from webapp.problems import Refusal
 from webapp.queries.artefacts import active_gate
+from webapp.records.artefacts import Artefact
 from webapp.records.screenings import Screening
 from webapp.uploads import keep_bytes
 
+_LOG = logging.getLogger(__name__)
 _DICOM = slice(128, 132)
 
 
@@ -27,7 +31,7 @@ def screen_scan(data: bytes, name: str, *, owner_id: int | None, key_id: int | N
     """Screen the bytes of a file through the active gate and write the decision down.
 
     Raises:
-        Refusal: no gate has been released.
+        Refusal: no gate has been released, or it is not what was released; then nothing is decided or written down.
     """
     gate_id, gate = _active()
     shown = shown_name(name)
@@ -77,10 +81,29 @@ def _active() -> tuple[str, OpenGate]:
     if opened is None:
         # One gate a process: a former one would only take memory. What was opened here is also what is given back,
         # since another thread may put its own in place meanwhile.
-        opened = open_gate(context().path(row.folder))
+        opened = _opened(row)
         gates.clear()
         gates[row.id] = opened
     return row.id, cast(OpenGate, opened)
+
+
+def _opened(row: Artefact) -> OpenGate:
+    """The gate in memory, after its files were checked against its signed history: once a process, not once a scan."""
+    try:
+        found = open_gate(context().path(row.folder))
+        if found.gate.id != row.id:  # Whoever takes the history away as well cannot make another gate of this id.
+            raise BadGate(f"{row.folder} holds the gate {found.gate.id}, {row.id} was released")
+        return found
+    except (BadGate, BrokenHistory) as e:
+        _LOG.error("gate %s is not opened: %s", row.id, e)
+        raise Refusal(
+            503,
+            "gate_changed",
+            "The gate is not what was released",
+            f"No scan is screened by it, and there is no verdict: {e}",
+            "An administrator looks at the history of this gate under Gates, then brings its folder back from a backup "
+            "or makes another gate active.",
+        ) from e
 
 
 def _decide(gate: OpenGate, data: bytes, name: str) -> tuple[Decision, str | None]:

@@ -9,6 +9,7 @@ from webapp.jobs.repairing import REPAIR_JOB
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
 from webapp.queries.finding import clean_classifiers
+from webapp.queries.history import keeping
 from webapp.queries.repairs import RepairAsked
 from webapp.records.artefacts import ArtefactKind
 from webapp.records.jobs import Job
@@ -114,6 +115,30 @@ def plant_backdoor(
 ) -> Job:
     """Train with and without a trigger and compare; `order` has name, recipe, settings and strength."""
     return _poison("plant_backdoor", dataset_id, original_id, proxy_id, owner_id, order)
+
+
+def audit_classifier(*, classifier_id: str, dataset_id: str, name: str, n_images: int, seed: int, owner_id: int) -> Job:
+    """Search the smallest mark that brings each class of a classifier."""
+    artefact(ArtefactKind.CLASSIFIER, classifier_id)
+    artefact(ArtefactKind.DATASET, dataset_id)
+    params = {"classifier_id": classifier_id, "dataset_id": dataset_id, "name": name}
+    return jobs().enqueue("audit_classifier", {**params, "n_images": n_images, "seed": seed}, owner_id)
+
+
+def verify_history(*, artefact_id: str, owner_id: int) -> Job:
+    """Verify an artefact, all of its levels and weights, against its signed history."""
+    return _about_history("verify_history", artefact_id, owner_id, {})
+
+
+def trust_history(*, artefact_id: str, why: str, owner_id: int) -> Job:
+    """Vouch for an artefact as it is, after it was verified."""
+    return _about_history("trust_history", artefact_id, owner_id, {"why": why})
+
+
+def _about_history(kind: str, artefact_id: str, owner_id: int, more: dict[str, Any]) -> Job:
+    row = keeping(artefact_id)
+    params = {"artefact_id": row.id, "kind": str(row.kind), "name": row.name, "parents": list(row.parents), **more}
+    return jobs().enqueue(kind, params, owner_id)
 
 
 def _poison(

@@ -22,7 +22,12 @@ _ADMINS = (
     ("Jobs", "jobs.index"),
     ("API keys", "keys.index"),
 )
-_PART_OF = {"poisoning_finding": "poisoning", "poisoning_repair": "poisoning", "trusted": "datasets"}
+_PART_OF = {
+    "audits": "poisoning",
+    "poisoning_finding": "poisoning",
+    "poisoning_repair": "poisoning",
+    "trusted": "datasets",
+}
 """Blueprints without a place of their own, and whose place they belong to."""
 
 

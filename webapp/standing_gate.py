@@ -3,7 +3,8 @@
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.context import database
+from pipeline.provenance.record import checked
+from webapp.context import context, database
 from webapp.errors import WrongState
 from webapp.queries.artefacts import artefact
 from webapp.records.artefacts import Artefact, ArtefactKind, Release
@@ -14,8 +15,10 @@ def activate(gate_id: str, *, user_id: int) -> Artefact:
 
     Raises:
         UnknownRecord: there is no such gate.
+        BrokenHistory: it is not what its history says; the one that stands goes on.
     """
     row = artefact(ArtefactKind.GATE, gate_id)
+    checked(context().path(row.folder))
     with database().transaction() as session:
         _stand(session, row.id, user_id)
     return row
@@ -26,6 +29,7 @@ def roll_back(*, user_id: int) -> Artefact:
 
     Raises:
         WrongState: there was none before.
+        BrokenHistory: the one before is not what its history says; the one that stands goes on.
     """
     with database().transaction() as session:
         rows = list(session.scalars(select(Release).order_by(Release.id.desc())))
@@ -33,6 +37,7 @@ def roll_back(*, user_id: int) -> Artefact:
         before = next((row for row in rows if row.gate_id != present), None)
         if present is None or before is None:
             raise WrongState("No other gate stood before this one. Activate a gate from the list instead.")
+        checked(context().path(before.gate.folder))
         _stand(session, before.gate_id, user_id)
         return before.gate
 

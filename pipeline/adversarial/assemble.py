@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +12,11 @@ from datasets.errors import DamagedStore
 from pipeline.adversarial.files import FORMAT, MANIFEST_FILE, ROWS_FILE, AdversarialSet, open_adversarial
 from pipeline.adversarial.fits import kept_fit, to_fit
 from pipeline.adversarial.plan import Plan, stored_eps
+from pipeline.artefacts import DataRoot
 from pipeline.errors import MissingShard
+from pipeline.provenance.chain import HISTORY_FILES, read_history
+from pipeline.provenance.event import UNNAMED, EventKind, Parent
+from pipeline.provenance.record import has_history, recorded
 
 
 def assemble(
@@ -24,44 +28,39 @@ def assemble(
     name: str = "",
     work: Path | None = None,
     device: str = "cpu",
+    by: str = UNNAMED,
+    parents: Iterable[Parent] = (),
 ) -> AdversarialSet:
-    """Join the parts of all shards to `root/<id>`, whole or not at all.
+    """Join the parts of all shards to `root/<id>`, whole or not at all, and begin its history or go on with it.
 
     The bytes of the rows do not depend on where the shards were cut.
 
     Args:
         plan: what was built.
         parts: the file of each shard, in the order of the shards.
-        root: the folder of all adversarial sets.
+        root: the folder of all adversarial sets, `adversarial` of the data root.
         classifier_id: whom the attacks were made against.
         name: for people.
         work: the folder that the shards kept their fitted perturbations in.
         device: the kind of device that the parts were made on, for the record.
+        by: who builds, for the history.
+        parents: data set and classifier, as `checked` gave them.
 
     Raises:
         MissingShard: a part or a fitted perturbation is absent or broken, or the rows are not those of the plan.
+        BrokenHistory: the set was built before, and its history is not whole.
     """
     _check_parts(plan, parts)
     fits = _fits(plan, classifier_id, work)
     set_id = plan.set_id(classifier_id)
-    with replacing_folder(root / set_id) as folder:
+    if has_history(root / set_id):
+        read_history(root / set_id, DataRoot(root.parent))  # One that is broken is written on by nobody.
+    with replacing_folder(root / set_id, keep=HISTORY_FILES) as folder:
         concatenate(parts, folder / ROWS_FILE)
-        manifest = {
-            "format": FORMAT,
-            "id": set_id,
-            "name": name or set_id,
-            "dataset_id": plan.dataset_id,
-            "classifier_id": classifier_id,
-            "recipe": plan.recipe.to_json(),
-            "attacks": _attacks(plan),
-            "fitted": fits,
-            "n": len(plan),
-            "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
-            "rows_sha256": sha256_file(folder / ROWS_FILE),
-            "device": device,
-            "versions": _versions(),
-        }
-        write_json(folder / MANIFEST_FILE, manifest)
+        told = {"id": set_id, "name": name or set_id, "classifier_id": classifier_id, "fitted": fits, "device": device}
+        write_json(folder / MANIFEST_FILE, {**told, **_described(plan, folder)})
+    facts = {"recipe": plan.recipe.to_json(), "n": len(plan), "rows_sha256": sha256_file(root / set_id / ROWS_FILE)}
+    recorded(root / set_id, DataRoot(root.parent), EventKind.ATTACK, by=by, facts=facts, parents=parents)
     return open_adversarial(root / set_id)
 
 
@@ -79,6 +78,20 @@ def is_whole(plan: Plan, k: int, path: Path) -> bool:
         for parent in batch.parents
     )
     return planned == Counter(zip(rows.attack.tolist(), _asked(rows), rows.parent.tolist(), strict=True))
+
+
+def _described(plan: Plan, folder: Path) -> dict[str, object]:
+    """What the manifest says of the plan and of the rows that came of it."""
+    return {
+        "format": FORMAT,
+        "dataset_id": plan.dataset_id,
+        "recipe": plan.recipe.to_json(),
+        "attacks": _attacks(plan),
+        "n": len(plan),
+        "counts": _counts(plan, read_rows(folder / ROWS_FILE)),
+        "rows_sha256": sha256_file(folder / ROWS_FILE),
+        "versions": _versions(),
+    }
 
 
 def _check_parts(plan: Plan, parts: Sequence[Path]) -> None:

@@ -25,6 +25,7 @@ from pipeline.errors import BadRecipe
 from pipeline.models.adapter import PixelModel
 from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, load_model
+from pipeline.provenance.event import UNNAMED, Parent
 from pipeline.provenance.record import checked
 
 _COPIED = (
@@ -53,6 +54,7 @@ def build_adversarial(
     name: str = "",
     shard_s: float = SHARD_S,
     device: str = "cpu",
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> AdversarialSet:
     """Build every shard that is not there yet, and the set of them, at `root/<id>`.
@@ -69,10 +71,12 @@ def build_adversarial(
         name: for people.
         shard_s: seconds a shard should take.
         device: where the classifier runs, by a name that `chosen_device` takes.
+        by: who builds, for the history.
         progress: told of rows done out of all rows.
 
     Raises:
         BadRecipe: the recipe does not fit the data set, or the data set not the classifier.
+        BrokenHistory: data set or classifier are not what their histories say, or the set that is there is not.
         BadDevice: there is no such device here.
     """
     where = chosen_device(device).type
@@ -80,19 +84,26 @@ def build_adversarial(
     if (there := root / made.set_id(classifier.id)).exists():
         return open_adversarial(there)
     folder = work / f"adversarial-{there.name}"
+    parts = [folder / _part_name(cut, where) for cut in made.shards]
+    _build_missing(made, parts, dataset, classifier, work, device, progress)
+    told = {"name": name, "by": by, "device": where, "classifier_id": classifier.id}
+    built = assemble(made, parts, root, work=work, parents=_parents(dataset, classifier), **told)
+    shutil.rmtree(folder, ignore_errors=True)
+    return built
+
+
+def _build_missing(
+    made: Plan, parts: list[Path], dataset: Dataset, classifier: Classifier, work: Path, device: str, progress: Progress
+) -> None:
+    """Every shard whose part is not there yet; the model is loaded for the first one."""
     model: PixelModel | None = None
-    parts, done = [], 0
-    for k, cut in enumerate(made.shards):
-        path = folder / _part_name(cut, where)
+    done = 0
+    for k, path in enumerate(parts):
         if not is_whole(made, k, path):
             model = model or _loaded(classifier, dataset, device)
             _build(made, k, dataset, classifier.id, model, path, work, _shifted(progress, done, len(made)))
-        parts.append(path)
         done += sum(len(batch.parents) for batch in made.shard(k))
         progress(done, len(made), f"{k + 1} of {len(made.shards)} shards")
-    built = assemble(made, parts, root, classifier_id=classifier.id, name=name, work=work, device=where)
-    shutil.rmtree(folder, ignore_errors=True)
-    return built
 
 
 def build_shard(
@@ -207,12 +218,15 @@ def _rows(made: Plan, batches: tuple[Batch, ...], dataset: Dataset, attacked: li
 
 def _loaded(classifier: Classifier, dataset: Dataset, device: str) -> PixelModel:
     """The classifier, laid out in memory for the fastest gradients, after it and the data set were checked."""
-    for one in (dataset, classifier):
-        checked(one.folder)
+    _parents(dataset, classifier)
     check_classes(classifier.spec.classes, dataset)
     model = load_model(classifier, device)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it.
     return model
+
+
+def _parents(dataset: Dataset, classifier: Classifier) -> list[Parent]:
+    return [checked(one.folder) for one in (dataset, classifier)]
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int, str], None]:

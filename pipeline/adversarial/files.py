@@ -9,6 +9,7 @@ from datasets.adversarial_store import AdversarialRows, read_rows
 from datasets.atomic import read_json, sha256_file
 from datasets.errors import DamagedStore
 from pipeline.adversarial.recipe import Recipe
+from pipeline.provenance.record import checked
 
 ROWS_FILE = "rows.h5"
 MANIFEST_FILE = "manifest.json"
@@ -47,6 +48,7 @@ def open_adversarial(folder: Path) -> AdversarialSet:
 
     Raises:
         DamagedStore: a file is missing or differs, or another version of Scangate wrote it.
+        BrokenHistory: its history is not whole, or it is not what its history says.
     """
     path = folder / ROWS_FILE
     try:
@@ -59,6 +61,7 @@ def open_adversarial(folder: Path) -> AdversarialSet:
         raise DamagedStore(f"{folder}: {MANIFEST_FILE} is not of format {FORMAT}; build the set again")
     if found != manifest.get("rows_sha256"):
         raise DamagedStore(f"{path}: sha256 {found[:16]}… is not the one in the manifest; build the set again")
+    checked(folder)
     return AdversarialSet(
         id=manifest["id"],
         name=manifest["name"],

@@ -5,13 +5,13 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.adaptive.registry import ADAPTIVE_ATTACKS
 from pipeline.cli.arguments import numbers, seed
 from pipeline.cli.command import Answer, reported
 from pipeline.detection.adaptive_plan import AdaptivePlan
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "attack-gate"
 HELP = "attack classifier and detector together, as one who knows both; run again, it goes on where it stopped"
@@ -73,7 +73,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
     known = opened(args.detector)
     origin = lineage(root, known[0].id)
-    dataset = open_dataset(root.find("datasets", args.dataset or origin.dataset_id))
+    dataset = checked_dataset(root.find("datasets", args.dataset or origin.dataset_id))
     check_labelled(dataset.name, dataset.classes)
     require_unseen(root, origin, dataset, args.split)
     plan = AdaptivePlan(

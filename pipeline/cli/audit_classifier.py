@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
+from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
     from pipeline.poisoning.audit import Audit
@@ -35,7 +35,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
     root = DataRoot(args.root)
     classifier = open_classifier(root.find("models", args.classifier))
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     settings = InversionSettings() if args.rounds is None else InversionSettings(rounds=args.rounds)
     audit = audit_classifier(
         classifier,

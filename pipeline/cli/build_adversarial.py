@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.adversarial.recipe import DEFAULT_RECIPE, Recipe
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.budget import FP32, PRECISIONS
 from pipeline.cli.arguments import add_device
 from pipeline.cli.command import Answer
 from pipeline.errors import BadRecipe
+from pipeline.provenance.event import COMMAND_LINE
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "build-adversarial"
 HELP = "attack a data set's images to make an adversarial set; run again, it goes on where it stopped"
@@ -38,7 +39,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import open_classifier
 
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     classifier = open_classifier(root.find("models", args.classifier))
     recipe = _recipe(args.recipe) if args.recipe else DEFAULT_RECIPE
     if args.precision is not None:
@@ -51,6 +52,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         work=root.work,
         name=args.name,
         device=args.device,
+        by=COMMAND_LINE,
         progress=progress,
     )
     lines = [f"{built.id}  {built.name}: {built.n} rows"]

@@ -3,12 +3,12 @@
 from argparse import ArgumentParser, Namespace
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer, reported
 from pipeline.detector_report.kept import JUDGED
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "compare-detectors"
 HELP = "judge every way of detecting beside trained detectors, with its cost, and keep that for their reports"
@@ -41,7 +41,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     detectors = [open_detector(root.find("detectors", id_)) for id_ in dict.fromkeys(args.detectors)]
     origins = [lineage(root, detector.id) for detector in detectors]
     rows = open_adversarial(root.find("adversarial", args.adversarial or origins[0].adversarial_id))
-    dataset = open_dataset(root.find("datasets", rows.dataset_id))
+    dataset = checked_dataset(root.find("datasets", rows.dataset_id))
     for origin in origins:
         require_unseen(root, origin, dataset, args.split)
     report = compare_detectors(

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.progress import Progress
-from datasets.store import Dataset, open_dataset
+from datasets.store import Dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.attacks.budget import check_count
 from pipeline.cli.arguments import add_device, radius, seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadAttack, BadDevice, UnknownArtefact
+from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:  # A command that is only asked for its arguments loads no torch.
     from pipeline.models.files import Classifier
@@ -74,7 +75,7 @@ def _judge_classifier(folder: Path, args: Namespace, root: DataRoot, progress: P
     dataset_id = args.dataset or next(iter(classifier.parents), None)
     if dataset_id is None:
         raise UnknownArtefact(f"{classifier.name} was imported, not trained here; name a data set: --dataset ID")
-    dataset = open_dataset(root.find("datasets", dataset_id))
+    dataset = checked_dataset(root.find("datasets", dataset_id))
     check_labelled(dataset.name, dataset.classes)
     if args.robust is not None:
         return _robustness(classifier, dataset, args, progress)
@@ -112,7 +113,7 @@ def _judge_detector(folder: Path, args: Namespace, root: DataRoot, progress: Pro
     detector = open_detector(folder)
     origin = lineage(root, detector.id)
     rows = open_adversarial(root.find("adversarial", origin.adversarial_id))
-    dataset = open_dataset(root.find("datasets", args.dataset or rows.dataset_id))
+    dataset = checked_dataset(root.find("datasets", args.dataset or rows.dataset_id))
     check_labelled(dataset.name, dataset.classes)
     require_unseen(root, origin, dataset, args.split)
     classifier = open_classifier(root.find("models", detector.classifier_id))

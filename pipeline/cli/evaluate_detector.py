@@ -4,12 +4,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer, reported
 from pipeline.detector_report.kept import JUDGED
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "evaluate-detector"
 HELP = "judge a detector on attacked, clean and harmlessly changed scans, beside every control and shortcut"
@@ -48,7 +48,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     origin = lineage(root, detector.id)
     set_id = args.adversarial or origin.adversarial_id
     adversarial_set = open_adversarial(root.find("adversarial", set_id))
-    dataset = open_dataset(root.find("datasets", adversarial_set.dataset_id))
+    dataset = checked_dataset(root.find("datasets", adversarial_set.dataset_id))
     require_unseen(root, origin, dataset, args.split)
     report = evaluate_detector(
         detector,

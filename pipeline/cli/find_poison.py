@@ -8,10 +8,11 @@ import numpy as np
 
 from datasets.atomic import write_json
 from datasets.progress import Progress
-from datasets.store import Dataset, open_dataset
+from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.cli.lab_training import add_training, training
+from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
     from pipeline.poisoning.find import Suspects
@@ -44,7 +45,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.poisoning.trusted import open_trusted
 
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     classifier = open_classifier(root.find("models", args.classifier))
     trusted = open_trusted(root.find("trusted", args.trusted)) if args.trusted else None
     unpoisoned = None
@@ -72,7 +73,7 @@ def _clean_parent(root: DataRoot, dataset: Dataset) -> Dataset:
     record = poison_record(dataset)
     if record is None:
         raise BadPoison(f"{dataset.name} was not poisoned here, so nobody knows it clean; leave --unpoisoned out")
-    return open_dataset(root.find("datasets", record.parent))
+    return checked_dataset(root.find("datasets", record.parent))
 
 
 def _lines(suspects: "Suspects", poisoned: np.ndarray | None) -> Iterator[str]:

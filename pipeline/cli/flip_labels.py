@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from datasets.atomic import write_json
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.cli.lab_training import add_training, training
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.flips import KINDS, ONE_WAY, FlipRecipe
+from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
     from pipeline.poisoning.flip_lab import FlipReport
@@ -42,7 +42,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.poisoning.flip_lab import run_flip_lab
 
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     source, target = (None if name is None else class_number(dataset, name) for name in (args.source, args.target))
     recipe = FlipRecipe(kind=args.kind, source=source, target=target, ratio=args.ratio, seed=args.seed)
     original = open_classifier(root.find("models", args.original)) if args.original else None

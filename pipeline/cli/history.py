@@ -12,13 +12,17 @@ from pipeline.provenance.event import Event
 from pipeline.provenance.record import artefact
 
 NAME = "history"
-HELP = "print the signed history of a data set, classifier, detector or gate, and what it descends from"
+HELP = (
+    "print the signed history of a data set, classifier, adversarial set, detector or gate, and what it descends from"
+)
 _HEX_SHOWN = 16
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the artefact."""
-    parser.add_argument("id", help="its id, the beginning of it, or datasets/…, models/…, detectors/…, gates/…")
+    parser.add_argument(
+        "id", help="its id, the beginning of it, or datasets/…, models/…, adversarial/…, detectors/…, gates/…"
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

@@ -4,11 +4,11 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 from pipeline.poisoning.trusted import ENOUGH, mark_trusted, proposed
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "mark-trusted"
 HELP = "vouch for the pictures and labels of some training images; look at them first"
@@ -43,7 +43,7 @@ def items(text: str) -> list[int]:
 def run(args: Namespace, progress: Progress) -> Answer:
     """Mark the images, or list them."""
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     rows = args.items or proposed(dataset, args.per_class, seed=args.seed).tolist()
     rows = [index for index in rows if index not in set(args.without)]
     if args.propose:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from datasets.atomic import write_json
 from datasets.progress import Progress
-from datasets.store import Dataset, open_dataset
+from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.cli.lab_training import add_training, training
@@ -15,6 +15,7 @@ from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.perturbation import METHODS, Perturbation
 from pipeline.poisoning.triggers import KINDS, PATCH, Trigger
+from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
     from pipeline.poisoning.backdoor_lab import BackdoorReport
@@ -51,7 +52,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.poisoning.backdoor_lab import run_backdoor_lab
 
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     original, proxy = (
         open_classifier(root.find("models", name)) if name else None for name in (args.original, args.proxy)
     )

@@ -4,10 +4,10 @@ from argparse import ArgumentParser, Namespace
 
 from datasets.progress import Progress
 from datasets.splits import SPLITS
-from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.provenance.event import COMMAND_LINE
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "recalibrate"
 HELP = "make a detector anew with thresholds from local clean scans"
@@ -34,7 +34,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     root = DataRoot(args.root)
     made, report = recalibrate(
         open_detector(root.find("detectors", args.detector)),
-        open_dataset(root.find("datasets", args.dataset)),
+        checked_dataset(root.find("datasets", args.dataset)),
         root,
         splits=tuple(args.split),
         alpha=args.alpha,

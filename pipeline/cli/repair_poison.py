@@ -5,12 +5,13 @@ from typing import Any, cast
 
 from datasets.atomic import read_json
 from datasets.progress import Progress
-from datasets.store import Dataset, open_dataset
+from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.cli.lab_training import add_training, training
 from pipeline.cli.mark_trusted import items
 from pipeline.errors import BadPoison
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "repair-poison"
 HELP = "drop or relabel confirmed images, train anew, and compare with the classifier of before"
@@ -53,7 +54,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.poisoning.repaired import compare_repair
 
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     before = open_classifier(root.find("models", args.classifier))
     drop, relabel = set(args.drop), dict(args.relabel)
     for index, suggested in _suspects(root, dataset, args.suspects).items():

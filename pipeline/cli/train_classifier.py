@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadTraining
 from pipeline.provenance.event import COMMAND_LINE
+from pipeline.provenance.opening import checked_dataset
 from pipeline.training.hardening_settings import METHODS, HardeningSettings
 
 NAME = "train-classifier"
@@ -54,7 +54,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         given["pretrained"] = True
     settings = TrainingSettings.from_json({**given, "hardening": _hardening(args)})
     root = DataRoot(args.root)
-    dataset = open_dataset(root.find("datasets", args.dataset))
+    dataset = checked_dataset(root.find("datasets", args.dataset))
     classifier = train_classifier(
         dataset,
         settings,

@@ -3,12 +3,12 @@
 from argparse import ArgumentParser, Namespace
 
 from datasets.progress import Progress
-from datasets.store import open_dataset
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import radius, seed
 from pipeline.cli.command import Answer
 from pipeline.provenance.event import COMMAND_LINE
+from pipeline.provenance.opening import checked_dataset
 
 NAME = "train-detector"
 HELP = "train a detector on an adversarial set; run again, it goes on where it stopped"
@@ -44,7 +44,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     given = {name: value for name in _SETTINGS if (value := getattr(args, name)) is not None}
     detector = train_detector(
         rows,
-        open_dataset(root.find("datasets", rows.dataset_id)),
+        checked_dataset(root.find("datasets", rows.dataset_id)),
         open_classifier(root.find("models", rows.classifier_id)),
         DetectorSettings(**given),
         root.detectors,

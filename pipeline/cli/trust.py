@@ -14,7 +14,7 @@ HELP = "vouch for a data set, or another artefact, as it is; begins a history wh
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the artefact, who vouches for it and why."""
-    parser.add_argument("id", help="id of the data set, classifier, detector or gate")
+    parser.add_argument("id", help="id of the data set, classifier, adversarial set, detector or gate")
     parser.add_argument("--by", default=COMMAND_LINE, help="who vouches for it (default: %(default)s)")
     parser.add_argument("--why", default="", help="why: what was looked at, and how")
     parser.add_argument(

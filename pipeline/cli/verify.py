@@ -18,7 +18,9 @@ HELP = "check every image, label and weight against its signed history; exit sta
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the artefacts, and the key to check with."""
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids of data sets, classifiers, detectors or gates")
+    parser.add_argument(
+        "ids", nargs="*", metavar="ID", help="ids of data sets, classifiers, adversarial sets, detectors or gates"
+    )
     parser.add_argument("--all", action="store_true", help="everything under the data root")
     parser.add_argument("--key", type=Path, metavar="FILE", help="a public key that was kept elsewhere, in PEM")
 

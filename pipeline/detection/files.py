@@ -13,6 +13,7 @@ from datasets.atomic import content_id, read_json, replacing_folder, sha256_file
 from detector.fused import FusedDetector
 from pipeline.detection.refusals import as_pipeline_errors
 from pipeline.errors import BadDetector
+from pipeline.provenance.record import checked
 
 WEIGHTS_FILE = "weights.safetensors"
 JSON_FILE = "detector.json"
@@ -96,6 +97,7 @@ def open_detector(folder: Path) -> Detector:
 
     Raises:
         BadDetector: a file is missing, unreadable, or not the one that the id was made from.
+        BrokenHistory: its history is not whole, or it is not what its history says.
     """
     try:
         described = read_json(folder / JSON_FILE)
@@ -123,6 +125,7 @@ def open_detector(folder: Path) -> Detector:
             f"{folder.name}: weights of SHA-256 {digest[:16]}… and calibration make the id {expected}, "
             f"{described['id']} is written there; the folder was changed, train the detector again"
         )
+    checked(folder)
     return detector
 
 

@@ -26,8 +26,8 @@ from pipeline.detection.settings import DetectorSettings
 from pipeline.errors import BadDetector
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
-from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
-from pipeline.provenance.record import Parent, checked, recorded
+from pipeline.provenance.event import UNNAMED, EventKind, Parent, indices_digest
+from pipeline.provenance.record import checked, recorded
 
 CALIBRATION_SPLIT = "calibration"
 LEARNING = 4

@@ -19,6 +19,7 @@ from pipeline.gate.decision import AttackGuess, Decision, Models, Prediction, St
 from pipeline.gate.files import GRAPH_FILE, PREPROCESSING, Gate, read_gate
 from pipeline.gate.graph import INPUT, JUDGED, NAMED, GraphParts, open_graph
 from pipeline.models.resize import fit_levels
+from pipeline.provenance.record import checked
 
 _REASONS = {
     Verdict.CLEAN: "No trace of an attack at this operating point.",
@@ -141,8 +142,10 @@ def open_gate(folder: Path, *, n_threads: int = 1) -> OpenGate:
 
     Raises:
         BadGate: a file is missing or was changed, or ONNX Runtime cannot read the graph.
+        BrokenHistory: its history is not whole, or it is not what its history says.
     """
     gate = read_gate(folder)
+    checked(folder)
     path, point = folder / GRAPH_FILE, gate.strip
     strip = None if point is None else open_strip(path, point, gate.spec, n_threads=n_threads)
     return OpenGate(gate, open_graph(path, n_threads=n_threads), strip)

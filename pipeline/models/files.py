@@ -15,6 +15,7 @@ from pipeline.models.adapter import PixelModel
 from pipeline.models.device import chosen_device
 from pipeline.models.fitting import model_with
 from pipeline.models.spec import ClassifierSpec
+from pipeline.provenance.record import checked
 
 WEIGHTS_FILE = "weights.safetensors"
 JSON_FILE = "classifier.json"
@@ -80,6 +81,7 @@ def open_classifier(folder: Path) -> Classifier:
 
     Raises:
         BadClassifier: a file is missing, unreadable, or not the one that the id was made from.
+        BrokenHistory: its history is not whole, or it is not what its history says.
     """
     try:
         described = read_json(folder / JSON_FILE)
@@ -95,6 +97,7 @@ def open_classifier(folder: Path) -> Classifier:
             f"{folder.name}: weights of SHA-256 {digest[:16]}… and specification make the id {expected}, "
             f"{described.get('id')} is written there; the folder was changed, import or train it again"
         )
+    checked(folder)
     return Classifier(
         id=expected,
         name=str(described["name"]),

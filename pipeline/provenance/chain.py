@@ -22,6 +22,9 @@ from pipeline.provenance.event import FIRST, Event, EventKind, now
 from pipeline.provenance.signing import Envelope, opened, sign, signing_key, verifying_key
 
 HISTORY = "history.jsonl"
+HISTORY_FILES = "history*"
+"""What belongs to a history: what is written anew keeps the files of this pattern."""
+
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:scangate:history:v1"

@@ -71,7 +71,7 @@ def changes(folder: Path, root: DataRoot, *, since: int | None = None, progress:
         BrokenHistory: its history, or that of the trusted one, is not whole.
     """
     own = read_history(folder, root)
-    start = _numbered(own, since, folder) if since is not None else _trusted(folder, root)
+    start = _numbered(own, since, folder) if since is not None else trusted_root(folder, root)
     was = Manifest.read(root.path / start.subject, start.manifest)
     if was is None:
         raise BrokenHistory(
@@ -80,6 +80,30 @@ def changes(folder: Path, root: DataRoot, *, since: int | None = None, progress:
     now = manifest_found(folder, Manifest.read(folder, own[-1].manifest), progress=progress)
     compared = differing_items(now, was) if was.items else differing_files(now.files, was.files)
     return Changes(subject_of(folder), start, tuple(compared))
+
+
+def trusted_root(folder: Path, root: DataRoot) -> Event:
+    """The newest event by which somebody vouched for all of an artefact, or for the nearest one that it comes of.
+
+    Only artefacts of its own kind count, such as the data set that a data set was made of.
+
+    Raises:
+        NoHistory: nobody vouched for any of them, or it has no history.
+        BrokenHistory: the history of one on the way is not whole.
+    """
+    read_history(folder, root)
+    for ancestor in lineage(folder, root):
+        if not ancestor.subject.startswith(f"{folder.parent.name}/"):
+            continue
+        if ancestor.depth and ancestor.missing:
+            raise BrokenHistory(f"{ancestor.subject}: {ancestor.missing}")
+        for event in reversed(ancestor.events):
+            if event.kind is EventKind.TRUST and SUBSET not in event.what:
+                return event
+    raise NoHistory(
+        f"{subject_of(folder)}: nobody vouched for it, nor for what it was made of; look at it, then "
+        f"`python -m pipeline trust {folder.name}`"
+    )
 
 
 def _ancestor(folder: Path, root: DataRoot, depth: int) -> Ancestor:
@@ -94,22 +118,6 @@ def _ancestor(folder: Path, root: DataRoot, depth: int) -> Ancestor:
 
 def _parents(events: tuple[Event, ...]) -> Iterator[str]:
     return (parent["subject"] for event in events for parent in event.what.get("parents", ()))
-
-
-def _trusted(folder: Path, root: DataRoot) -> Event:
-    """The newest trusted event of the nearest artefact of the same kind that has one."""
-    for ancestor in lineage(folder, root):
-        if not ancestor.subject.startswith(f"{folder.parent.name}/"):
-            continue
-        if ancestor.depth and ancestor.missing:
-            raise BrokenHistory(f"{ancestor.subject}: {ancestor.missing}")
-        for event in reversed(ancestor.events):
-            if event.kind is EventKind.TRUST and SUBSET not in event.what:
-                return event
-    raise NoHistory(
-        f"{subject_of(folder)}: nobody vouched for it, nor for what it was made of; look at it, then "
-        f"`python -m pipeline trust {folder.name}`"
-    )
 
 
 def _numbered(events: tuple[Event, ...], seq: int, folder: Path) -> Event:

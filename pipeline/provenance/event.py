@@ -1,4 +1,4 @@
-"""One event in the life of an artefact, tied to the one before it by its hash."""
+"""One event in the life of an artefact, tied to the one before it by its hash, and to what the artefact was made of."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     INJECTION = "injection"
     RELABEL = "relabel"
     DROP = "drop"
+    ATTACK = "attack"  # An adversarial set was built.
     TRAINING = "training"
     WEIGHTS = "weights"  # Weights of elsewhere were imported.
     RELEASE = "release"
@@ -84,6 +85,26 @@ class Event:
         except (AttributeError, KeyError, TypeError) as e:
             raise ValueError(f"not an event: {e}") from e
         return event
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An artefact that another one is made of, as it was found just before.
+
+    Attributes:
+        subject: as "datasets/<id>".
+        head: hash of its newest event; None where it has no history.
+        manifest: root of its manifest.
+    """
+
+    subject: str
+    head: str | None
+    manifest: str | None
+
+    def to_json(self) -> dict[str, object]:
+        """As events and notes hold it."""
+        said = {} if self.head else {"note": "no history was kept of it"}
+        return {"subject": self.subject, "head": self.head, "manifest": self.manifest, **said}
 
 
 def indices_digest(indices: Iterable[int]) -> str:

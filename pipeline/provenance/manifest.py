@@ -21,6 +21,7 @@ from pipeline.provenance.merkle import merkle_root
 FILES = {
     "datasets": (LEVELS, MANIFEST, REPORT),
     "models": ("classifier.json", "weights.safetensors"),
+    "adversarial": ("manifest.json", "rows.h5"),
     "detectors": ("detector.json", "weights.safetensors"),
     "gates": ("gate.json", "gate.onnx", "overlays.safetensors"),
 }
@@ -89,13 +90,19 @@ def manifest_of(folder: Path) -> Manifest:
     return Manifest(files, *described(folder)) if folder.parent.name == "datasets" else Manifest(files)
 
 
-def manifest_found(folder: Path, known: Manifest | None, *, progress: Progress = ignore) -> Manifest:
+def manifest_found(
+    folder: Path, known: Manifest | None, *, strict: bool = False, progress: Progress = ignore
+) -> Manifest:
     """The same with every item's levels hashed anew, whatever the data set's own manifest says of them.
 
     Args:
         folder: of the artefact; what cannot be read of it is left out.
         known: the manifest that it should have; a levels file that is another one is read in a jail.
+        strict: whether levels that cannot be read are refused.
         progress: called now and then.
+
+    Raises:
+        DamagedStore: only where `strict`.
     """
     files = _hashed(folder)
     if folder.parent.name != "datasets":
@@ -112,6 +119,8 @@ def manifest_found(folder: Path, known: Manifest | None, *, progress: Progress =
             if len(hashes) % _TOLD_EVERY == 0:
                 progress(len(hashes), max(len(items), len(hashes)), "hashing levels")
     except DamagedStore:
+        if strict:
+            raise
         return Manifest(files, classes, items)  # That the file is another one is told by its hash.
     hashes += ["no levels"] * (len(items) - len(hashes))
     return Manifest(files, classes, tuple(map(_with_pixels, items, hashes)))

@@ -8,35 +8,17 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from datasets.errors import DamagedStore
 from datasets.progress import Progress, ignore
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory, UnknownArtefact
 from pipeline.provenance.chain import HISTORY, append_event, read_history, set_aside, subject_of
 from pipeline.provenance.differences import differing_files, differing_items
-from pipeline.provenance.event import UNNAMED, Event, EventKind
+from pipeline.provenance.event import UNNAMED, Event, EventKind, Parent
 from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_found, manifest_of
 
 _NAMED = 3
-
-
-@dataclass(frozen=True)
-class Parent:
-    """An artefact that another one is made of, as it was found just before.
-
-    Attributes:
-        subject: as "datasets/<id>".
-        head: hash of its newest event; None where it has no history.
-        manifest: root of its manifest.
-    """
-
-    subject: str
-    head: str | None
-    manifest: str | None
-
-    def to_json(self) -> dict[str, object]:
-        """As events and notes hold it."""
-        said = {} if self.head else {"note": "no history was kept of it"}
-        return {"subject": self.subject, "head": self.head, "manifest": self.manifest, **said}
+_WRITTEN_ANEW = (EventKind.IMPORT, EventKind.ATTACK)
 
 
 @dataclass(frozen=True)
@@ -64,7 +46,7 @@ class Verification:
 
 
 def artefact(root: DataRoot, id_or_prefix: str) -> Path:
-    """The folder of a data set, classifier, detector or gate by its id, the beginning of one, or "<kind>/<id>".
+    """The folder of an artefact that keeps a history by its id, the beginning of one, or "<kind>/<id>".
 
     Raises:
         UnknownArtefact: there is none, or more than one.
@@ -99,7 +81,8 @@ def recorded(
 ) -> Event:
     """Write into an artefact's history what was done to it; its first event begins the history.
 
-    Only an import may find the artefact other than the newest event left it, since it writes it anew.
+    Only an import, and the building of an adversarial set, may find the artefact other than the newest event left it,
+    since they write it anew.
 
     Args:
         folder: of the artefact, as it is now.
@@ -112,7 +95,7 @@ def recorded(
     Raises:
         BrokenHistory: the history is not whole, or the artefact not what it says; nothing is added.
     """
-    if kind is not EventKind.IMPORT:
+    if kind not in _WRITTEN_ANEW:
         checked(folder)
     now = manifest_of(folder)
     now.write(folder)
@@ -134,7 +117,7 @@ def checked(folder: Path) -> Parent:
         events = read_history(folder, DataRoot(folder.parent.parent))
     except NoHistory:
         return Parent(subject_of(folder), None, None)
-    now, signed = manifest_of(folder), events[-1].manifest
+    now, signed = _as_it_lies(folder), events[-1].manifest
     if now.root != signed:
         told = _told(now, Manifest.read(folder, signed))
         more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
@@ -172,7 +155,14 @@ def verify(
 
 
 def trust(
-    folder: Path, root: DataRoot, *, by: str, why: str, anew: bool = False, facts: Mapping[str, object] | None = None
+    folder: Path,
+    root: DataRoot,
+    *,
+    by: str,
+    why: str,
+    anew: bool = False,
+    facts: Mapping[str, object] | None = None,
+    progress: Progress = ignore,
 ) -> Event:
     """Vouch for an artefact as it is: what changes later is told against this. Begins a history where there is none.
 
@@ -183,29 +173,45 @@ def trust(
         why: in words.
         anew: set a history that is not whole aside and begin another, which says so.
         facts: JSON values beside those, such as the items of a trusted subset.
+        progress: called now and then; may raise to cancel.
 
     Raises:
         BrokenHistory: the artefact is not what its history says.
     """
-    _check_levels(folder)
     said = {**(facts or {}), "why": why}
-    if has_history(folder) and not (found := verify(folder, root)).ok:
+    if not has_history(folder):
+        _check_levels(folder, progress)
+    elif not (found := verify(folder, root, progress=progress)).ok:
         told = "; ".join(found.differences[:_NAMED])
         if not anew:
-            raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}")
+            raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}; bring it back or import it again")
+        _check_levels(folder, progress)
         said |= {"instead_of": set_aside(folder), "because": told}
     return recorded(folder, root, EventKind.TRUST, by=by, facts=said)
 
 
-def _check_levels(folder: Path) -> None:
+def _check_levels(folder: Path, progress: Progress) -> None:
     """What somebody vouches for must hang together: the manifest has to name the levels that lie there."""
-    said = manifest_of(folder)
-    if (found := manifest_found(folder, said)).root != said.root:
+    said = _as_it_lies(folder)
+    try:
+        found = manifest_found(folder, said, strict=True, progress=progress)
+    except DamagedStore as e:
+        raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {e}; import the source again") from e
+    if found.root != said.root:
         told = "; ".join(_told(found, said)[:_NAMED])
         raise BrokenHistory(
             f"{subject_of(folder)} cannot be trusted, its levels are not those that its manifest names: {told}; "
             "import the source again"
         )
+
+
+def _as_it_lies(folder: Path) -> Manifest:
+    try:
+        return manifest_of(folder)
+    except DamagedStore as e:
+        raise BrokenHistory(
+            f"{subject_of(folder)} is not what its history says: {e}; bring it back from a backup or import it again"
+        ) from e
 
 
 def _told(now: Manifest, was: Manifest | None) -> list[str]:

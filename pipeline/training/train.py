@@ -17,8 +17,8 @@ from pipeline.models.device import chosen_device
 from pipeline.models.files import Classifier, save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.models.spec import ClassifierSpec
-from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
-from pipeline.provenance.record import Parent, checked, recorded
+from pipeline.provenance.event import UNNAMED, EventKind, Parent, indices_digest
+from pipeline.provenance.record import checked, recorded
 from pipeline.training.checkpoint import Checkpoint, EpochResult
 from pipeline.training.loop import Training
 from pipeline.training.robustness_notes import robustness_notes

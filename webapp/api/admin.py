@@ -69,7 +69,7 @@ def send_file() -> ResponseReturnValue:
 @bp.post("/datasets")
 @bp.input(order_schemas.NewDataset)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Import an upload as a data set."""
     return accepted(orders.import_dataset(**json_data, owner_id=calling_key().owner_id))
@@ -78,7 +78,7 @@ def import_dataset(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/classifiers")
 @bp.input(order_schemas.NewClassifier)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train a classifier, or import the upload named by `upload_id`."""
     return accepted(classifier_order(json_data, owner_id=calling_key().owner_id))
@@ -87,7 +87,7 @@ def make_classifier(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/adversarial-sets")
 @bp.input(order_schemas.NewAdversarialSet)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Build an adversarial set.
 
@@ -101,7 +101,7 @@ def build_adversarial(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/detectors")
 @bp.input(order_schemas.NewDetector)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train a detector on an adversarial set, or on what `leave_out` and `only_eps` leave of it."""
     training = {name: json_data.pop(name) for name in order_schemas.NewDetector.TRAINING}
@@ -111,7 +111,7 @@ def train_detector(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/detectors/<detector_id>/recalibrate")
 @bp.input(order_schemas.NewCalibration)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
     """Make a detector anew with thresholds from clean scans; the old one stays."""
     owner_id = calling_key().owner_id
@@ -121,7 +121,7 @@ def recalibrate_detector(detector_id: str, json_data: dict[str, Any]) -> Respons
 @bp.post("/detectors/<detector_id>/evaluate")
 @bp.input(order_schemas.NewEvaluation)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def evaluate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
     """Judge a detector anew on the attacks that it was trained beside; its report is replaced.
 
@@ -133,7 +133,7 @@ def evaluate_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseRe
 @bp.post("/detectors/<detector_id>/attack")
 @bp.input(order_schemas.NewKnowingAttack)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def attack_detector(detector_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
     """Attack a detector as one who knows it; its report then states the adaptive figure next to the static one.
 
@@ -154,7 +154,7 @@ def read_report(detector_id: str) -> ResponseReturnValue:
 @bp.post("/gates")
 @bp.input(gate_schemas.NewGate, example=gate_schemas.GATE_EXAMPLE)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Compile a detector and its classifier into a gate; it screens once it is activated.
 
@@ -167,7 +167,7 @@ def release_gate(json_data: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/gates/<gate_id>/activate")
 @bp.output(schemas.ArtefactTold)
-@documented(bp, 404)
+@documented(bp, 404, 409)
 def activate_gate(gate_id: str) -> ResponseReturnValue:
     """Let a gate screen from now on."""
     return _told(activate(gate_id, user_id=calling_key().owner_id), gate_id)

@@ -15,7 +15,7 @@ _WORDS = {
     415: "Not a kind of body or file that is accepted.",
     422: "A value or a file is not accepted.",
     429: "Too many requests.",
-    503: "No gate is released.",
+    503: "No gate is released, or the one that is was changed since.",
 }
 _SECURITY: list[str | dict[str, list[Any]]] = [{"ApiKey": []}, {"Bearer": []}]
 

@@ -27,7 +27,7 @@ _BACKDOOR = ("trigger", "rate", "labels", "perturbation", "seed")
 @bp.post("/flips")
 @bp.input(poisoning_schemas.NewFlips, example=poisoning_schemas.FLIPS_EXAMPLE)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def flip_labels(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train with and without flipped labels, and compare both classifiers on clean test images.
 
@@ -42,7 +42,7 @@ def flip_labels(json_data: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/backdoors")
 @bp.input(poisoning_schemas.NewBackdoor, example=poisoning_schemas.BACKDOOR_EXAMPLE)
 @bp.output(schemas.JobTold, status_code=202)
-@documented(bp, 404, 415, 422)
+@documented(bp, 404, 409, 415, 422)
 def plant_backdoor(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train with and without a trigger, and lay it on test images of both classifiers.
 

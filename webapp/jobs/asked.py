@@ -1,6 +1,7 @@
 """What the parameters of a job ask for, held against what is on disk; known without torch."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from datasets.adversarial_store import read_rows
@@ -13,13 +14,41 @@ from pipeline.detection.division import divide, shown_rows
 from pipeline.detection.lineage import Lineage
 from pipeline.detection.settings import DetectorSettings
 from pipeline.detector_report.kept import JUDGED
-from pipeline.errors import BadDetector
+from pipeline.errors import BadDetector, NoHistory, UnknownArtefact
 from pipeline.gate.rates import checked_rates
 from pipeline.gate.strip_choice import StripChoice
 from pipeline.gate.strip_scans import strip_scans
 from pipeline.models.spec import ClassifierSpec
+from pipeline.provenance.chain import read_history
 from webapp.config import Settings
 from webapp.jobs.registry import Params
+
+_MADE_OF = {
+    "dataset_id": "datasets",
+    "classifier_id": "models",
+    "original_id": "models",
+    "proxy_id": "models",
+    "adversarial_id": "adversarial",
+    "detector_id": "detectors",
+    "surrogate_id": "detectors",
+}
+"""The parameters that name what a job works on, with the folder of their kind."""
+
+
+def check_histories(settings: Settings, params: Params) -> None:
+    """Refuse what would be made of an artefact whose history is broken, before a job is written down.
+
+    Every link and the signature are checked, which takes no time; the files are hashed where the work is done.
+
+    Raises:
+        BrokenHistory: names the first event that was changed, dropped, added or moved.
+    """
+    root = DataRoot(settings.data_root)
+    for name, kind in _MADE_OF.items():
+        if not isinstance(params.get(name), str):
+            continue
+        with suppress(UnknownArtefact, NoHistory):  # The kind of job itself says what is missing.
+            read_history(root.find(kind, params[name]), root)
 
 
 def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:

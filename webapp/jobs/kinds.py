@@ -17,6 +17,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.importing import import_dataset
 from pipeline.models.importers.trial import try_weights
 from pipeline.models.spec import check_side
+from pipeline.provenance.record import checked
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked, strip_asked
@@ -173,8 +174,10 @@ def _build_adversarial(work: Work) -> Made | None:
         build_shard(made, work.idx, dataset, classifier, work.output, work.progress, work=work.folder)
         return None
     work.progress(0, 1, "Putting the parts together")
-    parents = {"classifier_id": params["classifier_id"], "name": params["name"]}
-    set_ = assemble(made, work.parts, root.adversarial, **parents, work=work.folder)
+    folders = (dataset.folder, root.find("models", params["classifier_id"]))
+    named = {"classifier_id": params["classifier_id"], "name": params["name"], "by": work.by}
+    parents = [checked(folder) for folder in folders]
+    set_ = assemble(made, work.parts, root.adversarial, **named, work=work.folder, parents=parents)
     return made_adversarial(work, set_)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.atomic import read_json
-from datasets.store import Dataset, open_dataset
+from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.detector_report.not_shown import ALL_SHOWN, not_shown
+from pipeline.provenance.opening import checked_dataset
 from pipeline.training.hardening_settings import METHODS
 from webapp.config import Settings
 from webapp.errors import BadJob, UnknownRecord
@@ -52,8 +53,8 @@ def uploaded(settings: Settings, params: Params) -> Iterator[Path]:
 
 
 def dataset_named(work: Work, dataset_id: str) -> Dataset:
-    """The data set of that id."""
-    return open_dataset(data_root(work).find("datasets", dataset_id))
+    """The data set of that id, after its history and hashes were checked."""
+    return checked_dataset(data_root(work).find("datasets", dataset_id))
 
 
 def made_before(work: Work) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp.config import Settings
 from webapp.errors import UnknownRecord, WrongState
+from webapp.jobs.asked import check_histories
 from webapp.jobs.inline import run_until_ended
 from webapp.jobs.journal import note
 from webapp.jobs.lease import LIVE, changed
@@ -61,8 +62,10 @@ class Jobs:
 
         Raises:
             BadJob: no such kind; also what the kind itself raises for parameters that it refuses.
+            BrokenHistory: the history of what the parameters name is broken.
         """
         chosen = kind_named(kind)
+        check_histories(self._settings, params)
         plans = list(chosen.shards(self._settings, params))
         with self._database.transaction() as session:
             job = Job(

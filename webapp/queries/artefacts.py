@@ -21,6 +21,7 @@ WORDS = {
     ArtefactKind.TRUSTED: "trusted subset",
     ArtefactKind.FINDING: "search for poison",
     ArtefactKind.REPAIR: "repair",
+    ArtefactKind.AUDIT: "audit",
 }
 
 

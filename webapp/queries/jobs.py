@@ -21,9 +21,12 @@ _PAGES = {
     ArtefactKind.TRUSTED: ("trusted.show", "trusted_id"),
     ArtefactKind.FINDING: ("poisoning_finding.show", "finding_id"),
     ArtefactKind.REPAIR: ("poisoning_repair.show", "repair_id"),
+    ArtefactKind.AUDIT: ("audits.show", "audit_id"),
 }
 _REPORTING = ("evaluate_detector", "attack_detector")
 """Kinds of job that make a report on what was there before."""
+_OF_HISTORY = ("verify_history", "trust_history")
+"""Kinds of job whose result stands on the page of a history."""
 
 
 def jobs_page(number: int) -> Page[Job]:
@@ -40,6 +43,8 @@ def made_by(job: JobProgress) -> tuple[str, str] | None:
         row = session.get(Artefact, job.artefact_id)
     if row and job.kind in _REPORTING:
         return f"Report on {row.name}", url_for("detectors.report", detector_id=row.id)
+    if row and job.kind in _OF_HISTORY:
+        return f"History of {row.name}", url_for("history.show", artefact_id=row.id)
     return (row.name, artefact_url(row)) if row and has_page(row) else None
 
 

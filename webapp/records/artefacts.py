@@ -24,6 +24,7 @@ class ArtefactKind(StrEnum):
     TRUSTED = "trusted"
     FINDING = "finding"
     REPAIR = "repair"
+    AUDIT = "audit"
 
 
 class Upload(Record):
@@ -41,8 +42,6 @@ class Upload(Record):
 
 
 class Artefact(Record):
-    """A data set, classifier, adversarial set, detector, gate, report, run, trusted subset or search for poison."""
-
     """A data set, classifier, adversarial set, detector, gate or report, or something of the poisoning lab."""
 
     __tablename__ = "artefact"

@@ -38,7 +38,7 @@ def test_everything_that_was_made_here_is_whole(tiny_chain: TinyChain, answer) -
     status, told = answer("verify", "--all", "--root", tiny_chain.root.path)
     assert status == 0, told
     subjects = {one["subject"].split("/")[0]: one for one in told["artefacts"]}
-    assert set(subjects) == {"datasets", "models", "detectors", "gates"}
+    assert set(subjects) == {"datasets", "models", "adversarial", "detectors", "gates"}
     assert subjects["datasets"]["n_files"] == len(tiny_chain.dataset) + 3
 
 
@@ -49,6 +49,7 @@ def test_a_gate_descends_from_its_data_set(tiny_chain: TinyChain, answer) -> Non
     found = {one["subject"]: {event["kind"] for event in one["events"]} for one in told["lineage"]}
     assert found[f"gates/{tiny_chain.gate.id}"] == {"release"}
     assert found[f"detectors/{tiny_chain.detector.id}"] == {"training"}
+    assert found[f"adversarial/{tiny_chain.adversarial_set.id}"] == {"attack"}
     assert found[f"models/{tiny_chain.classifier.id}"] == {"training"}
     assert found[f"datasets/{tiny_chain.dataset.id}"] == {"import"}
 

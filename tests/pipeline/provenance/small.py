@@ -9,8 +9,8 @@ import numpy as np
 from datasets.duplicates import pixels_sha256
 from datasets.store import Dataset, DatasetWriter, Item
 from pipeline.artefacts import DataRoot
-from pipeline.provenance.event import EventKind
-from pipeline.provenance.record import Parent, recorded
+from pipeline.provenance.event import EventKind, Parent
+from pipeline.provenance.record import recorded
 
 CLASSES = ("glioma", "none")
 

@@ -100,10 +100,30 @@ def test_levels_that_were_never_those_of_the_manifest_are_named(root: DataRoot) 
     dataset = written(root, pictures(6, seed=1), items_of(pictures(6)))
     recorded(dataset.folder, root, EventKind.IMPORT)
     assert len([line for line in told(dataset, root) if " pixels " in line]) == 6
-    with pytest.raises(
-        BrokenHistory, match=r"its levels are not those that its manifest names.*import the source again"
-    ):
+    with pytest.raises(BrokenHistory, match=r"cannot be trusted: item 0 .*pixels .*bring it back or import it again"):
         trust(dataset.folder, root, by="ann", why="")
+    (dataset.folder / HISTORY).unlink()
+    with pytest.raises(BrokenHistory, match=r"its levels are not those that its manifest names.*import the source"):
+        trust(dataset.folder, root, by="ann", why="")
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_levels_that_cannot_be_read_are_not_trusted(root: DataRoot, dataset: Dataset, has_history: bool) -> None:
+    with h5py.File(dataset.folder / LEVELS, "r+") as file:
+        file["offset"][2] = 10_000
+    if not has_history:
+        (dataset.folder / HISTORY).unlink()
+    with pytest.raises(BrokenHistory, match=r"dataset\.h5"):
+        trust(dataset.folder, root, by="ann", why="")
+    assert (dataset.folder / HISTORY).exists() == has_history
+
+
+def test_a_manifest_that_is_none_any_more_is_told_as_a_change(root: DataRoot, dataset: Dataset) -> None:
+    path = dataset.folder / MANIFEST
+    path.write_text(path.read_text()[:-2])
+    for ask in (checked, lambda folder: trust(folder, root, by="ann", why="")):
+        with pytest.raises(BrokenHistory, match=r"manifest.json: (cannot be read any more|sha256)"):
+            ask(dataset.folder)
 
 
 def test_a_changed_weight_is_named(root: DataRoot) -> None:

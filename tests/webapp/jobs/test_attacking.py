@@ -32,7 +32,7 @@ def plan():
 @pytest.fixture
 def settings(settings, tiny_chain):
     """The tests' settings, over a copy of the tiny chain."""
-    for kind in ("datasets", "models", "adversarial", "detectors"):
+    for kind in ("datasets", "models", "adversarial", "detectors", "keys"):
         shutil.copytree(tiny_chain.root.path / kind, settings.data_root / kind)
     return settings
 

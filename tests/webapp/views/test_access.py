@@ -22,9 +22,14 @@ ADMINS = {
     "poisoning_finding",
     "poisoning_repair",
     "trusted",
+    "audits",
+    "history",
 }
 SCREENING_KEYS = {"api_screenings"}
-ADMIN_KEYS = {"api_admin", "api_jobs", "api_poisoning", "api_finding", "api_poisoning_repair", "api_trusted"}
+ADMIN_KEYS = {
+    *("api_admin", "api_jobs", "api_poisoning", "api_finding", "api_poisoning_repair", "api_trusted"),
+    *("api_audits", "api_history"),
+}
 ALL = (PUBLIC, SIGNED_IN, ADMINS, SCREENING_KEYS, ADMIN_KEYS)
 
 

@@ -11,6 +11,7 @@ from datasets.atomic import read_json, write_json
 from pipeline.artefacts import DataRoot
 from pipeline.detection.adaptive_plan import AdaptivePlan
 from pipeline.detector_report.kept import keep_adaptive, kept_adaptive
+from tests.fixtures.others import NO_HISTORY
 from tests.pipeline.detector_report.reports import adaptive
 from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.forms.attacking import KNOWING
@@ -39,7 +40,9 @@ def jobs(site):
 def second_id(site):
     """Another detector of the same classifier: the same weights under an id of its own."""
     root = DataRoot(site.settings.data_root)
-    folder = shutil.copytree(root.find("detectors", site.chain.detector.id), root.detectors / "5ec0d")
+    folder = shutil.copytree(
+        root.find("detectors", site.chain.detector.id), root.detectors / "5ec0d", ignore=NO_HISTORY
+    )
     described = read_json(folder / "detector.json")
     write_json(folder / "detector.json", {**described, "id": "5ec0d"})
     row = row_of(site, site.chain.detector.id)
@@ -200,7 +203,7 @@ def test_a_detector_whose_files_are_gone_is_refused_before_there_is_a_job(site, 
 def test_a_second_detector_of_other_classes_is_refused(site, api, admin_key, page, second_id):
     root = DataRoot(site.settings.data_root)
     models, detector = root.models / "0ther", root.find("detectors", second_id) / "detector.json"
-    shutil.copytree(root.find("models", site.chain.classifier.id), models)
+    shutil.copytree(root.find("models", site.chain.classifier.id), models, ignore=NO_HISTORY)
     described, of_detector = read_json(models / "classifier.json"), read_json(detector)
     spec = {**described["spec"], "classes": ["left", "up"]}
     write_json(models / "classifier.json", {**described, "id": "0ther", "spec": spec})
