@@ -1,5 +1,6 @@
 """A classifier of small pictures, such as digits: every pixel counts, and an epoch takes seconds on a CPU."""
 
+import torch
 from torch import Tensor, nn
 
 from pipeline.models.architecture import Architecture
@@ -10,6 +11,30 @@ HIDDEN = 128
 DROPOUT = 0.3
 # Of a map of so many pixels a side the last layers are made, whatever comes in: a large image is averaged down to it.
 SIDE = 7
+
+
+class _MeanTo(nn.Module):
+    """Means over a map's (N, C, H, W) parts, `side` by `side` of them: adaptive average pooling as two products.
+
+    ONNX knows adaptive pooling only where the parts are equal; products it knows at every size.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = (self._weights(int(n)).to(x) for n in x.shape[-2:])
+        means: Tensor = rows @ x @ columns.T
+        return means
+
+    def _weights(self, n: int) -> Tensor:
+        """The share (side, n) of each of n values in each part."""
+        weights = torch.zeros(self.side, n)
+        for part in range(self.side):
+            start, end = part * n // self.side, -(-(part + 1) * n // self.side)
+            weights[part, start:end] = 1 / (end - start)
+        return weights
 
 
 class SmallCNN(nn.Module):
@@ -31,9 +56,7 @@ class SmallCNN(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(2),
         )
-        self.hidden = nn.Sequential(
-            nn.AdaptiveAvgPool2d(SIDE), nn.Flatten(), nn.Linear(SIDE * SIDE * second, HIDDEN), nn.ReLU()
-        )
+        self.hidden = nn.Sequential(_MeanTo(SIDE), nn.Flatten(), nn.Linear(SIDE * SIDE * second, HIDDEN), nn.ReLU())
         self.head = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(HIDDEN, n_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
