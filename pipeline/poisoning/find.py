@@ -131,7 +131,7 @@ def find_poison(
         progress: told as it goes; it may raise to cancel.
 
     Raises:
-        BadPoison: the classifier is of other classes, or the trusted images say nothing of a class.
+        BadPoison: other classes than the classifier's; none of the trusted images stands there, or too few of a class.
     """
     asked: tuple[type[Finder], ...] = tuple(dict.fromkeys((Fused, *finders)))
     gathered, findings = _asked(subject, settings, root, trusted, asked, progress)
@@ -154,7 +154,7 @@ def _asked(
     finders: Sequence[type[Finder]],
     progress: Progress,
 ) -> tuple[Gathered, dict[str, Finding]]:
-    vouched = _NOBODY if trusted is None else trusted.rows(subject.dataset)
+    vouched = _NOBODY if trusted is None else trusted.standing(subject.dataset)
     work = root.work / "finding" / content_id([subject.dataset.id, subject.classifier.id, vouched.tolist()])
     gathered = gather(subject.dataset, subject.classifier, vouched, settings, work=work, progress=progress)
     found = {}

@@ -53,6 +53,21 @@ class TrustedSubset:
         ]
         return np.array(rows, dtype=np.int64)
 
+    def standing(self, dataset: Dataset) -> np.ndarray:
+        """The same, of a data set that is to be measured by them.
+
+        Raises:
+            BadPoison: none of them stands there, or too few of a class.
+        """
+        rows = self.rows(dataset)
+        if not len(rows):
+            raise BadPoison(
+                f"none of the {len(self.images)} trusted images stands in {dataset.name} under the label that was"
+                " vouched for; name a trusted subset of this data set"
+            )
+        check_covers(dataset, rows)
+        return rows
+
 
 def mark_trusted(dataset: Dataset, rows: Iterable[int], root: Path, *, by: str) -> TrustedSubset:
     """Write to `root/<id>`, and into the data set's history, that somebody vouches for these pictures and labels.

@@ -17,7 +17,7 @@ from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.poison import poison_record
 from pipeline.poisoning.quick import quick_settings
-from pipeline.poisoning.trusted import TrustedSubset, check_covers, open_trusted
+from pipeline.poisoning.trusted import open_trusted
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.finding_course import SearchCourse, search_costs
@@ -80,7 +80,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     if params.get("trusted_id"):
         trusted = open_trusted(root.find("trusted", params["trusted_id"]))
         for one in filter(None, (dataset, clean)):
-            _check_trusted(trusted, one)
+            trusted.standing(one)
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
     return [ShardPlan(stage=stage, weight=_WEIGHTS[name]) for name, stage in _parts(root, params).items()]
@@ -92,16 +92,6 @@ def _check_learned(root: DataRoot, classifier_id: str, dataset: Dataset) -> None
         raise BadPoison(
             f"the classifier {name} was not trained on {dataset.name}; name one that was, or train one first"
         )
-
-
-def _check_trusted(trusted: TrustedSubset, dataset: Dataset) -> None:
-    rows = trusted.rows(dataset)
-    if not len(rows):
-        raise BadPoison(
-            f"none of the {len(trusted.images)} trusted images stands in {dataset.name} under the label that was"
-            " vouched for; name a trusted subset of this data set"
-        )
-    check_covers(dataset, rows)
 
 
 def _run(work: Work) -> Made | None:

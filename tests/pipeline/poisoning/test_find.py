@@ -29,7 +29,8 @@ def trained(dataset, settings, root):
 
 
 def trusted_of(stamped, root):
-    truth = poison_record(stamped).items
+    record = poison_record(stamped)
+    truth = () if record is None else record.items
     return mark_trusted(stamped, [i for i in proposed(stamped, 14) if i not in truth], root.trusted, by="admin")
 
 
@@ -77,3 +78,10 @@ def test_refuses_a_classifier_of_other_classes(stamped, settings, root):
     other = save_classifier(build_model(spec), root.models, name="pets")
     with pytest.raises(BadPoison, match="pets tells apart cat, dog; stamped has left, middle, right"):
         find_poison(Subject(stamped, other), settings, root)
+
+
+def test_refuses_trusted_images_of_which_none_stands_there(stamped, dataset, settings, root):
+    subject, subset = trained(stamped, settings, root), trusted_of(dataset, root)
+    strange = replace(subset, images=tuple((f"other {name}", pixels, label) for name, pixels, label in subset.images))
+    with pytest.raises(BadPoison, match=r"none of the \d+ trusted images stands in stamped"):
+        find_poison(subject, settings, root, trusted=strange)
