@@ -1,6 +1,6 @@
 # Every target prepares what it needs by itself; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed results-detector results-poisoning clean
+.PHONY: help install demo serve test check format results-main results-attacks results-attacks-speed results-detector results-poisoning results-strip clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -58,6 +58,9 @@ results-detector: .venv/installed-dev ## Judge the detector of results-main and 
 
 results-poisoning: .venv/installed-dev ## Poison digits and scans, find and repair it, and write docs/results/poisoning.md (DIGITS=file, DATA=zip, SEEDS=; hours)
 	@$(BIN)/python -m benchmarks.poisoning_report $(DIGITS) $(if $(wildcard $(DATA)),--scans $(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
+
+results-strip: .venv/installed-dev ## Try STRIP on backdoored digits, time it, and write docs/results/strip.md (DIGITS=file)
+	@$(BIN)/python -m benchmarks.strip_report $(DIGITS)
 
 clean: ## Remove .venv and what the tools left; data roots stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

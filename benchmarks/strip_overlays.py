@@ -1,84 +1,123 @@
-"""How many overlays STRIP needs, on small classifiers of digits: `python -m benchmarks.strip_overlays IMAGES LABELS`.
+"""What STRIP holds with so many overlays, on small classifiers of digits with a backdoor: a part of strip_report.
 
-A network of two convolutions learns 5,000 digits, some of which carry a 2x2 white trigger and the label 0. What STRIP
-then holds at 1 % false rejects is told for several numbers of overlays: of triggered images that bring the target, and
-of clean ones.
+A network of two convolutions learns digits, some of which carry a 2x2 white trigger and the label 0. What STRIP then
+holds is told for several numbers of overlays, judged by `StripRule`, and beside it by one threshold for all classes as
+in the paper: of triggered images that bring the target, and of clean ones.
 """
 
-import argparse
-import gzip
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from detector.poisoned.strip import Strip, false_reject_threshold
+from datasets.array_columns import ArrayLimits
+from datasets.errors import BadArrays
+from datasets.idx import find_pairs, idx_columns
+from detector.conformal import threshold
+from detector.poisoned.strip import Strip
+from detector.poisoned.strip_rule import StripRule
+from pipeline.poisoning.success import Share
 
-OVERLAYS = (10, 20, 32, 50, 100)
-SHARES = (0.05, 0.01)
-RATE = 0.01
-_IMAGES_FROM, _LABELS_FROM = 16, 8  # Bytes of the header of an IDX file.
-_SIDE = 28
-_N_TRAIN, _N_CALIBRATING, _TEST_FROM, _N_TRIGGERED, _N_CLEAN = 5_000, 600, 8_000, 400, 1_000
-_EPOCHS, _BATCH = 6, 64
+Json = dict[str, Any]
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print one row a classifier."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.strip_overlays", description="Overlays of STRIP.")
-    parser.add_argument("images", type=Path, help="MNIST's images, IDX, gzip")
-    parser.add_argument("labels", type=Path, help="their labels")
-    parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
-    asked = parser.parse_args(argv)
-    x, y = read_digits(asked.images, asked.labels)
-    sys.stdout.write("| poisoned | seed | trigger works | " + " | ".join(f"{m} overlays" for m in OVERLAYS) + " |\n")
-    sys.stdout.write("|---|---|---|" + "---|" * len(OVERLAYS) + "\n")
-    for share in SHARES:
-        for seed in range(asked.seeds):
-            works, held = overlays_tried(x, y, share=share, seed=seed)
-            cells = [f"{found:.1%} of triggered, {alarms:.1%} of clean" for found, alarms in held]
-            sys.stdout.write(f"| {share:.0%} | {seed} | {works:.1%} | {' | '.join(cells)} |\n")
-            sys.stdout.flush()
-    return 0
+_N_CLASSES = 10
+_TARGET = 0
 
 
-def read_digits(images: Path, labels: Path) -> tuple[Tensor, Tensor]:
-    """Pixels (N, 1, 28, 28) in [0, 1] and classes (N,)."""
-    levels = np.frombuffer(gzip.decompress(images.read_bytes()), np.uint8, offset=_IMAGES_FROM)
-    classes = np.frombuffer(gzip.decompress(labels.read_bytes()), np.uint8, offset=_LABELS_FROM)
-    x = torch.from_numpy(levels.reshape(-1, 1, _SIDE, _SIDE).astype(np.float32) / 255)
-    return x, torch.from_numpy(classes.astype(np.int64))
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides a figure but the digits.
+
+    Attributes:
+        shares: of the training images that are poisoned, a classifier each.
+        seeds: a seed decides the division, the weights and the batches.
+        overlays: how many, upwards; fewer are the first of the most.
+        rate: of false rejects that both thresholds are set for.
+        n_train: images that a classifier learns.
+        n_calibrating: clean images, beside the overlays, that usual entropies and thresholds are known by.
+        n_triggered: test images of other classes than the target that are shown with the trigger.
+        n_clean: test images that are shown as they are.
+        epochs: of the training.
+        batch: images of a step.
+    """
+
+    shares: tuple[float, ...] = (0.05, 0.01)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    overlays: tuple[int, ...] = (10, 20, 32, 64, 100)
+    rate: float = 0.01
+    n_train: int = 5_000
+    n_calibrating: int = 600
+    n_triggered: int = 1_000
+    n_clean: int = 2_000
+    epochs: int = 6
+    batch: int = 64
 
 
-def overlays_tried(x: Tensor, y: Tensor, *, share: float, seed: int) -> tuple[float, list[tuple[float, float]]]:
-    """The share of triggered images that bring class 0, and what each of `OVERLAYS` holds of them and of clean ones.
+def read_digits(images: Path) -> tuple[Tensor, Tensor]:
+    """Pixels (N, 1, H, W) in [0, 1] and classes (N,) of an IDX file, with the labels that lie beside it.
+
+    Raises:
+        BadArrays: it is none, or has no labels beside it.
+    """
+    pairs = find_pairs(images)
+    if not images.is_file() or len(pairs) != 1:
+        raise BadArrays(f"{images}: no IDX file of images with its labels beside it; name one as MNIST does")
+    with idx_columns(pairs, ArrayLimits()) as columns:
+        levels, classes = (np.concatenate(list(columns[name].pieces())) for name in ("images", "labels"))
+    return torch.from_numpy(levels[:, None].astype(np.float32) / 255), torch.from_numpy(classes.astype(np.int64))
+
+
+def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, share: float, seed: int) -> Iterator[Json]:
+    """One row a number of overlays: how often the trigger works, and what is held, by the rule and by one threshold.
 
     Args:
-        x: (N, 1, 28, 28), more than 8,000.
+        x: (N, 1, 28, 28).
         y: (N,).
+        plan: of the measurement.
         share: of the training images that are poisoned.
         seed: of the division, the weights and the batches.
+
+    Raises:
+        BadArrays: there are too few images for the plan.
     """
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(x), generator=generator)
-    most = max(OVERLAYS)
-    train, calibration = order[:_N_TRAIN], order[_N_TRAIN : _N_TRAIN + most + _N_CALIBRATING]
-    test = order[_TEST_FROM:]
-    model = _trained(x[train], y[train], int(share * len(train)), seed, generator)
+    train, laid_over, calibrating, test = _divided(len(x), plan, generator := torch.Generator().manual_seed(seed))
+    model = _trained(x[train], y[train], plan, int(share * len(train)), seed, generator)
     with torch.no_grad():
-        triggered = stamped(x[test[y[test] != 0][:_N_TRIGGERED]])
-        brings = model(triggered).argmax(1) == 0
-        held = []
-        for m in OVERLAYS:
-            strip = Strip(model, x[calibration[:m]])
-            tau = false_reject_threshold(strip.score(x[calibration[most:]]), RATE)
-            scores = strip.score(triggered[brings]), strip.score(x[test[:_N_CLEAN]])
-            held.append((float((scores[0] > tau).float().mean()), float((scores[1] > tau).float().mean())))
-    return float(brings.float().mean()), held
+        triggered = stamped(x[test[y[test] != _TARGET][: plan.n_triggered]])
+        brings = model(triggered).argmax(1) == _TARGET
+        shown = {"known": x[calibrating], "found": triggered[brings], "alarms": x[test[: plan.n_clean]]}
+        called = {name: model(some).argmax(1).numpy() for name, some in shown.items()}
+        entropies = {name: nested_entropies(model, x[laid_over], plan.overlays, some) for name, some in shown.items()}
+    works = Share(int(brings.sum()), len(brings)).to_json()
+    for m in plan.overlays:
+        of_m = {name: some[m] for name, some in entropies.items()}
+        yield {
+            "poisoned": share,
+            "seed": seed,
+            "overlays": m,
+            "works": works,
+            "rule": _held_by_rule(of_m, called, plan.rate),
+            "single": _held_by_one(of_m, plan.rate),
+        }
+
+
+def nested_entropies(
+    predict: Callable[[Tensor], Tensor], overlays: Tensor, counts: Sequence[int], x: Tensor
+) -> dict[int, np.ndarray]:
+    """The entropy (N,) in bits of x (N, C, H, W) under the first so many overlays, for counts that go upwards.
+
+    Every overlay is asked about once, so that many counts cost no more than the largest.
+    """
+    entropies, total, before = {}, torch.zeros(len(x), dtype=torch.float64), 0
+    for m in counts:
+        total = total + (m - before) * Strip(predict, overlays[before:m]).entropy(x).double()
+        entropies[m], before = (total / m).numpy(), m
+    return entropies
 
 
 def stamped(x: Tensor) -> Tensor:
@@ -88,24 +127,46 @@ def stamped(x: Tensor) -> Tensor:
     return x
 
 
-def _trained(x: Tensor, y: Tensor, n_poisoned: int, seed: int, generator: torch.Generator) -> nn.Module:
-    poisoned = (y != 0).nonzero()[:n_poisoned, 0]
+def _divided(n: int, plan: Plan, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Which images are learned, laid over, calibrate, and are tested on; no image twice."""
+    sizes = plan.n_train, max(plan.overlays), plan.n_calibrating
+    n_test = n - sum(sizes)
+    if n_test < max(plan.n_triggered, plan.n_clean):
+        needed = sum(sizes) + max(plan.n_triggered, plan.n_clean)
+        raise BadArrays(f"{n:,} images; expected {needed:,} or more, for instance the 10,000 of MNIST's test set")
+    return torch.randperm(n, generator=generator).split([*sizes, n_test])
+
+
+def _held_by_rule(entropies: dict[str, np.ndarray], called: dict[str, np.ndarray], rate: float) -> Json:
+    rule = StripRule.fit(entropies["known"], called["known"], _N_CLASSES)
+    tau = rule.threshold(rate)
+    return {name: _over(rule.score(entropies[name], called[name]), tau) for name in ("found", "alarms")}
+
+
+def _held_by_one(entropies: dict[str, np.ndarray], rate: float) -> Json:
+    """As in the paper, but for the threshold, which is by conformal rank and not of a fitted normal distribution."""
+    tau = threshold(np.sort(-entropies["known"]), rate)
+    return {name: _over(-entropies[name], tau) for name in ("found", "alarms")}
+
+
+def _over(scores: np.ndarray, tau: float) -> Json:
+    return Share(int((scores > tau).sum()), len(scores)).to_json()
+
+
+def _trained(x: Tensor, y: Tensor, plan: Plan, n_poisoned: int, seed: int, generator: torch.Generator) -> nn.Module:
+    poisoned = (y != _TARGET).nonzero()[:n_poisoned, 0]
     x, y = x.clone(), y.clone()
-    x[poisoned], y[poisoned] = stamped(x[poisoned]), 0
+    x[poisoned], y[poisoned] = stamped(x[poisoned]), _TARGET
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = nn.Sequential(
             *(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Flatten(), nn.Linear(800, 64), nn.ReLU(), nn.Linear(64, 10)),
+            *(nn.Flatten(), nn.Linear(800, 64), nn.ReLU(), nn.Linear(64, _N_CLASSES)),
         )
     optimiser = torch.optim.Adam(model.parameters(), 2e-3)
-    for _ in range(_EPOCHS):
-        for batch in torch.randperm(len(x), generator=generator).split(_BATCH):
+    for _ in range(plan.epochs):
+        for batch in torch.randperm(len(x), generator=generator).split(plan.batch):
             optimiser.zero_grad()
             F.cross_entropy(model(x[batch]), y[batch]).backward()
             optimiser.step()
     return model.eval()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

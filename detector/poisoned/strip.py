@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detector.conformal import require_support, threshold
 from detector.errors import FeatureMismatch, NotEnoughSamples, NotFinite
 
 N_OVERLAYS = 100
@@ -25,31 +24,15 @@ def choose_overlays(images: Tensor, m: int = N_OVERLAYS, *, seed: int) -> Tensor
     return images[order[:m].to(images.device)]
 
 
-def false_reject_threshold(scores: Tensor, rate: float) -> float:
-    """The score above which an input is held back so that this share of clean ones is, by conformal rank.
-
-    Args:
-        scores: (n,), of `Strip.score`, of clean images that were neither overlays nor trained on.
-        rate: of false rejects; .01 in the paper.
-
-    Raises:
-        NotEnoughClean: so many images cannot support the rate.
-        NotFinite: a score is NaN or infinite.
-    """
-    if not bool(torch.isfinite(scores).all()):
-        raise NotFinite("scores of clean images hold NaN or infinity; check the images and the classifier's weights")
-    require_support(len(scores), rate)
-    return threshold(np.sort(scores.double().cpu().numpy()), rate)
-
-
 class Strip:
     """Entropy of the predictions under overlays: low where a trigger decides.
 
     Gao et al. 2019, arXiv:1902.06531: overlays are added and the sum is cut at white, so that a bright trigger stays
     as it is; the entropy is the mean over the overlays, in bits. What differs: all inputs get the same overlays, chosen
-    once by a seed, so that an input scores the same in any company; and the threshold comes from conformal ranks rather
-    than a fitted normal distribution. Triggers that overlays hide (dark, blended) and clean inputs that the classifier
-    is very sure of are its blind sides.
+    once by a seed, so that an input scores the same in any company; and `StripRule` judges the entropies, by what is
+    usual for the predicted class and by conformal ranks, rather than one threshold of a fitted normal distribution.
+    Triggers that overlays hide (dark, blended) and clean inputs that the classifier is very sure of are its blind
+    sides.
     """
 
     NAME = "STRIP"

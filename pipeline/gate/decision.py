@@ -94,7 +94,7 @@ class StripFinding:
     """What STRIP says of one scan.
 
     Attributes:
-        p_value: small where the answer survives the overlays better than that for most clean scans.
+        p_value: small where the answer wavers under the overlays less than is usual for the class called.
         entropy: mean over the overlays, in bits.
         fired: whether the scan is held for it.
     """

@@ -72,7 +72,7 @@ class OpenGate:
         """The decision that the graph's outputs for one scan lead to.
 
         Anything that is not a number leads to no screening: it would slip past every comparison. What STRIP fires on
-        is adversarial whatever the detector says: it has one threshold, and no uncertain between two.
+        is adversarial whatever the detector says: it has one rate, and no uncertain between two.
 
         Args:
             probs: (K,), of the classes.

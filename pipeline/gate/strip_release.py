@@ -1,4 +1,4 @@
-"""STRIP at a release: overlays are written, and the entropies of other clean scans set its threshold."""
+"""STRIP at a release: overlays are written, and other clean scans tell which entropies are usual for each class."""
 
 import time
 from dataclasses import dataclass

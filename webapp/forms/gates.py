@@ -33,8 +33,8 @@ class GateForm(NamedForm):
     strip = BooleanField(
         "Hold scans with a backdoor trigger as well (STRIP)",
         description=(
-            "Lays clean calibration images over every scan and holds it where the classifier's answer survives all of "
-            "them. A backdoor is one that poisoned training data taught the classifier."
+            "Lays clean calibration images over every scan and holds it where the classifier's answer wavers less than "
+            "is usual for that class. A backdoor is what poisoned training data taught the classifier."
         ),
     )
     strip_overlays = IntegerField(
@@ -42,7 +42,7 @@ class GateForm(NamedForm):
         [Optional(), NumberRange(1, MAX_OVERLAYS, f"Use 1 to {MAX_OVERLAYS}.")],
         default=N_OVERLAYS,
         description=(
-            "Calibration images that are laid over each scan; the others set its threshold. Each one costs another "
+            "Calibration images that are laid over each scan; the others tell what is usual. Each one costs another "
             "pass of the classifier for every scan. The gate keeps these images."
         ),
     )

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from detector.errors import FeatureMismatch, NotEnoughClean, NotEnoughSamples, NotFinite
-from detector.poisoned.strip import Strip, choose_overlays, false_reject_threshold
+from detector.errors import FeatureMismatch, NotEnoughSamples, NotFinite
+from detector.poisoned.strip import Strip, choose_overlays
+from detector.poisoned.strip_rule import StripRule
 
 CORNER = slice(6, 8)
 
@@ -59,10 +60,14 @@ def test_overlays_are_added_and_cut_at_white():
 
 def test_a_planted_trigger_survives_the_overlays_and_clean_images_do_not():
     strip = Strip(linear, choose_overlays(images(60, seed=1), 20, seed=0))
-    tau = false_reject_threshold(strip.score(images(400, seed=2)), 0.01)
-    x = images(300, seed=3)
-    assert (strip.score(triggered(x)) > tau).float().mean() >= 0.95
-    assert (strip.score(x) > tau).float().mean() <= 0.03
+
+    def seen(x):
+        return strip.entropy(x).numpy(), linear(x).argmax(1).numpy()
+
+    rule = StripRule.fit(*seen(images(400, seed=2)), 4)
+    tau, x = rule.threshold(0.01), images(300, seed=3)
+    assert (rule.score(*seen(triggered(x))) > tau).mean() >= 0.95
+    assert (rule.score(*seen(x)) > tau).mean() <= 0.03
 
 
 def test_a_score_is_the_same_in_any_company():
@@ -114,11 +119,3 @@ def test_images_of_another_size_are_refused():
 def test_a_classifier_without_an_answer_is_refused():
     with pytest.raises(NotFinite, match="NaN or infinity for blended images"):
         Strip(lambda x: torch.full((len(x), 2), math.nan), images(3)).entropy(images(2))
-
-
-def test_a_threshold_needs_clean_images_enough_for_its_rate():
-    with pytest.raises(NotEnoughClean, match="50 clean calibration images cannot support"):
-        false_reject_threshold(torch.arange(50.0), 0.01)
-    with pytest.raises(NotFinite, match="scores of clean images hold NaN"):
-        false_reject_threshold(torch.full((400,), math.nan), 0.01)
-    assert false_reject_threshold(torch.arange(399.0), 0.01) == 395  # Of 400, four may be above or at theirs.

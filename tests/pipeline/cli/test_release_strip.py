@@ -52,7 +52,7 @@ def test_without_the_option_there_is_no_strip(backdoored_chain: TinyChain, root:
     ("words", "error", "says"),
     [
         (("--strip-rate", 0.1), "BadStrip", "options of STRIP without STRIP; give --strip as well"),
-        (("--strip", "--strip-rate", 0.01), "NotEnoughClean", "148 clean calibration images cannot support"),
+        (("--strip", "--strip-rate", 0.01), "NotEnoughClean", "116 clean calibration images cannot support"),
         (("--strip", "--strip-overlays", 200), "BadStrip", "200 overlays of 180 clean calibration images"),
         (("--strip", "--strip-overlays", 0), "BadStrip", "0 overlays; give 1 to 1000"),
         (("--strip", "--strip-rate", 0.7), "BadStrip", "rate of false rejects 0.7"),

@@ -7,6 +7,7 @@ import pytest
 
 from datasets.image import encode_png
 from pipeline.gate.screening import open_gate
+from pipeline.gate.strip_choice import N_OVERLAYS
 from tests.fixtures.backdoored import ALPHA, CLASSES, STRIP, stamped
 from tests.webapp.views.site import build_site, n_jobs, row_of, token_of
 from webapp.jobs.service import Jobs
@@ -148,14 +149,14 @@ def test_a_gate_with_strip_is_released_by_the_api(site, api, admin_key):
     body = {"detector_id": site.chain.detector.id, "name": "n", "alpha": 0.05, "strip": {"rate": 0.05, "seed": 1}}
     job = run(site, api.post("/api/v1/gates", headers=admin_key, json=body).headers["Location"])
     told = api.get(f"/api/v1/gates/{job.artefact_id}", headers=admin_key).get_json()["facts"]
-    assert (told["strip"]["n_overlays"], told["strip"]["rate"], told["held_at_most"]) == (32, 0.05, 0.1)
+    assert (told["strip"]["n_overlays"], told["strip"]["rate"], told["held_at_most"]) == (N_OVERLAYS, 0.05, 0.1)
 
 
 @pytest.mark.parametrize(
     ("strip", "code", "says"),
     [
         ({"n_overlays": 180, "rate": 0.05}, "bad_strip", "180 overlays of 180"),
-        ({"rate": 0.01}, "not_enough_clean", "148 clean calibration images cannot support"),
+        ({"rate": 0.01}, "not_enough_clean", "116 clean calibration images cannot support"),
         ({"rate": 0.9}, "unprocessable_entity", "strip.rate"),
         ({"n_overlays": 0}, "unprocessable_entity", "strip.n_overlays"),
         ({"overlays": 3}, "unprocessable_entity", "strip.overlays"),

@@ -1,0 +1,165 @@
+"""docs/results/strip.md: `python -m benchmarks.strip_report IMAGES`, what STRIP holds and what it costs a gate."""
+
+import argparse
+import hashlib
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.detector_goal import NOT_MEASURED, Goal
+from benchmarks.strip_cost import CASES, Case, cost_of
+from benchmarks.strip_overlays import Json, Plan, overlays_tried, read_digits
+from benchmarks.tables import share, table
+from datasets.atomic import replacing, write_json
+from pipeline.gate.strip_choice import N_OVERLAYS
+
+_PLAN = Plan()
+_DIGITS = CASES[0][0]
+_MOST_MS = 100
+_BY = {"rule": "by the predicted class", "single": "by one threshold"}
+_OF = {"found": "triggered held", "alarms": "clean held"}
+
+
+def main(argv: Sequence[str] | None = None, *, plan: Plan = _PLAN, cases: Sequence[Case] = CASES) -> int:
+    """Measure what STRIP holds and costs, and write the page."""
+    asked = _parser().parse_args(argv)
+    x, y = read_digits(asked.digits)
+    rows: list[Json] = []
+    for poisoned in plan.shares:
+        for seed in plan.seeds:
+            sys.stdout.write(f"{poisoned:.0%} poisoned, seed {seed}\n")
+            sys.stdout.flush()
+            rows += overlays_tried(x, y, plan, share=poisoned, seed=seed)
+    costs = []
+    for case in cases:
+        sys.stdout.write(f"cost with {case[0]}\n")
+        sys.stdout.flush()
+        costs.append(cost_of(case, rounds=asked.rounds))
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {version('torch')}"
+    facts = {
+        "machine": machine,
+        "digits": {"name": asked.digits.name, "sha256": hashlib.sha256(asked.digits.read_bytes()).hexdigest()},
+        "plan": asdict(plan),
+        "goals": [asdict(one) for one in strip_goals(rows, costs, plan)],
+        "rows": rows,
+        "costs": costs,
+    }
+    write_json(asked.out.with_suffix(".json"), facts)
+    with replacing(asked.out.with_suffix(".md")) as incoming:
+        incoming.write_text("\n".join(_lines(facts, plan)) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
+    return 0
+
+
+def strip_goals(rows: Sequence[Json], costs: Sequence[Json], plan: Plan) -> Iterator[Goal]:
+    """What was promised of STRIP as the gate has it where nobody chose, beside what came of it."""
+    for poisoned in plan.shares:
+        some = [row for row in rows if row["overlays"] == N_OVERLAYS and row["poisoned"] == poisoned]
+        name = f"STRIP at the gate's default, {N_OVERLAYS} overlays, {poisoned:.0%} poisoned"
+        found, alarms = ([row["rule"][of] for row in some] for of in _OF)
+        yield _mean_goal(f"{name}: triggered found", "at least 95%, mean", found, lambda mean: mean >= 0.95)
+        yield _mean_goal(f"{name}: clean rejected", "at most 1%, mean", alarms, lambda mean: mean <= 0.01)
+    yield _speed_goal([row for row in costs if row["classifier"] == _DIGITS])
+
+
+def _mean_goal(what: str, goal: str, seeds: Sequence[Json], reached: Callable[[float], bool]) -> Goal:
+    """The mean of the seeds' shares; not met where a seed saw nothing."""
+    values = [one["value"] for one in seeds if one["value"] is not None]
+    if not values:
+        return Goal(what, goal, NOT_MEASURED, 0, False)
+    met = len(values) == len(seeds) and reached(float(np.mean(values)))
+    return Goal(what, goal, _mean(seeds), sum(one["n"] for one in seeds), met)
+
+
+def _speed_goal(costs: Sequence[Json]) -> Goal:
+    what, goal = "STRIP at the gate's default: an image of digits", f"at most {_MOST_MS} ms"
+    taken = [one["ms"] for row in costs for one in row["with"] if one["overlays"] == N_OVERLAYS]
+    if not taken:
+        return Goal(what, goal, NOT_MEASURED, 0, False)
+    return Goal(what, goal, f"{max(taken):.1f} ms, {_DIGITS}", costs[0]["rounds"], max(taken) <= _MOST_MS)
+
+
+def _lines(facts: Json, plan: Plan) -> Iterator[str]:
+    rows, costs = facts["rows"], facts["costs"]
+    yield from ("# STRIP at the gate", "", "Made by `make results-strip`.")
+    yield (
+        f"{facts['digits']['name']}, divided by the seed: {plan.n_train} digits to learn from, {max(plan.overlays)} to "
+        f"lay over, {plan.n_calibrating} to know usual entropies by; of the others {plan.n_triggered} are judged with "
+        f"the trigger and {plan.n_clean} without."
+    )
+    yield "Small networks of two convolutions with a dirty-label backdoor: a 2x2 white trigger, target 0."
+    yield f"A seed decides division, weights and batches. {facts['machine']}."
+    yield from ("", "Figures are means over the seeds, in brackets the lowest and the highest.", "", "## Goals", "")
+    yield from table(
+        ["what", "goal", "value", "n", "met"],
+        ([one["what"], one["goal"], one["value"], str(one["n"]), _met(one)] for one in facts["goals"]),
+    )
+    yield from ("", f"## What is held at {plan.rate:.0%} false rejects", "")
+    yield "Triggered held: of the triggered images that bring the target. By the predicted class: as the gate judges,"
+    yield "by what is usual for the class that an image is called. By one threshold: the same entropies, one threshold"
+    yield "for all classes, as in the paper. Both are set on the same clean images by conformal rank."
+    yield ""
+    yield from table(_head("poisoned", "overlays"), _means(rows, plan))
+    yield from ("", "## Every classifier", "", "In brackets the 95 % interval of Wilson.", "")
+    yield from table(_head("poisoned", "seed", "trigger works", "overlays"), map(_cells, rows))
+    yield from ("", "## What it costs", "")
+    yield "Compiled graphs with weights as they begin, processor time of one thread for a scan, without decoding."
+    yield "Times: with STRIP to without, the median of rounds taken in turns, in brackets the least and the greatest."
+    yield ""
+    yield from table(
+        ["classifier", "side", "rounds", "without", *(f"{one['overlays']} overlays" for one in costs[0]["with"])],
+        (
+            [row["classifier"], str(row["side"]), str(row["rounds"]), f"{row['without_ms']:.1f} ms"]
+            + [f"{one['ms']:.1f} ms, {_ratio(one['ratio'])}" for one in row["with"]]
+            for row in costs
+        ),
+    )
+    yield from ("", "Research use; no medical device.")
+
+
+def _head(*first: str) -> list[str]:
+    return [*first, *(f"{words}, {by}" for words in _OF.values() for by in _BY.values()), "n triggered", "n clean"]
+
+
+def _means(rows: Sequence[Json], plan: Plan) -> Iterator[list[str]]:
+    for poisoned in plan.shares:
+        for m in plan.overlays:
+            some = [row for row in rows if row["poisoned"] == poisoned and row["overlays"] == m]
+            held = [_mean([row[by][of] for row in some]) for of in _OF for by in _BY]
+            yield [f"{poisoned:.0%}", str(m), *held, *(str(sum(row["rule"][of]["n"] for row in some)) for of in _OF)]
+
+
+def _cells(row: Json) -> list[str]:
+    held = [share(row[by][of]) for of in _OF for by in _BY]
+    counts = [str(row["rule"][of]["n"]) for of in _OF]
+    return [f"{row['poisoned']:.0%}", str(row["seed"]), share(row["works"]), str(row["overlays"]), *held, *counts]
+
+
+def _mean(seeds: Sequence[Json]) -> str:
+    values = [one["value"] for one in seeds if one["value"] is not None]
+    return f"{np.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})" if values else "-"
+
+
+def _ratio(ratio: Mapping[str, float]) -> str:
+    return f"{ratio['value']:.1f} times ({ratio['low']:.1f} to {ratio['high']:.1f})"
+
+
+def _met(goal: Json) -> str:
+    return "yes" if goal["met"] else "**no**"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.strip_report", description=__doc__)
+    parser.add_argument("digits", type=Path, help="images of MNIST as IDX, packed or not; the labels beside them")
+    parser.add_argument("--rounds", type=int, default=7, help="times that each cost is taken (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/strip"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
