@@ -17,6 +17,7 @@ from benchmarks.poisoning_plan import (
     HALF,
     SCANS,
     SEEDS,
+    TAMPERED,
     TIMED,
     UNPOISONED,
     flips,
@@ -41,6 +42,7 @@ def poisoning_goals(rows: Sequence[Json], *, seeds: Sequence[int] = SEEDS) -> It
             named = goal if plan is DIGITS else replace(goal, what=f"{plan.data}, {goal.what}")
             yield _seeds_told(named, [row["seed"] for row in of.get(what, ())], seeds)
     yield from _timed([row for row in rows if row["what"] == TIMED])
+    yield from _tampered([row for row in rows if row["what"] == TAMPERED])
 
 
 def _seeds_told(goal: Goal, measured: Sequence[int], seeds: Sequence[int]) -> Goal:
@@ -114,6 +116,22 @@ def _timed(some: Sequence[Json]) -> Iterator[Goal]:
     yield Goal(name, f"at most {most} s", words, run["images"], run["seconds"] <= most)
     gap = run["longest_silence_s"]
     yield Goal(live, goal, f"{gap:.1f} s", run["images"], gap <= silence)
+
+
+def _tampered(some: Sequence[Json]) -> Iterator[Goal]:
+    """Changes behind everyone's back, which are made and looked for once."""
+    name, quiet, fast = "tampering: single changes found", "tampering: false alarms", "tampering: 60,000 items verified"
+    if not some:
+        goals = {name: "all", quiet: "none", fast: "at most 10 s"}
+        yield from (Goal(what, goal, NOT_MEASURED, 0, False) for what, goal in goals.items())
+        return
+    told = some[0]
+    n, untouched, speed = told["n"], told["untouched"], told["speed"]
+    yield Goal(name, "all", f"{told['found']} of {n}", n, told["found"] == n >= 1_000)
+    yield Goal(quiet, "none", str(untouched["false_alarms"]), untouched["n"], not untouched["false_alarms"])
+    yield Goal(
+        fast, "at most 10 s", f"{speed['seconds']:.1f} s", speed["items"], speed["met"] and speed["items"] >= 60_000
+    )
 
 
 def _found(what: str, some: Sequence[Json]) -> Iterator[Goal]:

@@ -16,7 +16,7 @@ SEEDS = (0, 1, 2)
 DIRTY_5, DIRTY_1, CLEAN_5, CONTROL = "dirty-label 5 %", "dirty-label 1 %", "clean-label 5 %", "clean-label, control"
 RATIOS = (0.05, 0.1, 0.2, 0.4, 0.5)
 HALF = RATIOS[-1]
-UNPOISONED, TIMED = "unpoisoned", "timed run"
+UNPOISONED, TIMED, TAMPERED = "unpoisoned", "timed run", "tampering"
 
 
 def flips(ratio: float) -> str:
@@ -38,7 +38,7 @@ class Plan:
         proxy: how the classifier is hardened that they are perturbed under.
         pair: class numbers that labels are flipped from and to.
         n_trusted: images drawn by chance that somebody vouches for; who looks at them leaves the poisoned ones out.
-        n_few: so many of each class instead, where half of a class is flipped, as docs/poisoning.md says is enough.
+        n_few: so many of each class instead, where half of a class is flipped.
         training: what every training differs in from the lab's quick one.
         strip_n: test images of each kind that STRIP is asked about.
     """

@@ -9,10 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 
+from benchmarks import poisoning_sources as sources
 from benchmarks.poisoning_flags import counted, flags_of
-from benchmarks.poisoning_plan import CONTROL, DIGITS, HALF, SEEDS, TIMED, UNPOISONED, Plan, flips
+from benchmarks.poisoning_plan import CONTROL, DIGITS, HALF, SEEDS, TAMPERED, TIMED, UNPOISONED, Plan, flips
+from benchmarks.poisoning_sources import sources_id
 from benchmarks.poisoning_strip import strip_figures
 from benchmarks.poisoning_timed import timed_run
+from benchmarks.tampering import measured
 from datasets.atomic import content_id, read_json, write_json
 from datasets.importing import import_dataset
 from datasets.progress import Progress
@@ -29,21 +32,11 @@ from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.repair import repair
 from pipeline.poisoning.sides import side
 from pipeline.poisoning.success import Share, backdoor_success
-from pipeline.poisoning.trusted import proposed
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
 
 Json = dict[str, Any]
 Stage = Callable[[str], AbstractContextManager[Progress]]
-
-
-_ROOT = Path(__file__).resolve().parent.parent
-
-
-def sources_id() -> str:
-    """A hash of the code that poisons, finds and repairs: what was measured by another state of it is measured anew."""
-    folders = ("detector/poisoned", "pipeline/poisoning")
-    return content_id([path.read_text() for name in folders for path in sorted((_ROOT / name).glob("*.py"))])
 
 
 @dataclass(frozen=True)
@@ -118,9 +111,18 @@ class OneSeed:
         """Everything of one poisoning."""
         plan, settings = self.work.plan, self.settings.to_json()
         n = plan.n_few if what == flips(HALF) else plan.n_trusted
-        inputs = [self.work.dataset.id, settings, recipe.to_json(), n, plan.strip_n, sources_id()]
-        told = self.work.once(what, inputs, lambda: self._measure(what, recipe))
+        inputs = [self.work.dataset.id, settings, recipe.to_json()]
+        told = self.work.once(what, [*inputs, n, sources_id(sources.FINDERS)], lambda: self._measure(what, recipe))
+        if isinstance(recipe, BackdoorRecipe) and what != CONTROL:
+            by = [*inputs, plan.strip_n, sources_id(sources.STRIP)]
+            told |= {"strip": self.work.once(f"strip {what}", by, lambda: self._stripped(what, recipe))}
         return {"data": plan.data, "what": what, "seed": self.number, **told}
+
+    def _stripped(self, what: str, recipe: BackdoorRecipe) -> Json:
+        classifier = self.work.trained(self.poisoned(recipe, what), self.settings, what)
+        with self.work.stage(f"STRIP: {what}") as progress:
+            n, seed = self.work.plan.strip_n, self.number
+            return strip_figures(load_model(classifier), self.work.dataset, recipe, n=n, seed=seed, progress=progress)
 
     def _measure(self, what: str, recipe: Recipe) -> Json:
         dataset = self.poisoned(recipe, what)
@@ -158,9 +160,12 @@ class OneSeed:
         """So many drawn by chance, without those that are seen to be poisoned when somebody vouches for them."""
         clean, plan, record = self.work.dataset, self.work.plan, poison_record(dataset)
         if record is not None and isinstance(record.recipe, FlipRecipe) and record.recipe.ratio == HALF:
-            rows = proposed(clean, plan.n_few, seed=self.number)
-        else:
-            rows = drawn(clean, clean.indices("train"), plan.n_trusted, seed=self.number, purpose="trusted")
+            honest = np.setdiff1d(clean.indices("train"), record.items)
+            of_class = [honest[clean.labels[honest] == label] for label in range(len(clean.classes))]
+            return np.concatenate(
+                [drawn(clean, some, plan.n_few, seed=self.number, purpose="trusted") for some in of_class]
+            )
+        rows = drawn(clean, clean.indices("train"), plan.n_trusted, seed=self.number, purpose="trusted")
         return rows if record is None else np.setdiff1d(rows, record.items)
 
     def evidence(self, dataset: Dataset, classifier: Classifier) -> Gathered:
@@ -183,7 +188,7 @@ class OneSeed:
             n = len(gathered.rows)
             return {name: Share(int(flags.sum()), n).to_json() for name, flags in flags_of(gathered, 0.0).items()}
 
-        inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted, sources_id()]
+        inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted, sources_id(sources.FINDERS)]
         return self.work.once(UNPOISONED, inputs, make)
 
     def _found(self, dataset: Dataset, classifier: Classifier, recipe: Recipe) -> Json:
@@ -199,18 +204,11 @@ class OneSeed:
         if isinstance(recipe, BackdoorRecipe):
             fixed = self._repaired(dataset, gathered.rows[caught], {})
             told["repaired"] = self._triggered(recipe, self.work.trained(fixed, self.settings, "repaired"))
-            told["strip"] = strip_figures(
-                load_model(classifier),
-                self.work.dataset,
-                recipe,
-                self.trusted(dataset),
-                n=self.work.plan.strip_n,
-                seed=self.number,
-            )
             return told
         # Everything flagged gets the label that its finder believes in: no human is asked.
         believed = Fused().find(gathered.evidence).suggested
         assert believed is not None  # noqa: S101 - There is a reference.
+        caught = caught & (believed != labels)
         new = {int(i): int(label) for i, label in zip(gathered.rows[caught], believed[caught], strict=True)}
         fixed = self._repaired(dataset, np.empty(0, dtype=np.int64), new)
         after = side(self.work.trained(fixed, self.settings, "repaired"), self.work.dataset)
@@ -229,7 +227,15 @@ def rows_of(work: Work, seeds: tuple[int, ...]) -> Iterator[Json]:
         for what, recipe in work.plan.recipes(number).items():
             yield one.measured(what, recipe)
     if work.plan is DIGITS:
-        made = work.plan.recipes(0)[flips(0.2)]
-        assert isinstance(made, FlipRecipe)  # noqa: S101 - By its name.
-        run = work.once(TIMED, [work.dataset.id, sources_id()], lambda: timed_run(work.source, made, work.plan.shares))
-        yield {"data": work.plan.data, "what": TIMED, "seed": 0, **run}
+        yield from _once(work)
+
+
+def _once(work: Work) -> Iterator[Json]:
+    """What is measured once, whatever the seeds: a run that somebody waits for, and changes behind everyone's back."""
+    made = work.plan.recipes(0)[flips(0.2)]
+    assert isinstance(made, FlipRecipe)  # noqa: S101 - By its name.
+    by = [work.dataset.id, sources_id(sources.TIMED)]
+    run = work.once(TIMED, by, lambda: timed_run(work.source, made, work.plan.shares))
+    yield {"data": work.plan.data, "what": TIMED, "seed": 0, **run}
+    tampered = work.once(TAMPERED, [sources_id(sources.TAMPERED)], lambda: measured(1_000, 1_000, 60_000, seed=0))
+    yield {"data": work.plan.data, "what": TAMPERED, **tampered}

@@ -11,6 +11,7 @@ from benchmarks.poisoning_plan import (
     RATIOS,
     SCANS,
     SEEDS,
+    TAMPERED,
     TIMED,
     UNPOISONED,
     Plan,
@@ -69,6 +70,13 @@ def rows(seeds=SEEDS, **changed):
             yield flipped(ratio, seed)
         yield flipped(0.2, seed, data=SCANS.data)
     yield timed()
+    yield tampered()
+
+
+def tampered(found=1000, alarms=0, seconds=4.0):
+    speed = {"seconds": seconds, "items": 60_000, "met": seconds <= 10}
+    untouched = {"n": 1000, "false_alarms": alarms}
+    return {"data": "digits", "what": TAMPERED, "n": 1000, "found": found, "untouched": untouched, "speed": speed}
 
 
 def timed(seconds=100.0, silence=1.0):
@@ -94,10 +102,10 @@ def test_nothing_is_met_of_nothing():
 
 def test_a_goal_is_not_met_while_a_seed_was_not_run():
     goals = list(poisoning_goals(list(rows(seeds=(0, 2)))))
-    timed_once = [goal for goal in goals if "side-by-side" in goal.what]
-    assert len(timed_once) == 2
-    assert all(goal.met == (goal in timed_once) for goal in goals)
-    assert all(goal.value.endswith("not measured: seed 1") for goal in goals if goal not in timed_once)
+    once = [goal for goal in goals if "side-by-side" in goal.what or "tampering" in goal.what]
+    assert len(once) == 5
+    assert all(goal.met == (goal in once) for goal in goals)
+    assert all(goal.value.endswith("not measured: seed 1") for goal in goals if goal not in once)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +140,12 @@ def test_a_run_that_lasts_or_is_silent_too_long_is_not_met():
     assert not [what for what in unmet([timed()]) if what.startswith(name)]
     assert name in unmet([timed(seconds=121.0)])
     assert f"{name}: longest time without a word" in unmet([timed(silence=6.0)])
+
+
+def test_a_change_that_is_missed_a_false_alarm_or_a_slow_look_is_not_met():
+    assert "tampering: single changes found" in unmet([tampered(found=999)])
+    assert "tampering: false alarms" in unmet([tampered(alarms=1)])
+    assert "tampering: 60,000 items verified" in unmet([tampered(seconds=11.0)])
 
 
 def test_scans_are_measured_with_two_poisonings():

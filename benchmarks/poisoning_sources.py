@@ -1,0 +1,33 @@
+"""Which code decides the figures on poisoning: what another state of it measured is measured anew."""
+
+from pathlib import Path
+
+from datasets.atomic import content_id
+
+_ROOT = Path(__file__).resolve().parent.parent
+_FINDING = (
+    *("activation_clustering", "concentration", "confident_labels", "fused", "interface", "patch_counts", "patch_scan"),
+    *("registry", "spectral_signatures", "trusted_reference"),
+)
+_POISONING = (
+    *("backdoor", "choice", "evidence", "flips", "out_of_fold", "perturbation", "perturbing", "poison", "quick"),
+    *("repair", "shown", "sides", "success", "triggers"),
+)
+FINDERS = (
+    *(f"detector/poisoned/{name}.py" for name in _FINDING),
+    *(f"pipeline/poisoning/{name}.py" for name in _POISONING),
+)
+STRIP = (
+    *("detector/poisoned/strip.py", "detector/poisoned/strip_rule.py", "benchmarks/poisoning_strip.py"),
+    *("pipeline/poisoning/shown.py", "pipeline/poisoning/triggers.py"),
+)
+TIMED = (*FINDERS, "pipeline/poisoning/flip_lab.py", "benchmarks/poisoning_timed.py")
+TAMPERED = (
+    *(f"pipeline/provenance/{name}.py" for name in ("chain", "event", "manifest", "merkle", "record", "signing")),
+    "benchmarks/tampering.py",
+)
+
+
+def sources_id(files: tuple[str, ...]) -> str:
+    """A hash of the text of these files."""
+    return content_id([(_ROOT / file).read_text() for file in files])
