@@ -1,5 +1,6 @@
 """Which code decides the figures on poisoning: what another state of it measured is measured anew."""
 
+import ast
 from pathlib import Path
 
 from datasets.atomic import content_id
@@ -29,5 +30,13 @@ TAMPERED = (
 
 
 def sources_id(files: tuple[str, ...]) -> str:
-    """A hash of the text of these files."""
-    return content_id([(_ROOT / file).read_text() for file in files])
+    """A hash of what these files do: comments and docstrings do not count."""
+    return content_id([_bare((_ROOT / file).read_text()) for file in files])
+
+
+def _bare(text: str) -> str:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -21,9 +21,8 @@ class StripRule:
     Gao et al. 2019, arXiv:1902.06531, hold every entropy against one threshold. What differs: some classes are read
     into almost any blend (sums of digits look like an 8), and their clean images would set the threshold for all. So
     the score is by how many standard deviations the logarithm of an entropy stands below the mean of the clean images
-    of its predicted class. On digits with a clean-label trigger that finds 98 % where one threshold finds 42 %, both
-    set for 1 % (a seed that no published figure uses). The ranks are conformal: each clean image is scored without
-    itself.
+    of its predicted class. What that gains stands in docs/results/strip.md. The ranks are conformal: each clean image
+    is scored without itself.
 
     Attributes:
         mean: (K,) of the logarithms by predicted class.
