@@ -4,7 +4,8 @@ Every finder is asked about the data set, and, where the lab poisoned it, about 
 alarm there is a false one. The two sides are parts of their own, so that one stays when the other's worker dies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from datasets.atomic import content_id, read_json, write_json
 from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
+from pipeline.errors import BadPoison, NoHistory
 from pipeline.models.spec import check_side
 from pipeline.poisoning.poison import poison_record
 from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import open_trusted
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.opening import checked_dataset
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.finding_course import SearchCourse, search_costs
@@ -33,12 +36,17 @@ _SUBJECT, _TRAINING, _UNPOISONED, _REPORT = "subject", "training", "unpoisoned",
 _WEIGHTS = {_SUBJECT: 10.0, _TRAINING: 2.0, _UNPOISONED: 10.0, _REPORT: 0.1}
 
 
-def clean_parent(root: DataRoot, dataset: Dataset) -> Dataset | None:
-    """The data before the lab poisoned them; None where it did not, or where they are gone."""
+def clean_parent(
+    root: DataRoot, dataset: Dataset, *, opened: Callable[[Path], Dataset] = open_dataset
+) -> Dataset | None:
+    """The data before the lab poisoned them; None where it did not, or where they are gone.
+
+    Without `opened` they are as they lie there: to be shown, and not to be worked with.
+    """
     record = poison_record(dataset)
     if record is None or not (root.path / "datasets" / record.parent).is_dir():
         return None
-    return open_dataset(root.find("datasets", record.parent))
+    return opened(root.find("datasets", record.parent))
 
 
 def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
@@ -72,7 +80,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
     check_labelled(dataset.name, dataset.classes)
     _check_learned(root, params["classifier_id"], dataset)
-    clean = clean_parent(root, dataset)
+    clean = clean_parent(root, dataset, opened=_linked)
     if params.get("unpoisoned_id"):
         if clean is None:
             raise BadPoison(f"{dataset.name} was not poisoned here, so nobody knows it clean; leave unpoisoned_id out")
@@ -84,6 +92,13 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
     return [ShardPlan(stage=stage, weight=_WEIGHTS[name]) for name, stage in _parts(root, params).items()]
+
+
+def _linked(folder: Path) -> Dataset:
+    """A data set whose history hangs together; its files are hashed where the work is done."""
+    with suppress(NoHistory):
+        read_history(folder, DataRoot(folder.parent.parent))
+    return open_dataset(folder)
 
 
 def _check_learned(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
@@ -110,7 +125,7 @@ def _run(work: Work) -> Made | None:
 
 def _clean(work: Work, dataset: Dataset) -> Dataset:
     """The data set before it was poisoned, which was there when the job was ordered."""
-    clean = clean_parent(data_root(work), dataset)
+    clean = clean_parent(data_root(work), dataset, opened=checked_dataset)
     if clean is None:
         raise BadPoison(f"the data set that {dataset.name} was made from is gone; order the search anew")
     return clean
