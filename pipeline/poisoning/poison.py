@@ -44,6 +44,11 @@ class PoisonRecord:
     proxy: str | None
     items: np.ndarray
 
+    @property
+    def kind(self) -> str:
+        """`FLIPS` or `BACKDOOR`."""
+        return FLIPS if isinstance(self.recipe, FlipRecipe) else BACKDOOR
+
 
 def poison(
     dataset: Dataset,

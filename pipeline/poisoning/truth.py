@@ -1,11 +1,14 @@
 """What the lab knows of a repair of data that it poisoned itself: what became of each poisoned image."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
+from pipeline.errors import UnknownArtefact
 from pipeline.poisoning.poison import PoisonRecord, poison_record
 from pipeline.poisoning.repair import REPAIRED
 from pipeline.provenance.opening import checked_dataset
@@ -50,15 +53,22 @@ class Truth:
         )
 
 
-def known_poison(dataset: Dataset, root: DataRoot) -> PoisonRecord | None:
+def known_poison(
+    dataset: Dataset, root: DataRoot, *, opened: Callable[[Path], Dataset] = checked_dataset
+) -> PoisonRecord | None:
     """What the lab did to a data set, or to the one that it was repaired from; None where it did nothing.
+
+    Args:
+        dataset: as it was opened.
+        root: where those lie that it was repaired from.
+        opened: opens them; what is only shown need not be checked.
 
     Raises:
         BrokenHistory: a data set that it was repaired from is not what its history says.
         UnknownArtefact: one of those is gone.
     """
     while dataset.source.get("kind") == REPAIRED:
-        dataset = checked_dataset(root.find("datasets", str(dataset.source["parent"])))
+        dataset = opened(root.find("datasets", str(dataset.source["parent"])))
     return poison_record(dataset)
 
 
@@ -75,6 +85,19 @@ def poisoned_items(dataset: Dataset, root: DataRoot) -> np.ndarray | None:
     clean = checked_dataset(root.find("datasets", record.parent))
     train = set(dataset.indices("train").tolist())
     return np.array([i for i in record.items.tolist() if i in train and _differs(dataset, clean, i)], dtype=np.int64)
+
+
+def known_items(dataset: Dataset, root: DataRoot) -> np.ndarray | None:
+    """The same; where the clean data are gone, every image of the lab's record, and None for what was repaired.
+
+    Raises:
+        BrokenHistory: as `poisoned_items` does.
+    """
+    try:
+        return poisoned_items(dataset, root)
+    except UnknownArtefact:
+        record = poison_record(dataset)
+        return None if record is None else record.items
 
 
 def truth_of(suspected: Dataset, repaired: Dataset, root: DataRoot) -> Truth | None:

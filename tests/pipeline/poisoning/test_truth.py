@@ -8,7 +8,7 @@ from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import poison, poison_record
 from pipeline.poisoning.repair import repair
-from pipeline.poisoning.truth import known_poison, poisoned_items, truth_of
+from pipeline.poisoning.truth import known_items, known_poison, poisoned_items, truth_of
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.record import recorded
 
@@ -60,9 +60,14 @@ def test_nothing_is_known_of_data_that_the_lab_did_not_poison(dataset, root):
 
 
 def test_a_clean_data_set_that_is_gone_is_told(dataset, flipped, root):
+    bad = poison_record(flipped).items.tolist()
+    fixed = repaired(flipped, relabel={bad[0]: 0})
+    assert known_items(fixed, root).tolist() == bad[1:]
     dataset.folder.rename(root.path / "elsewhere")
     with pytest.raises(UnknownArtefact, match=f"no '{dataset.id}' in datasets"):
         poisoned_items(flipped, root)
+    assert known_items(flipped, root).tolist() == bad
+    assert known_items(fixed, root) is None  # Nobody can tell any more which labels were restored rightly.
 
 
 def mislabelled(dataset, items, label):

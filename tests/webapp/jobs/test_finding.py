@@ -15,6 +15,7 @@ from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.poison import poison, poison_record
 from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.repair import repair
 from pipeline.poisoning.trusted import mark_trusted, proposed
 from pipeline.provenance.chain import HISTORY
 from pipeline.provenance.event import EventKind
@@ -127,6 +128,19 @@ def test_a_classifier_of_the_clean_data_is_trained_where_none_is_named(jobs, sta
     assert clean.facts["lab"] == {"lab": "backdoor", "run": "Look", "what": "clean model", "poisoned": False}
     assert "trusted reference" not in report["finders"]
     assert report["trusted_id"] is None
+
+
+def test_repaired_data_of_the_lab_keep_their_truth_and_their_alarm_rate(jobs, stamped, bars, root, database, settings):
+    bad = poison_record(stamped).items.tolist()
+    fixed = repair(stamped, root.datasets, name="fixed", drop=bad[:6])
+    job = done(jobs, asked(fixed, untrained(fixed, root, 0.1)))
+    report = told(settings, row_of(database, job.artefact_id))
+    assert (report["n"], report["n_poisoned"]) == (84, 12)
+    assert {finder["true_positives"]["n"] for finder in report["finders"].values()} == {12}
+    assert (report["unpoisoned"]["dataset_id"], report["unpoisoned"]["n"]) == (bars.id, 90)
+    assert all("flagged_unpoisoned" in finder for finder in report["finders"].values())
+    clean = row_of(database, report["unpoisoned"]["classifier_id"])
+    assert (clean.parents, clean.facts["lab"]["lab"]) == ([bars.id], "backdoor")
 
 
 def test_of_data_that_nobody_knows_clean_no_alarm_rate_and_no_truth_is_told(jobs, bars, root, database, settings):
