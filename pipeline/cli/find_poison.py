@@ -68,7 +68,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
 def _clean_parent(root: DataRoot, dataset: Dataset) -> Dataset:
     from pipeline.errors import BadPoison
-    from pipeline.poisoning.truth import known_poison
+    from pipeline.poisoning.poison import known_poison
 
     record = known_poison(dataset, root)
     if record is None:

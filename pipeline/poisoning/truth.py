@@ -1,16 +1,13 @@
 """What the lab knows of a repair of data that it poisoned itself: what became of each poisoned image."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import UnknownArtefact
-from pipeline.poisoning.poison import PoisonRecord, poison_record
-from pipeline.poisoning.repair import REPAIRED
+from pipeline.poisoning.poison import known_poison, poison_record
 from pipeline.provenance.opening import checked_dataset
 
 
@@ -51,25 +48,6 @@ class Truth:
             f" were left as they are. Of {self.n_honest} honest images {self.n_honest_dropped} were dropped and"
             f" {self.n_honest_relabelled} got a wrong label."
         )
-
-
-def known_poison(
-    dataset: Dataset, root: DataRoot, *, opened: Callable[[Path], Dataset] = checked_dataset
-) -> PoisonRecord | None:
-    """What the lab did to a data set, or to the one that it was repaired from; None where it did nothing.
-
-    Args:
-        dataset: as it was opened.
-        root: where those lie that it was repaired from.
-        opened: opens them; what is only shown need not be checked.
-
-    Raises:
-        BrokenHistory: a data set that it was repaired from is not what its history says.
-        UnknownArtefact: one of those is gone.
-    """
-    while dataset.source.get("kind") == REPAIRED:
-        dataset = opened(root.find("datasets", str(dataset.source["parent"])))
-    return poison_record(dataset)
 
 
 def poisoned_items(dataset: Dataset, root: DataRoot) -> np.ndarray | None:

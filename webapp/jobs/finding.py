@@ -16,9 +16,10 @@ from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
 from pipeline.models.spec import check_side
+from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import open_trusted
-from pipeline.poisoning.truth import known_items, known_poison
+from pipeline.poisoning.truth import known_items
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.opening import checked_dataset
 from pipeline.training.settings import TrainingSettings

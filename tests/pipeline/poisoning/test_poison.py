@@ -14,6 +14,7 @@ from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import check_poison, poison, poison_record
+from pipeline.poisoning.repair import repair
 from pipeline.poisoning.triggers import Trigger
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
@@ -160,6 +161,21 @@ def test_what_is_poisoned_is_refused_beforehand(dataset, tmp_path):
     made = poison(dataset, FlipRecipe(source=0, target=1), tmp_path / "datasets", name="flipped")
     with pytest.raises(BadPoison, match="poisoned already, by flips"):
         check_poison(made, BackdoorRecipe())
+
+
+def test_data_of_the_lab_that_were_repaired_are_poisoned_already(dataset, root):
+    stamped = made(dataset, BackdoorRecipe(rate=0.1))
+    fixed = repair(repair(stamped, root.datasets, name="once", drop=[0]), root.datasets, name="fixed", drop=[1])
+    for refused in (check_poison, made):
+        with pytest.raises(BadPoison, match="fixed is poisoned already, by backdoor and repaired since; choose the"):
+            refused(fixed, FLIP)
+    stamped.folder.rename(root.path / "elsewhere")
+    with pytest.raises(BadPoison, match="nobody knows whether it is poisoned already; choose a clean data set"):
+        check_poison(fixed, FLIP)
+
+
+def test_own_data_that_were_repaired_can_be_poisoned(dataset, root):
+    check_poison(repair(dataset, root.datasets, name="fixed", drop=[0]), FLIP)
 
 
 def test_recipes_are_checked_without_torch():

@@ -6,9 +6,9 @@ import pytest
 from pipeline.errors import BrokenHistory, UnknownArtefact
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe
-from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.poison import known_poison, poison, poison_record
 from pipeline.poisoning.repair import repair
-from pipeline.poisoning.truth import known_items, known_poison, poisoned_items, truth_of
+from pipeline.poisoning.truth import known_items, poisoned_items, truth_of
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.record import recorded
 
