@@ -64,6 +64,9 @@ def poison(
 ) -> Dataset:
     """Write the poisoned data set to `root/<id>`; the same recipe on the same data set gives the same id.
 
+    So does another recipe that changes the same images alike, such as a ratio that rounds to as many of them: that data
+    set is given back as it is, and its record and history name the recipe that came first.
+
     Args:
         dataset: a clean one; only its split "train" is poisoned.
         recipe: what is done to it.
@@ -133,7 +136,7 @@ def _changes(
     how = None if isinstance(recipe, FlipRecipe) else recipe.perturbation
     _check_proxy(dataset, how, None if proxy is None else (proxy.name, proxy.spec.classes))
     if isinstance(recipe, FlipRecipe):
-        return flipped(dataset, recipe), {}
+        return _flips(dataset, recipe), {}
     rows = poisoned_rows(dataset, recipe)
     shown = {index: dataset.levels(index) for index in rows.tolist()}
     if how is not None and proxy is not None:
@@ -160,7 +163,7 @@ def check_poison(dataset: Dataset, recipe: Recipe, *, proxy: tuple[str, tuple[st
     """
     _check_clean(dataset)
     if isinstance(recipe, FlipRecipe):
-        flipped(dataset, recipe)
+        _flips(dataset, recipe)
         return
     _check_proxy(dataset, recipe.perturbation, proxy)
     poisoned_rows(dataset, recipe)
@@ -186,6 +189,16 @@ def _check_clean(dataset: Dataset) -> None:
         raise BadPoison(
             f"{dataset.name} is poisoned already, by {record.kind}{since}; choose the data set that it was made from"
         )
+
+
+def _flips(dataset: Dataset, recipe: FlipRecipe) -> dict[int, int]:
+    labels = flipped(dataset, recipe)
+    if not labels:  # All recipes that flip none would share one data set, under the name of the first.
+        raise BadPoison(
+            f"{recipe.ratio:.2%} of the training images of each class that is flipped from are none; give a higher"
+            " ratio"
+        )
+    return labels
 
 
 def _check_proxy(dataset: Dataset, how: Perturbation | None, proxy: tuple[str, tuple[str, ...]] | None) -> None:

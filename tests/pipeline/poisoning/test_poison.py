@@ -135,10 +135,25 @@ def test_refuses_a_data_set_that_is_not_what_its_history_says(dataset):
         made(dataset, FLIP)
 
 
+def test_flips_of_no_label_make_no_data_set(dataset):
+    with pytest.raises(BadPoison, match="are none; give a higher ratio"):
+        made(dataset, FlipRecipe(source=0, target=2, ratio=0))
+    assert [path.name for path in dataset.folder.parent.iterdir()] == [dataset.id]
+
+
+def test_recipes_that_flip_the_same_labels_share_a_data_set_of_the_first(dataset):
+    first, other = FlipRecipe(source=0, target=2, ratio=0.2), FlipRecipe(source=0, target=2, ratio=0.2001)
+    again = (made(dataset, first).id, made(dataset, other))
+    assert again[0] == again[1].id
+    assert poison_record(again[1]).recipe == first
+
+
 @pytest.mark.parametrize(
     ("recipe", "proxy", "said"),
     [
         (FlipRecipe(source=0, target=7), None, "no class 7"),
+        (FlipRecipe(source=0, target=1, ratio=0), None, r"0\.00% of the training images of each class .* are none"),
+        (FlipRecipe(kind="uniform", ratio=0.01), None, "1.00% of the training .* are none; give a higher ratio"),
         (BackdoorRecipe(trigger=Trigger(place="15,15")), None, "lies off an image of 16x16"),
         (BackdoorRecipe(rate=0.001), None, "of 90 training images are none"),
         (BackdoorRecipe(labels="clean", perturbation=Perturbation()), None, "needs a proxy"),
