@@ -41,8 +41,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Ask, keep the list, and tell."""
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
-    from pipeline.poisoning.poison import poison_record
     from pipeline.poisoning.trusted import open_trusted
+    from pipeline.poisoning.truth import known_items
 
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
@@ -60,17 +60,17 @@ def run(args: Namespace, progress: Progress) -> Answer:
         unpoisoned=unpoisoned,
         progress=progress,
     )
-    record = poison_record(dataset)
-    facts = suspects.to_json(None if record is None else record.items)
+    truth = known_items(dataset, root)
+    facts = suspects.to_json(truth)
     write_json(root.reports / dataset.id / "suspects.json", facts)
-    return Answer(facts, list(_lines(suspects, None if record is None else record.items)))
+    return Answer(facts, list(_lines(suspects, truth)))
 
 
 def _clean_parent(root: DataRoot, dataset: Dataset) -> Dataset:
     from pipeline.errors import BadPoison
-    from pipeline.poisoning.poison import poison_record
+    from pipeline.poisoning.poison import known_poison
 
-    record = poison_record(dataset)
+    record = known_poison(dataset, root)
     if record is None:
         raise BadPoison(f"{dataset.name} was not poisoned here, so nobody knows it clean; leave --unpoisoned out")
     return checked_dataset(root.find("datasets", record.parent))

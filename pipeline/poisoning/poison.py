@@ -1,6 +1,6 @@
 """A poisoned data set: a clean one with the labels and pictures of a recipe, and the record to make it again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -9,14 +9,16 @@ import numpy as np
 
 from datasets.derive import derive_dataset
 from datasets.progress import Progress, ignore
-from datasets.store import Dataset
+from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
+from pipeline.errors import BadPoison, UnknownArtefact
 from pipeline.poisoning.backdoor import DIRTY, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
+from pipeline.poisoning.repair import REPAIRED
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
+from pipeline.provenance.opening import checked_dataset
 from pipeline.provenance.record import checked, has_history, recorded
 
 if TYPE_CHECKING:
@@ -44,6 +46,11 @@ class PoisonRecord:
     proxy: str | None
     items: np.ndarray
 
+    @property
+    def kind(self) -> str:
+        """`FLIPS` or `BACKDOOR`."""
+        return FLIPS if isinstance(self.recipe, FlipRecipe) else BACKDOOR
+
 
 def poison(
     dataset: Dataset,
@@ -57,6 +64,9 @@ def poison(
 ) -> Dataset:
     """Write the poisoned data set to `root/<id>`; the same recipe on the same data set gives the same id.
 
+    So does another recipe that changes the same images alike, such as a ratio that rounds to as many of them: that data
+    set is given back as it is, and its record and history name the recipe that came first.
+
     Args:
         dataset: a clean one; only its split "train" is poisoned.
         recipe: what is done to it.
@@ -68,8 +78,8 @@ def poison(
 
     Raises:
         BadDataset: it has no labels.
-        BadPoison: the recipe does not fit the data set, it is poisoned already, or the proxy is missing or not asked
-            for.
+        BadPoison: the recipe does not fit the data set, it is poisoned already, also where it was repaired since, or
+            the proxy is missing or not asked for.
         BrokenHistory: the data set is not what its history says.
     """
     parent = checked(dataset.folder)
@@ -100,6 +110,25 @@ def poison_record(dataset: Dataset) -> PoisonRecord | None:
     return PoisonRecord(said["parent"], recipe, said["proxy"], np.array(said["items"], dtype=np.int64))
 
 
+def known_poison(
+    dataset: Dataset, root: DataRoot, *, opened: Callable[[Path], Dataset] = checked_dataset
+) -> PoisonRecord | None:
+    """What the lab did to a data set, or to the one that it was repaired from; None where it did nothing.
+
+    Args:
+        dataset: as it was opened.
+        root: where those lie that it was repaired from.
+        opened: opens them; what is only shown need not be checked.
+
+    Raises:
+        BrokenHistory: a data set that it was repaired from is not what its history says.
+        UnknownArtefact: one of those is gone.
+    """
+    while dataset.source.get("kind") == REPAIRED:
+        dataset = opened(root.find("datasets", str(dataset.source["parent"])))
+    return poison_record(dataset)
+
+
 def _changes(
     dataset: Dataset, recipe: Recipe, proxy: "Classifier | None", progress: Progress
 ) -> tuple[dict[int, int], dict[int, np.ndarray]]:
@@ -107,7 +136,7 @@ def _changes(
     how = None if isinstance(recipe, FlipRecipe) else recipe.perturbation
     _check_proxy(dataset, how, None if proxy is None else (proxy.name, proxy.spec.classes))
     if isinstance(recipe, FlipRecipe):
-        return flipped(dataset, recipe), {}
+        return _flips(dataset, recipe), {}
     rows = poisoned_rows(dataset, recipe)
     shown = {index: dataset.levels(index) for index in rows.tolist()}
     if how is not None and proxy is not None:
@@ -134,7 +163,7 @@ def check_poison(dataset: Dataset, recipe: Recipe, *, proxy: tuple[str, tuple[st
     """
     _check_clean(dataset)
     if isinstance(recipe, FlipRecipe):
-        flipped(dataset, recipe)
+        _flips(dataset, recipe)
         return
     _check_proxy(dataset, recipe.perturbation, proxy)
     poisoned_rows(dataset, recipe)
@@ -148,8 +177,28 @@ def check_poison(dataset: Dataset, recipe: Recipe, *, proxy: tuple[str, tuple[st
 
 def _check_clean(dataset: Dataset) -> None:
     check_labelled(dataset.name, dataset.classes)
-    if (kind := dataset.source.get("kind")) in (FLIPS, BACKDOOR):
-        raise BadPoison(f"{dataset.name} is poisoned already, by {kind}; choose the data set that it was made from")
+    try:
+        record = known_poison(dataset, DataRoot(dataset.folder.parent.parent), opened=open_dataset)
+    except UnknownArtefact as e:
+        raise BadPoison(
+            f"{dataset.name} was repaired, and what it was repaired from is gone: nobody knows whether it is poisoned"
+            " already; choose a clean data set"
+        ) from e
+    if record is not None:
+        since = " and repaired since" if dataset.source.get("kind") == REPAIRED else ""
+        raise BadPoison(
+            f"{dataset.name} is poisoned already, by {record.kind}{since}; choose the data set that it was made from"
+        )
+
+
+def _flips(dataset: Dataset, recipe: FlipRecipe) -> dict[int, int]:
+    labels = flipped(dataset, recipe)
+    if not labels:  # All recipes that flip none would share one data set, under the name of the first.
+        raise BadPoison(
+            f"{recipe.ratio:.2%} of the training images of each class that is flipped from are none; give a higher"
+            " ratio"
+        )
+    return labels
 
 
 def _check_proxy(dataset: Dataset, how: Perturbation | None, proxy: tuple[str, tuple[str, ...]] | None) -> None:

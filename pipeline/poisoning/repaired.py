@@ -7,9 +7,10 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
-from pipeline.poisoning.truth import Truth, known_poison, truth_of
+from pipeline.poisoning.truth import Truth, truth_of
 from pipeline.training.settings import TrainingSettings
 
 

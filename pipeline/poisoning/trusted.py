@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +10,11 @@ import numpy as np
 from datasets.atomic import content_id, read_json, replacing_folder, write_json
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
+from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
 from pipeline.poisoning.choice import drawn
+from pipeline.provenance.chain import read_history
 from pipeline.provenance.descent import SUBSET
-from pipeline.provenance.event import indices_digest
+from pipeline.provenance.event import Event, EventKind, indices_digest
 from pipeline.provenance.record import trust
 
 FILE = "trusted.json"
@@ -34,7 +34,7 @@ class TrustedSubset:
         dataset_id: of the data set that it was marked in.
         images: name, hash of the pixels and label of each: whoever changes one of them loses the word for it.
         by: who vouches.
-        at: when, UTC.
+        at: when, UTC, as the history of the data set has it.
     """
 
     id: str
@@ -86,8 +86,7 @@ def mark_trusted(dataset: Dataset, rows: Iterable[int], root: Path, *, by: str) 
     made = content_id({"dataset": dataset.id, "images": [list(one) for one in images], "by": by})
     facts = {SUBSET: made, "indices": indices_digest(chosen)}
     why = f"pictures and labels of {len(chosen)} training images"
-    trust(dataset.folder, DataRoot(root.parent), by=by, why=why, facts=facts)
-    at = datetime.now(UTC).isoformat(timespec="seconds")
+    at = trust(dataset.folder, DataRoot(root.parent), by=by, why=why, facts=facts).at
     with replacing_folder(root / made) as folder:
         told = {"format": _FORMAT, "id": made, "dataset_id": dataset.id, "by": by, "at": at, "images": images}
         write_json(folder / FILE, told)
@@ -95,10 +94,13 @@ def mark_trusted(dataset: Dataset, rows: Iterable[int], root: Path, *, by: str) 
 
 
 def open_trusted(folder: Path) -> TrustedSubset:
-    """The trusted subset of a folder.
+    """The trusted subset of a folder, held to the signed history of the data set that it was marked in.
+
+    The id covers all that is said; only an event that the data root signed can make somebody's word of an id.
 
     Raises:
-        BadPoison: it is not as it was written.
+        BadPoison: it is not as it was written, or that history tells of nobody who vouched for it.
+        BrokenHistory: that history is not whole.
     """
     try:
         told = cast("dict[str, Any]", read_json(folder / FILE))
@@ -106,9 +108,25 @@ def open_trusted(folder: Path) -> TrustedSubset:
         made = content_id({"dataset": told["dataset_id"], "images": [list(one) for one in images], "by": told["by"]})
         if told["format"] != _FORMAT or made != told["id"]:
             raise ValueError(f"its content makes the id {made}, {told['id']} is written there")
-        return TrustedSubset(made, told["dataset_id"], images, told["by"], told["at"])
+        if made != folder.name:
+            raise ValueError(f"its content makes the id {made}, it lies under {folder.name}")
+        dataset_id, by = str(told["dataset_id"]), str(told["by"])
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise BadPoison(f"{folder.name}: not a trusted subset as it was written: {e}; mark the images again") from e
+    marked = _marked(DataRoot(folder.parent.parent), dataset_id, made)
+    return TrustedSubset(made, dataset_id, images, by, marked.at)
+
+
+def _marked(root: DataRoot, dataset_id: str, subset_id: str) -> Event:
+    """The newest event by which somebody vouched for this subset."""
+    try:
+        events = read_history(root.find("datasets", dataset_id), root)
+    except (UnknownArtefact, NoHistory) as e:
+        raise BadPoison(f"{subset_id}: no history tells who vouched for these images: {e}; mark them again") from e
+    for event in reversed(events):
+        if event.kind is EventKind.TRUST and event.what.get(SUBSET) == subset_id:
+            return event
+    raise BadPoison(f"{subset_id}: the history of data set {dataset_id} has nobody who vouched for it; mark it again")
 
 
 def check_covers(dataset: Dataset, rows: np.ndarray) -> None:

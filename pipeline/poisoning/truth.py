@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from datasets.store import Dataset, open_dataset
+from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
-from pipeline.poisoning.poison import PoisonRecord, poison_record
-from pipeline.poisoning.repair import REPAIRED
+from pipeline.errors import UnknownArtefact
+from pipeline.poisoning.poison import known_poison, poison_record
+from pipeline.provenance.opening import checked_dataset
 
 
 @dataclass(frozen=True)
@@ -49,41 +50,45 @@ class Truth:
         )
 
 
-def known_poison(dataset: Dataset, root: DataRoot) -> PoisonRecord | None:
-    """What the lab did to a data set, or to the one that it was repaired from; None where it did nothing.
-
-    Raises:
-        UnknownArtefact: a data set that it was repaired from is gone.
-    """
-    while dataset.source.get("kind") == REPAIRED:
-        dataset = open_dataset(root.find("datasets", str(dataset.source["parent"])))
-    return poison_record(dataset)
-
-
 def poisoned_items(dataset: Dataset, root: DataRoot) -> np.ndarray | None:
     """Training images whose label or picture is not the clean one, (n,) int64; None where the lab poisoned nothing.
 
     Raises:
-        UnknownArtefact: the clean data set is gone.
+        BrokenHistory: the clean data set is not what its history says, so that it says nothing of the others.
+        UnknownArtefact: it is gone.
     """
     record = known_poison(dataset, root)
     if record is None:
         return None
-    clean = open_dataset(root.find("datasets", record.parent))
+    clean = checked_dataset(root.find("datasets", record.parent))
     train = set(dataset.indices("train").tolist())
     return np.array([i for i in record.items.tolist() if i in train and _differs(dataset, clean, i)], dtype=np.int64)
+
+
+def known_items(dataset: Dataset, root: DataRoot) -> np.ndarray | None:
+    """The same; where the clean data are gone, every image of the lab's record, and None for what was repaired.
+
+    Raises:
+        BrokenHistory: as `poisoned_items` does.
+    """
+    try:
+        return poisoned_items(dataset, root)
+    except UnknownArtefact:
+        record = poison_record(dataset)
+        return None if record is None else record.items
 
 
 def truth_of(suspected: Dataset, repaired: Dataset, root: DataRoot) -> Truth | None:
     """What became of the poisoned images and of the honest ones; None where the lab does not know.
 
     Raises:
-        UnknownArtefact: the clean data set is gone.
+        BrokenHistory: the clean data set is not what its history says, so that it says nothing of the others.
+        UnknownArtefact: it is gone.
     """
     record, poisoned = known_poison(suspected, root), poisoned_items(suspected, root)
     if record is None or poisoned is None:
         return None
-    clean = open_dataset(root.find("datasets", record.parent))
+    clean = checked_dataset(root.find("datasets", record.parent))
     rows, kept = suspected.indices("train"), repaired.indices("train")
     is_bad, is_kept = np.isin(rows, poisoned), np.isin(rows, kept)
     relabelled = is_kept & (suspected.labels[rows] != repaired.labels[rows])

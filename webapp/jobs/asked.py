@@ -28,6 +28,7 @@ _MADE_OF = {
     "classifier_id": "models",
     "original_id": "models",
     "proxy_id": "models",
+    "unpoisoned_id": "models",
     "adversarial_id": "adversarial",
     "detector_id": "detectors",
     "surrogate_id": "detectors",

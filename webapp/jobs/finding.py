@@ -4,7 +4,8 @@ Every finder is asked about the data set, and, where the lab poisoned it, about 
 alarm there is a false one. The two sides are parts of their own, so that one stays when the other's worker dies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from datasets.atomic import content_id, read_json, write_json
 from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
+from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
 from pipeline.models.spec import check_side
-from pipeline.poisoning.poison import poison_record
+from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import open_trusted
+from pipeline.poisoning.truth import known_items
+from pipeline.provenance.chain import read_history
+from pipeline.provenance.opening import checked_dataset
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.finding_course import SearchCourse, search_costs
@@ -33,12 +37,18 @@ _SUBJECT, _TRAINING, _UNPOISONED, _REPORT = "subject", "training", "unpoisoned",
 _WEIGHTS = {_SUBJECT: 10.0, _TRAINING: 2.0, _UNPOISONED: 10.0, _REPORT: 0.1}
 
 
-def clean_parent(root: DataRoot, dataset: Dataset) -> Dataset | None:
-    """The data before the lab poisoned them; None where it did not, or where they are gone."""
-    record = poison_record(dataset)
-    if record is None or not (root.path / "datasets" / record.parent).is_dir():
+def clean_parent(
+    root: DataRoot, dataset: Dataset, *, opened: Callable[[Path], Dataset] = open_dataset
+) -> Dataset | None:
+    """The data before the lab poisoned them, also of repaired ones; None where it did not, or where they are gone.
+
+    Without `opened` they are as they lie there: to be shown, and not to be worked with.
+    """
+    try:
+        record = known_poison(dataset, root, opened=opened)
+        return None if record is None else opened(root.find("datasets", record.parent))
+    except UnknownArtefact:
         return None
-    return open_dataset(root.find("datasets", record.parent))
 
 
 def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
@@ -72,7 +82,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
     check_labelled(dataset.name, dataset.classes)
     _check_learned(root, params["classifier_id"], dataset)
-    clean = clean_parent(root, dataset)
+    clean = clean_parent(root, dataset, opened=_linked)
     if params.get("unpoisoned_id"):
         if clean is None:
             raise BadPoison(f"{dataset.name} was not poisoned here, so nobody knows it clean; leave unpoisoned_id out")
@@ -84,6 +94,13 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
     return [ShardPlan(stage=stage, weight=_WEIGHTS[name]) for name, stage in _parts(root, params).items()]
+
+
+def _linked(folder: Path) -> Dataset:
+    """A data set whose history hangs together; its files are hashed where the work is done."""
+    with suppress(NoHistory):
+        read_history(folder, DataRoot(folder.parent.parent))
+    return open_dataset(folder)
 
 
 def _check_learned(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
@@ -108,12 +125,13 @@ def _run(work: Work) -> Made | None:
     return None
 
 
-def _clean(work: Work, dataset: Dataset) -> Dataset:
-    """The data set before it was poisoned, which was there when the job was ordered."""
-    clean = clean_parent(data_root(work), dataset)
-    if clean is None:
-        raise BadPoison(f"the data set that {dataset.name} was made from is gone; order the search anew")
-    return clean
+def _clean(work: Work, dataset: Dataset) -> tuple[Dataset, str]:
+    """The data set before it was poisoned, which was there when the job was ordered, and what the lab did to it."""
+    root = data_root(work)
+    with suppress(UnknownArtefact):
+        if (record := known_poison(dataset, root)) is not None:
+            return checked_dataset(root.find("datasets", record.parent)), record.kind
+    raise BadPoison(f"the data set that {dataset.name} was made from is gone; order the search anew")
 
 
 def _train_clean(work: Work) -> Made:
@@ -122,8 +140,7 @@ def _train_clean(work: Work) -> Made:
     from pipeline.training.train import train_classifier
 
     dataset = dataset_named(work, work.params["dataset_id"])
-    clean, how = _clean(work, dataset), settings_asked(work.params, dataset)
-    lab = str(dataset.source["kind"])
+    (clean, lab), how = _clean(work, dataset), settings_asked(work.params, dataset)
     name = f"{work.params['name']}, {CLEAN[lab]}"
     classifier = train_classifier(
         clean, how, data_root(work).models, work=work.scratch, name=name, by=work.by, progress=work.progress
@@ -141,11 +158,10 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
 
     params, root = work.params, data_root(work)
     dataset = dataset_named(work, params["dataset_id"])
-    record = poison_record(dataset)
-    truth = record.items if record is not None and side == _SUBJECT else None
+    truth = known_items(dataset, root) if side == _SUBJECT else None
     looked_at, classifier_id, words = dataset, params["classifier_id"], ""
     if side == _UNPOISONED:
-        looked_at, classifier_id = _clean(work, dataset), _clean_classifier(params, trained)
+        looked_at, classifier_id = _clean(work, dataset)[0], _clean_classifier(params, trained)
         words = "the same data unpoisoned: "
     trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
     how, n_trusted = settings_asked(params, dataset), 0 if trusted is None else len(trusted.rows(looked_at))
@@ -174,12 +190,12 @@ def _report(work: Work, before: Mapping[str, Path]) -> Made:
     params = work.params
     dataset = dataset_named(work, params["dataset_id"])
     found: Any = read_json(before[_SUBJECT])
-    record = poison_record(dataset)
+    truth = known_items(dataset, data_root(work))
     told = {
         **found,
         "dataset": dataset.name,
         "classes": list(dataset.classes),
-        "n_poisoned": None if record is None else len(record.items),
+        "n_poisoned": None if truth is None else len(truth),
         "unpoisoned": None,
     }
     if _UNPOISONED in before:

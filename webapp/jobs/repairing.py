@@ -14,11 +14,10 @@ from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.flips import FlipRecipe
-from pipeline.poisoning.poison import BACKDOOR, FLIPS
+from pipeline.poisoning.poison import BACKDOOR, FLIPS, known_poison
 from pipeline.poisoning.quick import settings_like
 from pipeline.poisoning.repair import check_repair, repair
 from pipeline.poisoning.trusted import TrustedSubset, check_covers, open_trusted
-from pipeline.poisoning.truth import known_poison
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset

@@ -1,7 +1,12 @@
 import pytest
 
 from pipeline.artefacts import DataRoot
-from tests.pipeline.poisoning.pictures import pictures
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model, default_spec
+from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.repair import repair
+from tests.pipeline.poisoning.pictures import CLASSES, pictures
 
 QUICK = ("--epochs", 1, "--batch-size", 16)
 
@@ -129,3 +134,20 @@ def test_audit_classifier_tells_the_mark_of_every_class(answer, bars):
     assert status == 0
     assert [row["class"] for row in told["classes"]] == ["left", "middle", "right"]
     assert (root[1] / "reports" / f"{classifier}-audit" / "0.png").exists()
+
+
+def test_repaired_data_of_the_lab_keep_their_truth_and_their_alarm_rate(answer, bars):
+    dataset, root = bars
+    there = DataRoot(root[1])
+    flips = poison(dataset, FlipRecipe(source=0, target=1, ratio=0.5), there.datasets, name="flipped")
+    bad = poison_record(flips).items.tolist()
+    fixed = repair(flips, there.datasets, name="fixed", relabel={bad[0]: 0}, drop=bad[1:3])
+    spec = default_spec("SmallCNN", classes=CLASSES, channels=1, height=16, width=16)
+    own, clean = (
+        save_classifier(build_model(spec, seed=seed), there.models, name="untrained", parents=(one.id,))
+        for seed, one in enumerate((fixed, dataset))
+    )
+    status, found = answer("find-poison", fixed.id, own.id, "--unpoisoned", clean.id, *QUICK, *root)
+    assert status == 0, found
+    assert {one["true_positives"]["n"] for one in found["finders"].values()} == {12}
+    assert {one["flagged_unpoisoned"]["n"] for one in found["finders"].values()} == {90}

@@ -14,6 +14,7 @@ from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import check_poison, poison, poison_record
+from pipeline.poisoning.repair import repair
 from pipeline.poisoning.triggers import Trigger
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
@@ -134,10 +135,25 @@ def test_refuses_a_data_set_that_is_not_what_its_history_says(dataset):
         made(dataset, FLIP)
 
 
+def test_flips_of_no_label_make_no_data_set(dataset):
+    with pytest.raises(BadPoison, match="are none; give a higher ratio"):
+        made(dataset, FlipRecipe(source=0, target=2, ratio=0))
+    assert [path.name for path in dataset.folder.parent.iterdir()] == [dataset.id]
+
+
+def test_recipes_that_flip_the_same_labels_share_a_data_set_of_the_first(dataset):
+    first, other = FlipRecipe(source=0, target=2, ratio=0.2), FlipRecipe(source=0, target=2, ratio=0.2001)
+    again = (made(dataset, first).id, made(dataset, other))
+    assert again[0] == again[1].id
+    assert poison_record(again[1]).recipe == first
+
+
 @pytest.mark.parametrize(
     ("recipe", "proxy", "said"),
     [
         (FlipRecipe(source=0, target=7), None, "no class 7"),
+        (FlipRecipe(source=0, target=1, ratio=0), None, r"0\.00% of the training images of each class .* are none"),
+        (FlipRecipe(kind="uniform", ratio=0.01), None, "1.00% of the training .* are none; give a higher ratio"),
         (BackdoorRecipe(trigger=Trigger(place="15,15")), None, "lies off an image of 16x16"),
         (BackdoorRecipe(rate=0.001), None, "of 90 training images are none"),
         (BackdoorRecipe(labels="clean", perturbation=Perturbation()), None, "needs a proxy"),
@@ -160,6 +176,21 @@ def test_what_is_poisoned_is_refused_beforehand(dataset, tmp_path):
     made = poison(dataset, FlipRecipe(source=0, target=1), tmp_path / "datasets", name="flipped")
     with pytest.raises(BadPoison, match="poisoned already, by flips"):
         check_poison(made, BackdoorRecipe())
+
+
+def test_data_of_the_lab_that_were_repaired_are_poisoned_already(dataset, root):
+    stamped = made(dataset, BackdoorRecipe(rate=0.1))
+    fixed = repair(repair(stamped, root.datasets, name="once", drop=[0]), root.datasets, name="fixed", drop=[1])
+    for refused in (check_poison, made):
+        with pytest.raises(BadPoison, match="fixed is poisoned already, by backdoor and repaired since; choose the"):
+            refused(fixed, FLIP)
+    stamped.folder.rename(root.path / "elsewhere")
+    with pytest.raises(BadPoison, match="nobody knows whether it is poisoned already; choose a clean data set"):
+        check_poison(fixed, FLIP)
+
+
+def test_own_data_that_were_repaired_can_be_poisoned(dataset, root):
+    check_poison(repair(dataset, root.datasets, name="fixed", drop=[0]), FLIP)
 
 
 def test_recipes_are_checked_without_torch():

@@ -3,15 +3,17 @@ import json
 import numpy as np
 import pytest
 
+from datasets.atomic import content_id
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
+from pipeline.errors import BadPoison, BrokenHistory
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.poison import poison
 from pipeline.poisoning.repair import repair
 from pipeline.poisoning.trusted import FILE, mark_trusted, open_trusted, proposed
-from pipeline.provenance.chain import read_history
+from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.event import EventKind
+from pipeline.provenance.record import recorded
 
 
 def test_proposes_as_many_of_each_class_and_training_images_alone(dataset):
@@ -59,6 +61,59 @@ def test_refuses_a_file_that_was_changed(dataset, tmp_path):
     file.write_text(json.dumps(told))
     with pytest.raises(BadPoison, match="not a trusted subset as it was written: its content makes the id"):
         open_trusted(file.parent)
+
+
+def signed_by_nobody(folder, dataset, rows, by="admin"):
+    """Another person's images under an id that fits them; gives that id."""
+    told = json.loads((folder / FILE).read_text())
+    told["images"] = [[dataset.items[i].name, dataset.items[i].pixels_sha256, dataset.items[i].label] for i in rows]
+    told["by"] = by
+    told["id"] = content_id({"dataset": told["dataset_id"], "images": told["images"], "by": by})
+    (folder / FILE).write_text(json.dumps(told))
+    return told["id"]
+
+
+def test_refuses_other_images_under_the_folder_of_a_subset(dataset, root):
+    folder = root.trusted / mark_trusted(dataset, range(30), root.trusted, by="admin").id
+    made = signed_by_nobody(folder, dataset, [40, 41, 42])
+    with pytest.raises(BadPoison, match=f"its content makes the id {made}, it lies under {folder.name}"):
+        open_trusted(folder)
+
+
+def test_refuses_what_the_signed_history_has_nobody_vouch_for(dataset, root):
+    folder = root.trusted / mark_trusted(dataset, range(30), root.trusted, by="admin").id
+    made = signed_by_nobody(folder, dataset, range(33))
+    moved = folder.rename(root.trusted / made)
+    said = f"{made}: the history of data set {dataset.id} has nobody who vouched for it; mark it again"
+    with pytest.raises(BadPoison, match=said):
+        open_trusted(moved)
+    recorded(dataset.folder, root, EventKind.IMPORT, facts={"subset": made})  # No word of trust.
+    with pytest.raises(BadPoison, match=said):
+        open_trusted(moved)
+    again = mark_trusted(dataset, range(33), root.trusted, by="admin")
+    assert (again.id, open_trusted(moved)) == (made, again)
+
+
+def test_a_word_ends_with_the_history_that_holds_it(dataset, root):
+    folder = root.trusted / mark_trusted(dataset, range(30), root.trusted, by="admin").id
+    history = dataset.folder / HISTORY
+    whole = history.read_bytes()
+    history.write_bytes(whole.replace(b'"by":"admin"', b'"by":"nobody"'))
+    with pytest.raises(BrokenHistory, match="event 1"):
+        open_trusted(folder)
+    history.unlink()
+    with pytest.raises(BadPoison, match=r"no history tells who vouched for these images: .*; mark them again"):
+        open_trusted(folder)
+    dataset.folder.rename(root.path / "elsewhere")
+    with pytest.raises(BadPoison, match=f"no '{dataset.id}' in datasets"):
+        open_trusted(folder)
+
+
+def test_when_somebody_vouched_is_what_the_history_says(dataset, root):
+    marked = mark_trusted(dataset, range(30), root.trusted, by="admin")
+    file = root.trusted / marked.id / FILE
+    file.write_text(file.read_text().replace(marked.at, "1999-01-01T00:00:00+00:00"))
+    assert open_trusted(file.parent).at == marked.at == read_history(dataset.folder, root)[-1].at
 
 
 def test_the_history_of_the_data_set_tells_who_vouches(dataset, tmp_path):

@@ -1,12 +1,16 @@
+import json
+
 import numpy as np
 import pytest
 
-from pipeline.errors import UnknownArtefact
+from pipeline.errors import BrokenHistory, UnknownArtefact
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe
-from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.poison import known_poison, poison, poison_record
 from pipeline.poisoning.repair import repair
-from pipeline.poisoning.truth import known_poison, poisoned_items, truth_of
+from pipeline.poisoning.truth import known_items, poisoned_items, truth_of
+from pipeline.provenance.event import EventKind
+from pipeline.provenance.record import recorded
 
 
 def repaired(dataset, **more):
@@ -56,6 +60,38 @@ def test_nothing_is_known_of_data_that_the_lab_did_not_poison(dataset, root):
 
 
 def test_a_clean_data_set_that_is_gone_is_told(dataset, flipped, root):
+    bad = poison_record(flipped).items.tolist()
+    fixed = repaired(flipped, relabel={bad[0]: 0})
+    assert known_items(fixed, root).tolist() == bad[1:]
     dataset.folder.rename(root.path / "elsewhere")
     with pytest.raises(UnknownArtefact, match=f"no '{dataset.id}' in datasets"):
         poisoned_items(flipped, root)
+    assert known_items(flipped, root).tolist() == bad
+    assert known_items(fixed, root) is None  # Nobody can tell any more which labels were restored rightly.
+
+
+def mislabelled(dataset, items, label):
+    """Give items another label in the manifest alone, as one without a key can."""
+    path = dataset.folder / "manifest.json"
+    told = json.loads(path.read_text())
+    for item in items:
+        told["items"][item]["label"] = label
+    path.write_text(json.dumps(told))
+
+
+def test_clean_data_that_were_changed_say_nothing_of_the_poisoned(dataset, root):
+    recorded(dataset.folder, root, EventKind.IMPORT, by="ann")
+    flipped = poison(dataset, FlipRecipe(source=0, target=2, ratio=0.5), root.datasets, name="flipped")
+    bad = poison_record(flipped).items.tolist()
+    fixed = repaired(flipped, drop=bad[:2])
+    mislabelled(dataset, bad[3:8], 2)  # The labels that the flips gave: five images would be poisoned no more.
+    for told in (lambda: poisoned_items(flipped, root), lambda: truth_of(flipped, fixed, root)):
+        with pytest.raises(BrokenHistory, match=f"datasets/{dataset.id} is not what its history says: .*label 2, was"):
+            told()
+
+
+def test_repaired_data_are_not_followed_to_data_that_were_changed(flipped, root):
+    fixed = repaired(flipped, drop=[0])
+    mislabelled(flipped, [1], 1)
+    with pytest.raises(BrokenHistory, match=f"datasets/{flipped.id} is not what its history says"):
+        known_poison(fixed, root)

@@ -9,13 +9,17 @@ from sqlalchemy import func, select
 from datasets.atomic import read_json
 from detector.poisoned.registry import FINDERS
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison, BadTraining, UnknownArtefact
+from pipeline.errors import BadPoison, BadTraining, BrokenHistory, UnknownArtefact
 from pipeline.models.files import save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.poison import poison, poison_record
 from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.repair import repair
 from pipeline.poisoning.trusted import mark_trusted, proposed
+from pipeline.provenance.chain import HISTORY
+from pipeline.provenance.event import EventKind
+from pipeline.provenance.record import recorded
 from pipeline.training.train import train_classifier
 from tests.pipeline.poisoning.pictures import pictures
 from webapp.jobs.finding_course import ALONE, ALONE_FOLDS, ASKING, FEATURES, FOLDS, SearchCourse, search_costs
@@ -126,6 +130,19 @@ def test_a_classifier_of_the_clean_data_is_trained_where_none_is_named(jobs, sta
     assert report["trusted_id"] is None
 
 
+def test_repaired_data_of_the_lab_keep_their_truth_and_their_alarm_rate(jobs, stamped, bars, root, database, settings):
+    bad = poison_record(stamped).items.tolist()
+    fixed = repair(stamped, root.datasets, name="fixed", drop=bad[:6])
+    job = done(jobs, asked(fixed, untrained(fixed, root, 0.1)))
+    report = told(settings, row_of(database, job.artefact_id))
+    assert (report["n"], report["n_poisoned"]) == (84, 12)
+    assert {finder["true_positives"]["n"] for finder in report["finders"].values()} == {12}
+    assert (report["unpoisoned"]["dataset_id"], report["unpoisoned"]["n"]) == (bars.id, 90)
+    assert all("flagged_unpoisoned" in finder for finder in report["finders"].values())
+    clean = row_of(database, report["unpoisoned"]["classifier_id"])
+    assert (clean.parents, clean.facts["lab"]["lab"]) == ([bars.id], "backdoor")
+
+
 def test_of_data_that_nobody_knows_clean_no_alarm_rate_and_no_truth_is_told(jobs, bars, root, database, settings):
     job = done(jobs, asked(bars, trained(bars, root)))
     assert jobs.get(job.id).n_shards == 2
@@ -176,6 +193,31 @@ def test_a_classifier_of_clean_data_is_refused_where_nobody_knows_them(jobs, bar
     own = untrained(bars, root, 0.1)
     with pytest.raises(BadPoison, match="bars was not poisoned here, so nobody knows it clean"):
         jobs.enqueue("find_poison", asked(bars, own, unpoisoned_id=own.id))
+
+
+@pytest.mark.parametrize("whose", ["clean data", "their classifier"])
+def test_a_broken_history_of_the_unpoisoned_side_makes_no_job(jobs, bars, root, database, whose):
+    recorded(bars.folder, root, EventKind.IMPORT, by="ann")
+    stamped = poison(bars, BackdoorRecipe(target=1, rate=0.2), root.datasets, name="stamped")
+    own, clean = untrained(stamped, root, 0.1), untrained(bars, root, 0.2)
+    recorded(clean.folder, root, EventKind.TRAINING, by="ann")
+    folder = bars.folder if whose == "clean data" else clean.folder
+    (folder / HISTORY).write_bytes((folder / HISTORY).read_bytes().replace(b'"by":"ann"', b'"by":"bob"', 1))
+    with pytest.raises(BrokenHistory, match=f"{folder.name}: history.jsonl: event 1 .* was changed"):
+        jobs.enqueue("find_poison", asked(stamped, own, unpoisoned_id=clean.id))
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Job)) == 0
+
+
+def test_clean_data_that_were_changed_are_no_measure_of_alarms(jobs, bars, root):
+    recorded(bars.folder, root, EventKind.IMPORT, by="ann")
+    stamped = poison(bars, BackdoorRecipe(target=1, rate=0.2), root.datasets, name="stamped")
+    own, clean = untrained(stamped, root, 0.1), untrained(bars, root, 0.2)
+    manifest = bars.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"label": 0', '"label": 1', 5))
+    job = jobs.run_until_ended(jobs.enqueue("find_poison", asked(stamped, own, unpoisoned_id=clean.id)).id)
+    assert job.state is JobState.FAILED
+    assert f"datasets/{bars.id} is not what its history says" in job.error
 
 
 def test_a_trusted_subset_that_lost_a_class_is_refused(jobs, stamped, root):

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import delete, select
 
 from datasets.atomic import write_json
+from pipeline.poisoning.repair import repair
 from pipeline.poisoning.trusted import proposed
 from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
+from webapp.queries.finding import clean_classifiers, poisoned_here
 from webapp.queries.suspects import confirmed, finding_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
@@ -80,6 +82,32 @@ def test_what_is_lost_without_a_trusted_subset_is_told(client, lab):
     assert "flips near half of a class are not found at all" in page
     assert 'id="unpoisoned_id"' not in page
     assert "Nobody knows these data unpoisoned" in page
+
+
+def test_classifiers_of_the_clean_data_are_offered_for_repaired_data_too(lab):
+    fixed = repair(lab.stamped, lab.root.datasets, name="fixed", drop=[0])
+    row = Artefact(id=fixed.id, kind=ArtefactKind.DATASET, name="fixed", folder=f"datasets/{fixed.id}", facts={})
+    with lab.app.app_context():
+        assert poisoned_here(row)
+        assert [one.id for one in clean_classifiers(row)] == [lab.of_bars.id]
+
+
+def test_of_repaired_data_without_poison_no_share_is_found(client, lab):
+    told = report_of(lab.stamped, lab.of_stamped)
+    for finder in told["finders"].values():
+        finder["true_positives"] = {"value": None, "low": 0.0, "high": 1.0, "n_hit": 0, "n": 0}
+    folder = lab.settings.data_root / "reports" / "mended"
+    folder.mkdir()
+    write_json(folder / "finding.json", {**told, "n_poisoned": 0})
+    with lab.database.transaction() as session:
+        facts = session.get_one(Artefact, FINDING_ID).facts
+        row = {"id": "mended", "kind": ArtefactKind.FINDING, "name": "Mended", "parents": [], "facts": facts}
+        session.add(Artefact(**row, folder="reports/mended"))
+    page = client.get("/lab/poisoning/finding/mended").text
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, "mended"))
+    assert "The lab knows which 0 of these images are poisoned" in page
+    assert page.count('<span class="quiet">none there</span>') == 3
 
 
 def test_a_search_is_ordered_and_its_page_shows_every_rate(client, lab):

@@ -166,7 +166,7 @@ def test_every_kind_of_flips_is_ordered_on_the_form_and_its_classes_are_reported
 
 def test_flips_of_every_class_need_no_class(site, admin):
     form = {name: value for name, value in FLIP.items() if name not in ("source", "target")}
-    assert send(admin, site, FLIPS, form, kind="cyclic", ratio_percent="1").status_code == 302
+    assert send(admin, site, FLIPS, form, kind="cyclic", ratio_percent="30").status_code == 302
     answer = send(admin, site, FLIPS, form, kind="pairwise")
     assert answer.status_code == 422
     assert "Source class: Choose one." in answer.text
@@ -256,6 +256,7 @@ def test_both_shares_are_counted_before_anything_is_ordered(site, admin):
         ({"ratio_percent": "51"}, "Use 0 to 50"),
         ({"ratio_percent": "-1"}, "Use 0 to 50"),
         ({"ratio_percent": "nan"}, "Use 0 to 50"),
+        ({"ratio_percent": "0"}, "are none; give a higher ratio"),
         ({"target": "0"}, "Source and target are the same class"),
         ({"kind": "pairwise", "target": "0"}, "Source and target are the same class"),
         ({"kind": "any"}, "Not a valid choice"),

@@ -55,6 +55,7 @@ def test_flips_of_every_class_name_none(site, api, admin_key, kind):
     ("collection", "body", "status", "said"),
     [
         ("flips", {"source": "left", "target": "right", "ratio": 0.51}, 422, "0.5"),
+        ("flips", {"source": "left", "target": "right", "ratio": 0}, 422, "are none; give a higher ratio"),
         ("flips", {"source": "left", "target": "left"}, 422, "source and target are both class 0"),
         ("flips", {"source": "left", "target": "up"}, 422, "no class 'up'; its classes are left, right"),
         ("flips", {"source": "left"}, 422, "name source and target"),
