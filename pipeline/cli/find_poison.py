@@ -41,17 +41,20 @@ def run(args: Namespace, progress: Progress) -> Answer:
     """Ask, keep the list, and tell."""
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
+    from pipeline.poisoning.learned import check_learned
     from pipeline.poisoning.poison import poison_record
     from pipeline.poisoning.trusted import open_trusted
 
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
     classifier = open_classifier(root.find("models", args.classifier))
+    check_learned(classifier.folder, dataset)
     trusted = open_trusted(root.find("trusted", args.trusted)) if args.trusted else None
     unpoisoned = None
     if args.unpoisoned:
         clean = _clean_parent(root, dataset)
         unpoisoned = Subject(clean, open_classifier(root.find("models", args.unpoisoned)))
+        check_learned(unpoisoned.classifier.folder, clean)
     suspects = find_poison(
         Subject(dataset, classifier),
         training(args, dataset),

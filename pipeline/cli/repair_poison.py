@@ -50,25 +50,27 @@ def relabelled(text: str) -> dict[int, int]:
 def run(args: Namespace, progress: Progress) -> Answer:
     """Repair, train, and tell what was gained."""
     from pipeline.models.files import open_classifier
+    from pipeline.poisoning.learned import check_learned
     from pipeline.poisoning.repair import repair
     from pipeline.poisoning.repaired import compare_repair
 
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
     before = open_classifier(root.find("models", args.classifier))
+    check_learned(before.folder, dataset, imported=True)
     drop, relabel = set(args.drop), dict(args.relabel)
     for index, suggested in _suspects(root, dataset, args.suspects).items():
-        if index in args.cleared:
+        if index in args.cleared or index in args.drop or index in args.relabel:
             continue
         if args.suspects == "relabel" and suggested is not None and suggested != dataset.items[index].label:
-            relabel.setdefault(index, suggested)
+            relabel[index] = suggested
         else:
             drop.add(index)
     made = repair(
         dataset,
         root.datasets,
         name=f"{dataset.name}, repaired",
-        drop=drop - set(relabel),
+        drop=drop,
         relabel=relabel,
         progress=progress,
     )

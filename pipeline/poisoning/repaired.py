@@ -7,6 +7,7 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
 from pipeline.poisoning.truth import Truth, known_poison, truth_of
@@ -77,8 +78,10 @@ def compare_repair(
     """Train on the repaired data, and judge both classifiers on the test split, which no lab poisons.
 
     Raises:
+        BadPoison: the classifier of before is of other classes, or learned from other data.
         BadTraining: a class is left without a training image.
     """
+    check_learned(before.folder, poisoned, imported=True)
     after = trained_side(
         repaired, repaired, settings, root.models, work=root.work / "poisoning", name="repaired", progress=progress
     )

@@ -1,6 +1,11 @@
 import pytest
 
+from datasets.atomic import write_json
 from pipeline.artefacts import DataRoot
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model, default_spec
+from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.poison import poison
 from tests.pipeline.poisoning.pictures import pictures
 
 QUICK = ("--epochs", 1, "--batch-size", 16)
@@ -11,6 +16,25 @@ def bars(tmp_path):
     """A small data set in a data root of its own, and the arguments that name both."""
     root = DataRoot(tmp_path / "bars")
     return pictures(root.datasets), ("--root", root.path)
+
+
+@pytest.fixture
+def flipped(bars):
+    """The same with flipped labels, and by name the ids of classifiers that say which of the two they learned from."""
+    dataset, (_, path) = bars
+    root = DataRoot(path)
+    made = poison(dataset, FlipRecipe(source=0, target=1), root.datasets, name="bars, flipped")
+    spec = default_spec("SmallCNN", classes=dataset.classes, channels=1, height=16, width=16)
+    learned = {"CLEAN": dataset.id, "FLIPPED": made.id}
+    models = {
+        name: save_classifier(build_model(spec, seed=seed), root.models, name=name, parents=(learned[name],)).id
+        for seed, name in enumerate(learned)
+    }
+    return made, models
+
+
+def names(root, kind):
+    return sorted(path.name for path in (root[1] / kind).iterdir())
 
 
 def test_flip_labels_tells_both_models_and_keeps_the_report(answer, bars):
@@ -86,6 +110,49 @@ def test_from_poison_to_repair(answer, bars):
     assert (root[1] / "datasets" / told["repaired_id"]).exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("flip-labels", "DATA", "--source", 0, "--target", 2, "--original", "FLIPPED"),
+            "FLIPPED was not trained on bars",
+        ),
+        (("plant-backdoor", "DATA", "--original", "FLIPPED"), "FLIPPED was not trained on bars"),
+        (("find-poison", "POISONED", "CLEAN"), "CLEAN was not trained on bars, flipped"),
+        (("find-poison", "POISONED", "FLIPPED", "--unpoisoned", "FLIPPED"), "FLIPPED was not trained on bars"),
+        (("repair-poison", "POISONED", "CLEAN", "--drop", 0), "CLEAN was not trained on bars, flipped"),
+        (("repair-poison", "POISONED", "FLIPPED", "--drop", "0,3", "--relabel", "0=2"), "0 is both dropped and relab"),
+    ],
+)
+def test_refuses_a_classifier_of_other_data_and_two_words_for_one_image(answer, bars, flipped, arguments, said):
+    (dataset, root), (made, models) = bars, flipped
+    ids = {"DATA": dataset.id, "POISONED": made.id, **models}
+    status, facts = answer(*(ids.get(one, one) for one in arguments), *QUICK, *root)
+    assert status == 1
+    assert said in facts["detail"]
+    assert names(root, "datasets") == sorted([dataset.id, made.id])
+    assert names(root, "models") == sorted(models.values())
+
+
+def test_a_trigger_that_lies_off_a_test_image_is_refused_before_anything_is_made(answer, tmp_path):
+    root = DataRoot(tmp_path / "small")
+    dataset = pictures(root.datasets, test_side=12)
+    status, facts = answer("plant-backdoor", dataset.id, "--place", "12,12", *QUICK, "--root", root.path)
+    assert status == 1
+    assert "lies off an image of 12x12" in facts["detail"]
+    assert names(("--root", root.path), "datasets") == [dataset.id]
+
+
+def test_what_is_named_wins_over_what_is_suspected(answer, bars, flipped):
+    (_, root), (made, models) = bars, flipped
+    suspects = [{"index": i, "suggested": 2, "flagged_by": ["fused"]} for i in (0, 3)]
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": suspects})
+    named = ("--drop", 0, "--suspects", "relabel")
+    status, told = answer("repair-poison", made.id, models["FLIPPED"], *named, *QUICK, *root)
+    assert status == 0, told
+    assert (told["n_dropped"], told["n_relabelled"]) == (1, 1)
+
+
 def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
     dataset, root = bars
     status, facts = answer("mark-trusted", dataset.id, "--by", "admin", "--per-class", 5, "--propose", *root)
@@ -117,7 +184,8 @@ def test_refuses_to_repair_what_nobody_looked_at(answer, bars):
     assert "nobody looked for poison in bars, flipped yet; run find-poison first" in told["detail"]
     status, told = answer("repair-poison", poisoned, classifier, *root)
     assert "no image is confirmed" in told["detail"]
-    status, told = answer("find-poison", dataset.id, classifier, "--unpoisoned", classifier, *root)
+    original = facts["original"]["classifier_id"]
+    status, told = answer("find-poison", dataset.id, original, "--unpoisoned", original, *root)
     assert "was not poisoned here, so nobody knows it clean" in told["detail"]
 
 
