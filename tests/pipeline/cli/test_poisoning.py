@@ -155,8 +155,10 @@ def test_what_is_named_wins_over_what_is_suspected(answer, bars, flipped):
 
 def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
     dataset, root = bars
-    status, facts = answer("mark-trusted", dataset.id, "--by", "admin", "--per-class", 5, "--propose", *root)
+    status, facts = answer("mark-trusted", dataset.id, "--propose", *root)
     assert status == 0
+    assert len(facts["items"]) == 60
+    _, facts = answer("mark-trusted", dataset.id, "--per-class", 5, "--propose", *root)
     assert len(facts["items"]) == 15
     assert not (root[1] / "trusted").exists()
 
@@ -164,6 +166,7 @@ def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("mark-trusted", "--per-class", "5"), "nobody is named who vouches for these images; give --by NAME, or"),
         (("mark-trusted", "--by", "me", "--items", "0,3"), "0 trusted images of middle; give at least 4"),
         (("mark-trusted", "--by", "me", "--items", "149"), "item 149 is no training image"),
     ],
