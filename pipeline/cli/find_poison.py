@@ -11,7 +11,7 @@ from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, training
+from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         " what it flags there, all of it wrongly",
     )
     add_training(parser)
+    add_seed(parser)
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

@@ -9,7 +9,7 @@ from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, training
+from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
 from pipeline.poisoning.classes import class_number
@@ -44,6 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     harder.add_argument("--eps", type=float, help="length of the change, Euclidean, with pixels in [0, 1] (default: 8)")
     harder.add_argument("--steps", type=int, help="of the gradient (default: 100)")
     add_training(parser)
+    add_seed(parser)
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

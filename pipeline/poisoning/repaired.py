@@ -51,20 +51,6 @@ class RepairReport:
             told["truth"] = self.truth.to_json()
         return told
 
-    def lines(self) -> list[str]:
-        """The same in a few sentences."""
-        said = [
-            f"{self.repaired.id}  {self.n_dropped} images dropped, {self.n_relabelled} relabelled",
-            f"{self.after.classifier.id}  accuracy {self.before.report.accuracy:.2%} before,"
-            f" {self.after.report.accuracy:.2%} after",
-        ]
-        if self.trigger is not None:
-            before, after = self.trigger
-            said.append(f"the trigger brings the target in {before.success} before, in {after.success} after")
-        if self.truth is not None:
-            said.append(self.truth.words)
-        return said
-
 
 def compare_repair(
     poisoned: Dataset,

@@ -17,8 +17,8 @@ from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS
 from pipeline.poisoning.quick import settings_like
-from pipeline.poisoning.repair import check_repair, repair
-from pipeline.poisoning.trusted import TrustedSubset, check_covers, open_trusted
+from pipeline.poisoning.repair import check_repair, check_vouched, repair
+from pipeline.poisoning.trusted import open_trusted
 from pipeline.poisoning.truth import known_poison
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
@@ -65,7 +65,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     if not len(dataset.indices("test")):
         raise BadPoison(f"{dataset.name} has no test image to compare the classifiers on; choose another data set")
     if params.get("trusted_id"):
-        _check_trusted(open_trusted(root.find("trusted", params["trusted_id"])), dataset, [*drop, *relabel])
+        check_vouched(open_trusted(root.find("trusted", params["trusted_id"])), dataset, [*drop, *relabel])
     how = settings_asked(params, described, dataset)
     check_side(how.architecture, how.size, how.size)
     beside = (ShardPlan(stage=1, weight=_TRAINING), ShardPlan(stage=1, weight=_FINDING))
@@ -76,16 +76,6 @@ def _described(root: DataRoot, classifier_id: str) -> dict[str, Any]:
     """A classifier without loading it."""
     told: Any = read_json(root.find("models", classifier_id) / "classifier.json")
     return dict(told)
-
-
-def _check_trusted(trusted: TrustedSubset, dataset: Dataset, changed: list[int]) -> None:
-    rows = trusted.rows(dataset)
-    check_covers(dataset, rows)
-    if both := sorted(set(rows.tolist()) & set(changed)):
-        raise BadPoison(
-            f"{trusted.by} vouches for item {both[0]}, which shall be changed; leave it as it is, or choose another"
-            " trusted subset"
-        )
 
 
 def _run(work: Work) -> Made | None:

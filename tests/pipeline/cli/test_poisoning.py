@@ -103,8 +103,13 @@ def test_from_poison_to_repair(answer, bars):
     assert status == 0, found
     assert found["finders"]["fused"]["true_positives"]["value"] > 0.9
     assert found["finders"]["fused"]["flagged_unpoisoned"]["value"] < 0.05
-    status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *more)
-    assert status == 0
+    status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *root)
+    assert status == 0, told
+    assert told["alike"]
+    assert told["trusted_id"] == marked["id"]
+    assert told["flagged_before"]["flagged"] == found["finders"]["fused"]["flagged"]
+    assert told["flagged_after"]["poisoned"]["n"] < told["flagged_before"]["poisoned"]["n"] == 9
+    assert any("of 90 training images before and" in line for line in told["analysis"])
     assert told["n_dropped"] == found["finders"]["fused"]["flagged"]["n_hit"]
     assert told["trigger_after"]["success"]["value"] < 0.3
     assert (root[1] / "datasets" / told["repaired_id"]).exists()
@@ -146,11 +151,46 @@ def test_a_trigger_that_lies_off_a_test_image_is_refused_before_anything_is_made
 def test_what_is_named_wins_over_what_is_suspected(answer, bars, flipped):
     (_, root), (made, models) = bars, flipped
     suspects = [{"index": i, "suggested": 2, "flagged_by": ["fused"]} for i in (0, 3)]
-    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": suspects})
+    by = {"classifier_id": models["FLIPPED"], "trusted_id": None}
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": suspects, **by})
     named = ("--drop", 0, "--suspects", "relabel")
     status, told = answer("repair-poison", made.id, models["FLIPPED"], *named, *QUICK, *root)
     assert status == 0, told
     assert (told["n_dropped"], told["n_relabelled"]) == (1, 1)
+    assert not told["alike"]
+    assert "were not trained with the same settings" in told["analysis"][-1]
+
+
+@pytest.mark.parametrize(
+    ("classifier_id", "trusted_id", "said"),
+    [
+        ("another", None, "was with the classifier another, not with"),
+        (None, None, "was with the trusted subset left out, not with MINE; name the former, or run find-poison with"),
+    ],
+)
+def test_suspects_of_another_search_are_not_taken(answer, bars, flipped, classifier_id, trusted_id, said):
+    (_, root), (made, models) = bars, flipped
+    by = {"classifier_id": classifier_id or models["FLIPPED"], "trusted_id": trusted_id}
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": [], **by})
+    named = ("--suspects", "drop", "--trusted", "MINE")
+    status, told = answer("repair-poison", made.id, models["FLIPPED"], *named, *root)
+    assert status == 1
+    assert said in told["detail"]
+
+
+def test_refuses_to_drop_what_somebody_vouches_for_and_spares_it_among_suspects(answer, bars, flipped):
+    (_, root), (made, models) = bars, flipped
+    _, marked = answer("mark-trusted", made.id, "--by", "admin", "--items", ",".join(map(str, range(30))), *root)
+    asked = ("repair-poison", made.id, models["FLIPPED"], "--trusted", marked["id"])
+    status, told = answer(*asked, "--drop", 5, *root)
+    assert status == 1
+    assert "admin vouches for item 5, which shall be changed" in told["detail"]
+    suspects = [{"index": 5, "suggested": None, "flagged_by": ["fused"]}]
+    by = {"classifier_id": models["FLIPPED"], "trusted_id": marked["id"]}
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": suspects, **by})
+    status, told = answer(*asked, "--suspects", "drop", *root)
+    assert "no image is confirmed" in told["detail"]
+    assert len(names(root, "datasets")) == 2
 
 
 def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
