@@ -70,8 +70,9 @@ def run(args: Namespace, progress: Progress) -> Answer:
     dataset = checked_dataset(root.find("datasets", args.dataset))
     before = open_classifier(root.find("models", args.classifier))
     check_learned(before.folder, dataset, imported=True)
-    listed = _listed(root, dataset, args)
-    trusted = _trusted(root, args.trusted or listed.get("trusted_id"))
+    trusted = _trusted(root, args.trusted)
+    listed = _listed(root, dataset, before.id, trusted) if args.suspects else {}
+    trusted = trusted or _trusted(root, listed.get("trusted_id"))
     drop, relabel = _changes(args, dataset, listed, set() if trusted is None else set(trusted.rows(dataset).tolist()))
     check_repair(dataset, drop=drop, relabel=relabel)
     if trusted is not None:
@@ -115,15 +116,13 @@ def _trusted(root: DataRoot, trusted_id: str | None) -> TrustedSubset | None:
     return None if trusted_id is None else open_trusted(root.find("trusted", trusted_id))
 
 
-def _listed(root: DataRoot, dataset: Dataset, args: Namespace) -> Mapping[str, Any]:
-    """What the last search of these data wrote, where its suspects are asked for."""
-    if args.suspects is None:
-        return {}
+def _listed(root: DataRoot, dataset: Dataset, classifier_id: str, trusted: TrustedSubset | None) -> Mapping[str, Any]:
+    """What the last search of these data wrote; of another classifier or trusted subset it is not taken."""
     file = root.reports / dataset.id / "suspects.json"
     if not file.exists():
         raise BadPoison(f"nobody looked for poison in {dataset.name} yet; run find-poison first")
     told = cast("dict[str, Any]", read_json(file))
-    asked = {"classifier": args.classifier, "trusted subset": args.trusted or told["trusted_id"]}
+    asked = {"classifier": classifier_id, "trusted subset": trusted.id if trusted else told["trusted_id"]}
     found = {"classifier": told["classifier_id"], "trusted subset": told["trusted_id"]}
     for what, one in asked.items():
         if one != found[what]:

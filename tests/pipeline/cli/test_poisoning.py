@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from datasets.atomic import write_json
@@ -76,6 +78,8 @@ def test_a_perturbation_is_made_under_a_named_proxy(answer, bars):
         (("flip-labels", "--source", "left", "--target", "up"), "no class 'up'; its classes are left, middle, right"),
         (("flip-labels", "--source", "0", "--target", "1", "--ratio", "0.6"), "a ratio of 0.6; give 0 to 0.5"),
         (("plant-backdoor", "--place", "15,15"), "lies off an image of 16x16"),
+        (("plant-backdoor", "--share", "0.5"), "--eps, --kappa, --steps, --share or --proxy without --perturb; give"),
+        (("plant-backdoor", "--side", "3", "--height", "2"), "--side is the height and the width of a square patch"),
         (("plant-backdoor", "--eps", "3"), "without --perturb; give --perturb pgd or cw or interpolated"),
         (("plant-backdoor", "--labels", "clean", "--perturb", "pgd"), "needs a proxy"),
         (("plant-backdoor", "--rate", "0.9"), "a rate of 0.9 of all training images"),
@@ -161,21 +165,65 @@ def test_what_is_named_wins_over_what_is_suspected(answer, bars, flipped):
     assert "were not trained with the same settings" in told["analysis"][-1]
 
 
+def test_a_backdoor_takes_rectangles_and_all_that_a_perturbation_has(answer, bars, flipped):
+    (dataset, root), (_, models) = bars, flipped
+    patch = ("--height", 1, "--width", 4)
+    clean = ("--labels", "clean", "--perturb", "cw", "--kappa", 2, "--share", 0.5, "--steps", 2)
+    under = ("--proxy", models["CLEAN"], "--original", models["CLEAN"])
+    status, facts = answer("plant-backdoor", dataset.id, "--rate", 0.05, *patch, *clean, *under, *QUICK, *root)
+    assert status == 0, facts
+    recipe = facts["rows"][0]["recipe"]
+    assert (recipe["trigger"]["height"], recipe["trigger"]["width"]) == (1, 4)
+    assert (recipe["perturbation"]["kappa"], recipe["perturbation"]["share"]) == (2, 0.5)
+    status, told = answer("replay-poison", facts["rows"][0]["poisoned_id"], *root)
+    assert status == 0, told
+    assert told["same"]
+
+
+def test_replays_a_poisoning_from_its_record_and_leaves_nothing(answer, bars, flipped):
+    (dataset, root), (made, _) = bars, flipped
+    before = names(root, "datasets")
+    status, told = answer("replay-poison", made.id, *root)
+    assert status == 0
+    assert told == {
+        "dataset_id": made.id,
+        "parent_id": dataset.id,
+        "recipe": FlipRecipe(source=0, target=1).to_json(),
+        "proxy_id": None,
+        "replayed_id": made.id,
+        "same": True,
+    }
+    assert names(root, "datasets") == before
+    assert not names(root, "work")
+
+
+def test_refuses_to_replay_what_has_no_record_and_what_lost_its_clean_data(answer, bars, flipped):
+    (dataset, root), (made, _) = bars, flipped
+    status, told = answer("replay-poison", dataset.id, *root)
+    assert status == 1
+    assert "bars was not poisoned here, so it has no record to be made again from" in told["detail"]
+    shutil.rmtree(dataset.folder)
+    status, told = answer("replay-poison", made.id, *root)
+    assert status == 1
+    assert f"the clean data set {dataset.id}, which bars, flipped was made from, is gone" in told["detail"]
+
+
 @pytest.mark.parametrize(
     ("classifier_id", "trusted_id", "said"),
     [
         ("another", None, "was with the classifier another, not with"),
-        (None, None, "was with the trusted subset left out, not with MINE; name the former, or run find-poison with"),
+        (None, None, "was with the trusted subset left out, not with {}; name the former, or run find-poison with"),
     ],
 )
 def test_suspects_of_another_search_are_not_taken(answer, bars, flipped, classifier_id, trusted_id, said):
     (_, root), (made, models) = bars, flipped
     by = {"classifier_id": classifier_id or models["FLIPPED"], "trusted_id": trusted_id}
     write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": [], **by})
-    named = ("--suspects", "drop", "--trusted", "MINE")
-    status, told = answer("repair-poison", made.id, models["FLIPPED"], *named, *root)
+    _, marked = answer("mark-trusted", made.id, "--by", "admin", *root)
+    named = ("--suspects", "drop", "--trusted", marked["id"][:8])  # The beginning of an id is as good as the whole.
+    status, told = answer("repair-poison", made.id, models["FLIPPED"][:8], *named, *root)
     assert status == 1
-    assert said in told["detail"]
+    assert said.format(marked["id"]) in told["detail"]
 
 
 def test_refuses_to_drop_what_somebody_vouches_for_and_spares_it_among_suspects(answer, bars, flipped):
