@@ -11,7 +11,7 @@ from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, training
+from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
@@ -35,23 +35,27 @@ def add_arguments(parser: ArgumentParser) -> None:
         " what it flags there, all of it wrongly",
     )
     add_training(parser)
+    add_seed(parser)
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
     """Ask, keep the list, and tell."""
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
+    from pipeline.poisoning.learned import check_learned
     from pipeline.poisoning.trusted import open_trusted
     from pipeline.poisoning.truth import known_items
 
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
     classifier = open_classifier(root.find("models", args.classifier))
+    check_learned(classifier.folder, dataset)
     trusted = open_trusted(root.find("trusted", args.trusted)) if args.trusted else None
     unpoisoned = None
     if args.unpoisoned:
         clean = _clean_parent(root, dataset)
         unpoisoned = Subject(clean, open_classifier(root.find("models", args.unpoisoned)))
+        check_learned(unpoisoned.classifier.folder, clean)
     suspects = find_poison(
         Subject(dataset, classifier),
         training(args, dataset),

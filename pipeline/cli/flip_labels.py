@@ -8,7 +8,7 @@ from datasets.atomic import write_json
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, training
+from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.flips import KINDS, ONE_WAY, FlipRecipe
 from pipeline.provenance.opening import checked_dataset
@@ -34,6 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--original", help="id of a classifier of the clean data set, instead of training one")
     add_training(parser)
+    add_seed(parser)
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

@@ -7,6 +7,7 @@ from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
+from pipeline.errors import BadPoison
 from pipeline.poisoning.trusted import ENOUGH, mark_trusted, proposed
 from pipeline.provenance.opening import checked_dataset
 
@@ -17,7 +18,7 @@ HELP = "vouch for the pictures and labels of some training images; look at them 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the data set and which of its images."""
     parser.add_argument("dataset", help="id of the data set")
-    parser.add_argument("--by", required=True, help="who vouches for them")
+    parser.add_argument("--by", help="who vouches for them; needed but with --propose")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--items", type=items, help="numbers of the images, with commas between")
     which.add_argument(
@@ -42,6 +43,8 @@ def items(text: str) -> list[int]:
 
 def run(args: Namespace, progress: Progress) -> Answer:
     """Mark the images, or list them."""
+    if not (args.by or args.propose):
+        raise BadPoison("nobody is named who vouches for these images; give --by NAME, or --propose to list them")
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
     rows = args.items or proposed(dataset, args.per_class, seed=args.seed).tolist()

@@ -9,7 +9,7 @@ from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_training, training
+from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
 from pipeline.poisoning.classes import class_number
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NAME = "plant-backdoor"
 HELP = "poison a data set with a trigger, train with and without it, and count how often it brings the target"
 
+_PERTURBED = ("eps", "kappa", "steps", "share")
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the data set, the trigger, the poisoning and the training."""
@@ -33,7 +35,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--original", help="id of a classifier of the clean data set, instead of training one")
     mark = parser.add_argument_group("trigger")
     mark.add_argument("--trigger", choices=list(KINDS), default=PATCH, help="default: %(default)s")
-    mark.add_argument("--side", type=int, default=2, help="of a patch, in pixels (default: %(default)s)")
+    mark.add_argument("--side", type=int, help="of a square patch, in pixels (default: 2)")
+    mark.add_argument("--height", type=int, help="of a patch, in pixels, beside --width (default: 2)")
+    mark.add_argument("--width", type=int, help="of a patch, in pixels (default: 2)")
     mark.add_argument("--place", default="bottom-right", help="a corner, or row,column (default: %(default)s)")
     mark.add_argument("--value", type=float, default=1.0, help="of a patch: 0 black, 1 white (default: %(default)s)")
     mark.add_argument("--strength", type=float, default=1.0, help="in training images (default: %(default)s)")
@@ -42,8 +46,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     harder.add_argument("--perturb", choices=list(METHODS), help="what makes them hard to learn from")
     harder.add_argument("--proxy", help="id of a classifier, best a hardened one")
     harder.add_argument("--eps", type=float, help="length of the change, Euclidean, with pixels in [0, 1] (default: 8)")
+    harder.add_argument("--kappa", type=float, help="of cw: by how many logits the wrong class leads (default: 10)")
+    harder.add_argument("--share", type=float, help="of interpolated: how far towards the other image (default: 1)")
     harder.add_argument("--steps", type=int, help="of the gradient (default: 100)")
     add_training(parser)
+    add_seed(parser)
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -71,18 +78,23 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
 
 def _recipe(args: Namespace, dataset: Dataset) -> BackdoorRecipe:
+    if args.side is not None and (args.height, args.width) != (None, None):
+        raise BadPoison("--side is the height and the width of a square patch; give --side, or --height and --width")
+    usual = 2 if args.side is None else args.side
+    height, width = (usual if one is None else one for one in (args.height, args.width))
     trigger = Trigger(
         kind=args.trigger,
-        height=args.side,
-        width=args.side,
+        height=height,
+        width=width,
         place=args.place,
         value=args.value,
         strength=args.strength,
         seed=args.seed,
     )
-    given = {name: value for name, value in (("eps", args.eps), ("steps", args.steps)) if value is not None}
+    given = {name: getattr(args, name) for name in _PERTURBED if getattr(args, name) is not None}
     if args.perturb is None and (given or args.proxy):
-        raise BadPoison(f"--eps, --steps or --proxy without --perturb; give --perturb {' or '.join(METHODS)} as well")
+        told = ", ".join(f"--{name}" for name in _PERTURBED)
+        raise BadPoison(f"{told} or --proxy without --perturb; give --perturb {' or '.join(METHODS)} as well")
     return BackdoorRecipe(
         trigger=trigger,
         target=class_number(dataset, args.target),

@@ -8,7 +8,8 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates, taught, tested_trigger
-from pipeline.poisoning.poison import poison
+from pipeline.poisoning.learned import check_learned
+from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
 from pipeline.training.settings import TrainingSettings
@@ -104,9 +105,14 @@ def run_backdoor_lab(
         progress: told as it goes; it may raise to cancel.
 
     Raises:
-        BadPoison: the recipe does not fit the data set, or the proxy.
+        BadPoison: the recipe does not fit the data set, or the proxy, or the original did not learn from it; nothing is
+            made.
         BadTraining: a class is left without a training image.
     """
+    check_poison(dataset, recipe, proxy=None if proxy is None else (proxy.name, proxy.spec.classes))
+    tested_trigger(recipe, strength)
+    if original is not None:
+        check_learned(original.folder, dataset)
 
     def trained(on: Dataset, name: str) -> Classifier:
         def told(done: int, total: int, what: str) -> None:

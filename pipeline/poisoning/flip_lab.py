@@ -9,7 +9,8 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
 from pipeline.poisoning.flips import FlipRecipe, flipped
-from pipeline.poisoning.poison import poison
+from pipeline.poisoning.learned import check_learned
+from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.training.settings import TrainingSettings
 
@@ -99,9 +100,12 @@ def run_flip_lab(
         progress: told as it goes; it may raise to cancel.
 
     Raises:
-        BadPoison: the recipe does not fit the data set.
+        BadPoison: the recipe does not fit the data set, or the original did not learn from it; nothing is made.
         BadTraining: a class is left without a training image.
     """
+    check_poison(dataset, recipe)
+    if original is not None:
+        check_learned(original.folder, dataset)
     poisoned = poison(dataset, recipe, root.datasets, name=f"{dataset.name}, flipped", progress=progress)
     if original is None:
         before = _trained(dataset, dataset, settings, root, "original", progress)

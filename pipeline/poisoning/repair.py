@@ -9,6 +9,7 @@ from datasets.store import Dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
+from pipeline.poisoning.trusted import TrustedSubset, check_covers
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
 from pipeline.provenance.record import checked, has_history, recorded
 
@@ -77,6 +78,21 @@ def check_repair(
     if gone := [name for label, name in enumerate(dataset.classes) if label not in left]:
         raise BadPoison(f"no training image of {', '.join(gone)} would be left; relabel some of them instead")
     return dropped, labels
+
+
+def check_vouched(trusted: TrustedSubset, dataset: Dataset, changed: Iterable[int]) -> None:
+    """Refuse a repair that changes what somebody vouches for, and a subset that says nothing of a class.
+
+    Raises:
+        BadPoison: names the item, or the class and how many there must be.
+    """
+    rows = trusted.rows(dataset)
+    check_covers(dataset, rows)
+    if both := sorted(set(rows.tolist()) & set(changed)):
+        raise BadPoison(
+            f"{trusted.by} vouches for item {both[0]}, which shall be changed; leave it as it is, or choose another"
+            " trusted subset"
+        )
 
 
 def _check_labels(dataset: Dataset, labels: Mapping[int, int]) -> None:

@@ -7,6 +7,7 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
@@ -51,20 +52,6 @@ class RepairReport:
             told["truth"] = self.truth.to_json()
         return told
 
-    def lines(self) -> list[str]:
-        """The same in a few sentences."""
-        said = [
-            f"{self.repaired.id}  {self.n_dropped} images dropped, {self.n_relabelled} relabelled",
-            f"{self.after.classifier.id}  accuracy {self.before.report.accuracy:.2%} before,"
-            f" {self.after.report.accuracy:.2%} after",
-        ]
-        if self.trigger is not None:
-            before, after = self.trigger
-            said.append(f"the trigger brings the target in {before.success} before, in {after.success} after")
-        if self.truth is not None:
-            said.append(self.truth.words)
-        return said
-
 
 def compare_repair(
     poisoned: Dataset,
@@ -78,8 +65,10 @@ def compare_repair(
     """Train on the repaired data, and judge both classifiers on the test split, which no lab poisons.
 
     Raises:
+        BadPoison: the classifier of before is of other classes, or learned from other data.
         BadTraining: a class is left without a training image.
     """
+    check_learned(before.folder, poisoned, imported=True)
     after = trained_side(
         repaired, repaired, settings, root.models, work=root.work / "poisoning", name="repaired", progress=progress
     )

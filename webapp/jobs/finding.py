@@ -16,6 +16,7 @@ from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
 from pipeline.models.spec import check_side
+from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.quick import quick_settings
 from pipeline.poisoning.trusted import open_trusted
@@ -60,12 +61,6 @@ def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
     return TrainingSettings.from_json({**quick_settings(dataset).to_json(), **params.get("settings", {})})
 
 
-def learned_from(root: DataRoot, classifier_id: str) -> tuple[str, tuple[str, ...]]:
-    """Name of a classifier and the data sets that it was trained on, without loading it."""
-    described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
-    return described["name"], tuple(described["parents"])
-
-
 def _parts(root: DataRoot, params: Params) -> dict[str, int]:
     """The parts of a search with the stage of each, in the order of their shards."""
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
@@ -81,12 +76,12 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     root = DataRoot(settings.data_root)
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
     check_labelled(dataset.name, dataset.classes)
-    _check_learned(root, params["classifier_id"], dataset)
+    check_learned(root.find("models", params["classifier_id"]), dataset)
     clean = clean_parent(root, dataset, opened=_linked)
     if params.get("unpoisoned_id"):
         if clean is None:
             raise BadPoison(f"{dataset.name} was not poisoned here, so nobody knows it clean; leave unpoisoned_id out")
-        _check_learned(root, params["unpoisoned_id"], clean)
+        check_learned(root.find("models", params["unpoisoned_id"]), clean)
     if params.get("trusted_id"):
         trusted = open_trusted(root.find("trusted", params["trusted_id"]))
         for one in filter(None, (dataset, clean)):
@@ -101,14 +96,6 @@ def _linked(folder: Path) -> Dataset:
     with suppress(NoHistory):
         read_history(folder, DataRoot(folder.parent.parent))
     return open_dataset(folder)
-
-
-def _check_learned(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
-    name, parents = learned_from(root, classifier_id)
-    if dataset.id not in parents:
-        raise BadPoison(
-            f"the classifier {name} was not trained on {dataset.name}; name one that was, or train one first"
-        )
 
 
 def _run(work: Work) -> Made | None:

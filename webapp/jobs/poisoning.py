@@ -12,11 +12,11 @@ from datasets.atomic import content_id, read_json, write_json
 from datasets.progress import Progress
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.answers import answers
 from pipeline.poisoning.backdoor import BackdoorRecipe, taught, tested_trigger
 from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, Recipe, check_poison, poison
 from pipeline.poisoning.quick import quick_settings
 from pipeline.training.settings import TrainingSettings
@@ -73,7 +73,7 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     if isinstance(recipe, BackdoorRecipe):
         tested_trigger(recipe, params.get("strength"))
     if params.get("original_id"):
-        _check_original(root, params["original_id"], dataset)
+        check_learned(root.find("models", params["original_id"]), dataset)
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
     n = len(poisonings(recipe))
@@ -88,15 +88,6 @@ def _named(root: DataRoot, classifier_id: str | None) -> tuple[str, tuple[str, .
         return None
     described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
     return described["name"], tuple(described["spec"]["classes"])
-
-
-def _check_original(root: DataRoot, classifier_id: str, dataset: Dataset) -> None:
-    described: Any = read_json(root.find("models", classifier_id) / "classifier.json")
-    if dataset.id not in described["parents"]:
-        raise BadPoison(
-            f"the classifier {described['name']} was not trained on {dataset.name}; name one that was, or have one"
-            " trained"
-        )
 
 
 def _run(work: Work) -> Made:

@@ -14,10 +14,11 @@ from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, known_poison
 from pipeline.poisoning.quick import settings_like
-from pipeline.poisoning.repair import check_repair, repair
-from pipeline.poisoning.trusted import TrustedSubset, check_covers, open_trusted
+from pipeline.poisoning.repair import check_repair, check_vouched, repair
+from pipeline.poisoning.trusted import open_trusted
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset
@@ -56,13 +57,14 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     root = DataRoot(settings.data_root)
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
     described = _described(root, params["classifier_id"])
-    _check_classifier(described, dataset)
+    # One that was imported does not say what it learned from.
+    check_learned(root.find("models", params["classifier_id"]), dataset, imported=True)
     drop, relabel = changes_of(params)
     check_repair(dataset, drop=drop, relabel=relabel)
     if not len(dataset.indices("test")):
         raise BadPoison(f"{dataset.name} has no test image to compare the classifiers on; choose another data set")
     if params.get("trusted_id"):
-        _check_trusted(open_trusted(root.find("trusted", params["trusted_id"])), dataset, [*drop, *relabel])
+        check_vouched(open_trusted(root.find("trusted", params["trusted_id"])), dataset, [*drop, *relabel])
     how = settings_asked(params, described, dataset)
     check_side(how.architecture, how.size, how.size)
     beside = (ShardPlan(stage=1, weight=_TRAINING), ShardPlan(stage=1, weight=_FINDING))
@@ -73,28 +75,6 @@ def _described(root: DataRoot, classifier_id: str) -> dict[str, Any]:
     """A classifier without loading it."""
     told: Any = read_json(root.find("models", classifier_id) / "classifier.json")
     return dict(told)
-
-
-def _check_classifier(described: dict[str, Any], dataset: Dataset) -> None:
-    name, classes = described["name"], described["spec"]["classes"]
-    if tuple(classes) != dataset.classes:
-        raise BadPoison(
-            f"{name} tells apart {', '.join(classes)}; {dataset.name} has {', '.join(dataset.classes)}: choose the"
-            " classifier that was trained on it"
-        )
-    # One that was imported does not say what it learned from.
-    if described["parents"] and dataset.id not in described["parents"]:
-        raise BadPoison(f"the classifier {name} was not trained on {dataset.name}; choose one that was")
-
-
-def _check_trusted(trusted: TrustedSubset, dataset: Dataset, changed: list[int]) -> None:
-    rows = trusted.rows(dataset)
-    check_covers(dataset, rows)
-    if both := sorted(set(rows.tolist()) & set(changed)):
-        raise BadPoison(
-            f"{trusted.by} vouches for item {both[0]}, which shall be changed; leave it as it is, or choose another"
-            " trusted subset"
-        )
 
 
 def _run(work: Work) -> Made | None:

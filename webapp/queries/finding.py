@@ -3,8 +3,9 @@
 from sqlalchemy import select
 
 from pipeline.artefacts import DataRoot
+from pipeline.poisoning.learned import learned_from
 from webapp.context import context, database
-from webapp.jobs.finding import NAME, clean_parent, learned_from
+from webapp.jobs.finding import NAME, clean_parent
 from webapp.jobs.lease import LIVE
 from webapp.queries.artefacts import artefacts_of
 from webapp.queries.contents import open_stored_dataset
@@ -23,7 +24,7 @@ def classifiers_of(dataset_id: str) -> list[Artefact]:
     """Classifiers that were trained on a data set, newest first; not those that were only imported for its classes."""
     root = DataRoot(context().settings.data_root)
     rows = [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if dataset_id in row.parents]
-    return [row for row in rows if dataset_id in learned_from(root, row.id)[1]]
+    return [row for row in rows if dataset_id in learned_from(root.find("models", row.id))[1]]
 
 
 def clean_classifiers(row: Artefact) -> list[Artefact]:

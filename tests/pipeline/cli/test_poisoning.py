@@ -1,5 +1,8 @@
+import shutil
+
 import pytest
 
+from datasets.atomic import write_json
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import save_classifier
 from pipeline.models.registry import build_model, default_spec
@@ -16,6 +19,25 @@ def bars(tmp_path):
     """A small data set in a data root of its own, and the arguments that name both."""
     root = DataRoot(tmp_path / "bars")
     return pictures(root.datasets), ("--root", root.path)
+
+
+@pytest.fixture
+def flipped(bars):
+    """The same with flipped labels, and by name the ids of classifiers that say which of the two they learned from."""
+    dataset, (_, path) = bars
+    root = DataRoot(path)
+    made = poison(dataset, FlipRecipe(source=0, target=1), root.datasets, name="bars, flipped")
+    spec = default_spec("SmallCNN", classes=dataset.classes, channels=1, height=16, width=16)
+    learned = {"CLEAN": dataset.id, "FLIPPED": made.id}
+    models = {
+        name: save_classifier(build_model(spec, seed=seed), root.models, name=name, parents=(learned[name],)).id
+        for seed, name in enumerate(learned)
+    }
+    return made, models
+
+
+def names(root, kind):
+    return sorted(path.name for path in (root[1] / kind).iterdir())
 
 
 def test_flip_labels_tells_both_models_and_keeps_the_report(answer, bars):
@@ -57,6 +79,8 @@ def test_a_perturbation_is_made_under_a_named_proxy(answer, bars):
         (("flip-labels", "--source", "left", "--target", "up"), "no class 'up'; its classes are left, middle, right"),
         (("flip-labels", "--source", "0", "--target", "1", "--ratio", "0.6"), "a ratio of 0.6; give 0 to 0.5"),
         (("plant-backdoor", "--place", "15,15"), "lies off an image of 16x16"),
+        (("plant-backdoor", "--share", "0.5"), "--eps, --kappa, --steps, --share or --proxy without --perturb; give"),
+        (("plant-backdoor", "--side", "3", "--height", "2"), "--side is the height and the width of a square patch"),
         (("plant-backdoor", "--eps", "3"), "without --perturb; give --perturb pgd or cw or interpolated"),
         (("plant-backdoor", "--labels", "clean", "--perturb", "pgd"), "needs a proxy"),
         (("plant-backdoor", "--rate", "0.9"), "a rate of 0.9 of all training images"),
@@ -84,17 +108,146 @@ def test_from_poison_to_repair(answer, bars):
     assert status == 0, found
     assert found["finders"]["fused"]["true_positives"]["value"] > 0.9
     assert found["finders"]["fused"]["flagged_unpoisoned"]["value"] < 0.05
-    status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *more)
-    assert status == 0
+    status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *root)
+    assert status == 0, told
+    assert told["alike"]
+    assert told["trusted_id"] == marked["id"]
+    assert told["flagged_before"]["flagged"] == found["finders"]["fused"]["flagged"]
+    assert told["flagged_after"]["poisoned"]["n"] < told["flagged_before"]["poisoned"]["n"] == 9
+    assert any("of 90 training images before and" in line for line in told["analysis"])
     assert told["n_dropped"] == found["finders"]["fused"]["flagged"]["n_hit"]
     assert told["trigger_after"]["success"]["value"] < 0.3
     assert (root[1] / "datasets" / told["repaired_id"]).exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("flip-labels", "DATA", "--source", 0, "--target", 2, "--original", "FLIPPED"),
+            "FLIPPED was not trained on bars",
+        ),
+        (("plant-backdoor", "DATA", "--original", "FLIPPED"), "FLIPPED was not trained on bars"),
+        (("find-poison", "POISONED", "CLEAN"), "CLEAN was not trained on bars, flipped"),
+        (("find-poison", "POISONED", "FLIPPED", "--unpoisoned", "FLIPPED"), "FLIPPED was not trained on bars"),
+        (("repair-poison", "POISONED", "CLEAN", "--drop", 0), "CLEAN was not trained on bars, flipped"),
+        (("repair-poison", "POISONED", "FLIPPED", "--drop", "0,3", "--relabel", "0=2"), "0 is both dropped and relab"),
+    ],
+)
+def test_refuses_a_classifier_of_other_data_and_two_words_for_one_image(answer, bars, flipped, arguments, said):
+    (dataset, root), (made, models) = bars, flipped
+    ids = {"DATA": dataset.id, "POISONED": made.id, **models}
+    status, facts = answer(*(ids.get(one, one) for one in arguments), *QUICK, *root)
+    assert status == 1
+    assert said in facts["detail"]
+    assert names(root, "datasets") == sorted([dataset.id, made.id])
+    assert names(root, "models") == sorted(models.values())
+
+
+def test_a_trigger_that_lies_off_a_test_image_is_refused_before_anything_is_made(answer, tmp_path):
+    root = DataRoot(tmp_path / "small")
+    dataset = pictures(root.datasets, test_side=12)
+    status, facts = answer("plant-backdoor", dataset.id, "--place", "12,12", *QUICK, "--root", root.path)
+    assert status == 1
+    assert "lies off an image of 12x12" in facts["detail"]
+    assert names(("--root", root.path), "datasets") == [dataset.id]
+
+
+def test_what_is_named_wins_over_what_is_suspected(answer, bars, flipped):
+    (_, root), (made, models) = bars, flipped
+    suspects = [{"index": i, "suggested": 2, "flagged_by": ["fused"]} for i in (0, 3)]
+    by = {"classifier_id": models["FLIPPED"], "trusted_id": None}
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": suspects, **by})
+    named = ("--drop", 0, "--suspects", "relabel")
+    status, told = answer("repair-poison", made.id, models["FLIPPED"], *named, *QUICK, *root)
+    assert status == 0, told
+    assert (told["n_dropped"], told["n_relabelled"]) == (1, 1)
+    assert not told["alike"]
+    assert "were not trained with the same settings" in told["analysis"][-1]
+
+
+def test_a_backdoor_takes_rectangles_and_all_that_a_perturbation_has(answer, bars, flipped):
+    (dataset, root), (_, models) = bars, flipped
+    patch = ("--height", 1, "--width", 4)
+    clean = ("--labels", "clean", "--perturb", "cw", "--kappa", 2, "--share", 0.5, "--steps", 2)
+    under = ("--proxy", models["CLEAN"], "--original", models["CLEAN"])
+    status, facts = answer("plant-backdoor", dataset.id, "--rate", 0.05, *patch, *clean, *under, *QUICK, *root)
+    assert status == 0, facts
+    recipe = facts["rows"][0]["recipe"]
+    assert (recipe["trigger"]["height"], recipe["trigger"]["width"]) == (1, 4)
+    assert (recipe["perturbation"]["kappa"], recipe["perturbation"]["share"]) == (2, 0.5)
+    status, told = answer("replay-poison", facts["rows"][0]["poisoned_id"], *root)
+    assert status == 0, told
+    assert told["same"]
+
+
+def test_replays_a_poisoning_from_its_record_and_leaves_nothing(answer, bars, flipped):
+    (dataset, root), (made, _) = bars, flipped
+    before = names(root, "datasets")
+    status, told = answer("replay-poison", made.id, *root)
+    assert status == 0
+    assert told == {
+        "dataset_id": made.id,
+        "parent_id": dataset.id,
+        "recipe": FlipRecipe(source=0, target=1).to_json(),
+        "proxy_id": None,
+        "replayed_id": made.id,
+        "same": True,
+    }
+    assert names(root, "datasets") == before
+    assert not names(root, "work")
+
+
+def test_refuses_to_replay_what_has_no_record_and_what_lost_its_clean_data(answer, bars, flipped):
+    (dataset, root), (made, _) = bars, flipped
+    status, told = answer("replay-poison", dataset.id, *root)
+    assert status == 1
+    assert "bars was not poisoned here, so it has no record to be made again from" in told["detail"]
+    shutil.rmtree(dataset.folder)
+    status, told = answer("replay-poison", made.id, *root)
+    assert status == 1
+    assert f"the clean data set {dataset.id}, which bars, flipped was made from, is gone" in told["detail"]
+
+
+@pytest.mark.parametrize(
+    ("classifier_id", "trusted_id", "said"),
+    [
+        ("another", None, "was with the classifier another, not with"),
+        (None, None, "was with the trusted subset left out, not with {}; name the former, or run find-poison with"),
+    ],
+)
+def test_suspects_of_another_search_are_not_taken(answer, bars, flipped, classifier_id, trusted_id, said):
+    (_, root), (made, models) = bars, flipped
+    by = {"classifier_id": classifier_id or models["FLIPPED"], "trusted_id": trusted_id}
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": [], **by})
+    _, marked = answer("mark-trusted", made.id, "--by", "admin", *root)
+    named = ("--suspects", "drop", "--trusted", marked["id"][:8])  # The beginning of an id is as good as the whole.
+    status, told = answer("repair-poison", made.id, models["FLIPPED"][:8], *named, *root)
+    assert status == 1
+    assert said.format(marked["id"]) in told["detail"]
+
+
+def test_refuses_to_drop_what_somebody_vouches_for_and_spares_it_among_suspects(answer, bars, flipped):
+    (_, root), (made, models) = bars, flipped
+    _, marked = answer("mark-trusted", made.id, "--by", "admin", "--items", ",".join(map(str, range(30))), *root)
+    asked = ("repair-poison", made.id, models["FLIPPED"], "--trusted", marked["id"])
+    status, told = answer(*asked, "--drop", 5, *root)
+    assert status == 1
+    assert "admin vouches for item 5, which shall be changed" in told["detail"]
+    suspects = [{"index": 5, "suggested": None, "flagged_by": ["fused"]}]
+    by = {"classifier_id": models["FLIPPED"], "trusted_id": marked["id"]}
+    write_json(DataRoot(root[1]).reports / made.id / "suspects.json", {"suspects": suspects, **by})
+    status, told = answer(*asked, "--suspects", "drop", *root)
+    assert "no image is confirmed" in told["detail"]
+    assert len(names(root, "datasets")) == 2
+
+
 def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
     dataset, root = bars
-    status, facts = answer("mark-trusted", dataset.id, "--by", "admin", "--per-class", 5, "--propose", *root)
+    status, facts = answer("mark-trusted", dataset.id, "--propose", *root)
     assert status == 0
+    assert len(facts["items"]) == 60
+    _, facts = answer("mark-trusted", dataset.id, "--per-class", 5, "--propose", *root)
     assert len(facts["items"]) == 15
     assert not (root[1] / "trusted").exists()
 
@@ -102,6 +255,7 @@ def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("mark-trusted", "--per-class", "5"), "nobody is named who vouches for these images; give --by NAME, or"),
         (("mark-trusted", "--by", "me", "--items", "0,3"), "0 trusted images of middle; give at least 4"),
         (("mark-trusted", "--by", "me", "--items", "149"), "item 149 is no training image"),
     ],
@@ -122,7 +276,8 @@ def test_refuses_to_repair_what_nobody_looked_at(answer, bars):
     assert "nobody looked for poison in bars, flipped yet; run find-poison first" in told["detail"]
     status, told = answer("repair-poison", poisoned, classifier, *root)
     assert "no image is confirmed" in told["detail"]
-    status, told = answer("find-poison", dataset.id, classifier, "--unpoisoned", classifier, *root)
+    original = facts["original"]["classifier_id"]
+    status, told = answer("find-poison", dataset.id, original, "--unpoisoned", original, *root)
     assert "was not poisoned here, so nobody knows it clean" in told["detail"]
 
 

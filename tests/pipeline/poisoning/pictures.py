@@ -12,15 +12,24 @@ CLASSES = ("left", "middle", "right")
 
 
 def pictures(
-    root: Path, *, n_train: int = 90, n_val: int = 0, n_test: int = 60, side: int = 16, seed: int = 0, bits: int = 8
+    root: Path,
+    *,
+    n_train: int = 90,
+    n_val: int = 0,
+    n_test: int = 60,
+    side: int = 16,
+    test_side: int | None = None,
+    seed: int = 0,
+    bits: int = 8,
 ) -> Dataset:
     """A bright bar at the left, in the middle or at the right, in noise; the classes take turns."""
+    learned_side = side
     rng = np.random.default_rng(seed)
     splits = ["train"] * n_train + ["val"] * n_val + ["test"] * n_test
     items = []
     with closing(DatasetWriter(root)) as writer:
         for number, split in enumerate(splits):
-            label = number % 3
+            label, side = number % 3, test_side if test_side and split == "test" else learned_side
             pixels = rng.normal(0.2, 0.06, (side, side, 1))
             start = 2 + label * (side - 4) // 3
             pixels[3 : side - 3, start : start + 3] += 0.5
