@@ -109,7 +109,9 @@ class BackdoorForm(LabForm):
         default=1.0,
         description="1 covers what is below; a pattern over the whole image wants about 0.2.",
     )
-    test_strength = FloatField("Strength on test images", [_NUMBER, _STRENGTH], default=1.0)
+    test_strength = FloatField(
+        "Strength on test images", [Optional(), _STRENGTH], description="0.01 to 1. Empty: as in training."
+    )
     method = SelectField(
         "Perturbation",
         choices=choices_of([(NO_METHOD, "None"), *METHOD_WORDS.items()]),

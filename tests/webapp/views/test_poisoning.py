@@ -327,6 +327,24 @@ def textbook_of(site, admin, where):
     return jobs.get(job_id).params
 
 
+def params_of(site, admin, **more):
+    answer = send(admin, site, BACKDOOR, TRIGGER, **more)
+    assert answer.status_code == 302, answer.text
+    jobs, job_id = Jobs(site.database, site.settings), int(answer.location.rpartition("/")[2])
+    jobs.cancel(job_id)
+    return jobs.get(job_id).params
+
+
+def test_test_images_carry_the_trigger_as_in_training_where_no_other_strength_is_given(site, admin):
+    page = admin.get(f"{BACKDOOR}?dataset={site.chain.dataset.id}").text
+    field = re.search(r'<input[^>]*id="test_strength"[^>]*>', page)[0]
+    assert "required" not in field
+    assert 'value=""' in field
+    blended = params_of(site, admin, kind="blend", strength="0.2", test_strength="")
+    assert (blended["recipe"]["trigger"]["strength"], blended["strength"]) == (0.2, None)
+    assert params_of(site, admin, kind="blend", strength="0.2", test_strength="0.5")["strength"] == 0.5
+
+
 def test_what_is_poisoned_cannot_be_poisoned_again(site, admin, flips):
     with site.database.reading() as session:
         sets = session.scalars(select(Artefact).where(Artefact.kind == ArtefactKind.DATASET)).all()
