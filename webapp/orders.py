@@ -8,7 +8,7 @@ from webapp.jobs.poisoning import LABS
 from webapp.jobs.repairing import REPAIR_JOB
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
-from webapp.queries.finding import clean_classifiers
+from webapp.queries.finding import clean_classifier_like
 from webapp.queries.history import keeping
 from webapp.queries.repairs import RepairAsked
 from webapp.records.artefacts import ArtefactKind
@@ -164,19 +164,20 @@ def find_poison(
 ) -> Job:
     """Ask every finder of poison about a data set, and about the same data unpoisoned where the lab poisoned it.
 
-    Where no classifier of the unpoisoned data is named, one that is there is taken, else one is trained.
+    Where no classifier of the unpoisoned data is named, one that was trained as the other is taken, else one is trained
+    so.
     """
     row = artefact(ArtefactKind.DATASET, dataset_id)
     named = (ArtefactKind.CLASSIFIER, classifier_id), (ArtefactKind.CLASSIFIER, unpoisoned_id)
     for kind, one in (*named, (ArtefactKind.TRUSTED, trusted_id)):
         if one is not None:
             artefact(kind, one)
-    there = clean_classifiers(row) if unpoisoned_id is None else []
+    there = clean_classifier_like(row, classifier_id) if unpoisoned_id is None else None
     params = {
         "dataset_id": dataset_id,
         "classifier_id": classifier_id,
         "trusted_id": trusted_id,
-        "unpoisoned_id": there[0].id if there else unpoisoned_id,
+        "unpoisoned_id": there.id if there else unpoisoned_id,
         "name": name,
         "settings": settings,
     }

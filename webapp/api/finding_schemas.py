@@ -85,14 +85,14 @@ class NewFinding(Schema):
         "A trusted subset of this data set, or of one that it was made from; without, less is found."
     )
     unpoisoned_id = _optional_id(
-        "For a data set that the lab poisoned: a classifier of the data before. Null: one that is there, else one is "
-        "trained."
+        "For a data set that the lab poisoned: a classifier of the data before. Null: one that was trained by the same "
+        "settings as the other, else one is trained so."
     )
     epochs = Integer(
         load_default=None,
         allow_none=True,
         validate=Range(1, 500),
-        metadata={"description": "Of every training that is needed; null: what suits the size of the images."},
+        metadata={"description": "Of the quick trainings of a search; null: what suits the size of the images."},
     )
 
 

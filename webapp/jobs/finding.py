@@ -16,7 +16,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.poison import poison_record
-from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.quick import quick_settings, settings_like
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
@@ -117,12 +117,12 @@ def _clean(work: Work, dataset: Dataset) -> Dataset:
 
 
 def _train_clean(work: Work) -> Made:
-    """A classifier of the data before they were poisoned, trained like those of the search."""
+    """A classifier of the data before they were poisoned, trained as the one that is asked about the others."""
     from pipeline.evaluation import evaluate_classifier
     from pipeline.training.train import train_classifier
 
     dataset = dataset_named(work, work.params["dataset_id"])
-    clean, how = _clean(work, dataset), settings_asked(work.params, dataset)
+    clean, how = _clean(work, dataset), _settings_of_subject(work, dataset)
     lab = str(dataset.source["kind"])
     name = f"{work.params['name']}, {CLEAN[lab]}"
     classifier = train_classifier(
@@ -131,6 +131,14 @@ def _train_clean(work: Work) -> Made:
     row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=work.progress))
     told = {"lab": lab, "run": work.params["name"], "what": CLEAN[lab], "poisoned": False}
     return replace(row, name=name, parents=(clean.id,), facts={**row.facts, "lab": told})
+
+
+def _settings_of_subject(work: Work, dataset: Dataset) -> TrainingSettings:
+    """How the classifier that is asked was trained; as is asked of the search where it does not say."""
+    root, params = data_root(work), work.params
+    described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
+    known = "settings" in described["notes"]
+    return settings_like(described["notes"], dataset) if known else settings_asked(params, dataset)
 
 
 def _look(work: Work, side: str, trained: Path | None) -> None:

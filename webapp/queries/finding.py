@@ -1,7 +1,10 @@
 """What can be chosen for a search for poison, and which searches are under way."""
 
+from typing import Any
+
 from sqlalchemy import select
 
+from datasets.atomic import read_json
 from pipeline.artefacts import DataRoot
 from webapp.context import context, database
 from webapp.jobs.finding import NAME, clean_parent, learned_from
@@ -29,7 +32,7 @@ def classifiers_of(dataset_id: str) -> list[Artefact]:
 def clean_classifiers(row: Artefact) -> list[Artefact]:
     """Classifiers of the data before the lab poisoned them: those of the same run first, then the newest.
 
-    None where the lab did not poison these data.
+    None of them where the lab did not poison these data: an empty list.
     """
     clean = clean_parent(DataRoot(context().settings.data_root), open_stored_dataset(row))
     if clean is None:
@@ -38,6 +41,21 @@ def clean_classifiers(row: Artefact) -> list[Artefact]:
     return sorted(classifiers_of(clean.id), key=lambda one: one.facts.get("lab", {}).get("run") != run)
 
 
+def clean_classifier_like(row: Artefact, classifier_id: str) -> Artefact | None:
+    """A classifier of the data before the lab poisoned them that was trained by the very settings of another one.
+
+    Only such a one shows what a finder flags without the poison: another architecture or a hardening flags otherwise.
+    """
+    wanted = _settings_of(classifier_id)
+    return next((one for one in clean_classifiers(row) if _settings_of(one.id) == wanted), None)
+
+
 def poisoned_here(row: Artefact) -> bool:
     """Whether the lab poisoned a data set and still has it as it was, so that every alarm rate can be told."""
     return clean_parent(DataRoot(context().settings.data_root), open_stored_dataset(row)) is not None
+
+
+def _settings_of(classifier_id: str) -> object:
+    """How a classifier was trained; None of one that does not say."""
+    described: Any = read_json(DataRoot(context().settings.data_root).find("models", classifier_id) / "classifier.json")
+    return described["notes"].get("settings")

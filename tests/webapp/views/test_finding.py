@@ -71,7 +71,8 @@ def test_only_classifiers_that_learned_from_the_data_set_are_offered(client, lab
     offered = re.findall(r'value="(\w+)"', page.partition('id="classifier_id"')[2].partition("</select>")[0])
     assert offered == [lab.of_stamped.id]
     beside = page.partition('id="unpoisoned_id"')[2].partition("</select>")[0]
-    assert re.findall(r'value="(\w*)"', beside) == [lab.of_bars.id]
+    assert re.findall(r'value="(\w*)"', beside) == ["", lab.of_bars.id]
+    assert "else train one" in beside
 
 
 def test_what_is_lost_without_a_trusted_subset_is_told(client, lab):

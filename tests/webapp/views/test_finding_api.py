@@ -1,12 +1,18 @@
 """Searches for poison by the JSON API."""
 
+from dataclasses import replace
+
 import pytest
 from openapi_spec_validator import validate
 from sqlalchemy import delete
 
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model
+from pipeline.poisoning.quick import quick_settings
 from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS
 from tests.webapp.views.site import EMAILS, n_jobs
 from webapp.jobs.service import Jobs
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
 
 FINDINGS = "/api/v1/poisoning/findings"
@@ -48,6 +54,31 @@ def test_a_search_is_ordered_watched_and_read(lab, call):
         assert set(finder["flagged"]) == {"value", "low", "high", "n_hit", "n"}
     assert "suspects" not in told
     assert made in [one["id"] for one in call(FINDINGS).get_json()["items"]]
+
+
+@pytest.fixture
+def hardened(lab):
+    """The newest classifier of the clean data, trained otherwise than that of the poisoned ones."""
+    model = build_model(replace(lab.of_bars.spec, std=(0.7,)))
+    notes = {"settings": quick_settings(lab.bars).to_json()}
+    made = save_classifier(model, lab.root.models, name="h", parents=(lab.bars.id,), notes=notes)
+    row = {"id": made.id, "name": "h", "folder": f"models/{made.id}", "parents": [lab.bars.id]}
+    with lab.database.transaction() as session:
+        session.add(Artefact(kind=ArtefactKind.CLASSIFIER, facts={"classes": list(lab.bars.classes)}, **row))
+    yield made
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, made.id))
+
+
+def test_an_alarm_rate_comes_from_a_classifier_that_was_trained_alike(lab, call, hardened):
+    def beside(**more):
+        answer = call(FINDINGS, order(lab, epochs=1, **more))
+        job_id, jobs = int(answer.headers["Location"].rpartition("/")[2]), Jobs(lab.database, lab.settings)
+        jobs.cancel(job_id)
+        return jobs.get(job_id).params["unpoisoned_id"]
+
+    assert beside() == lab.of_bars.id
+    assert beside(unpoisoned_id=hardened.id) == hardened.id
 
 
 @pytest.mark.parametrize(
