@@ -113,7 +113,10 @@ def flip_labels(*, dataset_id: str, original_id: str | None, owner_id: int, **or
 def plant_backdoor(
     *, dataset_id: str, original_id: str | None, proxy_id: str | None, owner_id: int, **order: Any
 ) -> Job:
-    """Train with and without a trigger and compare; `order` has name, recipe, settings and strength."""
+    """Train with and without a trigger and compare; `order` has name, recipe, settings and strength.
+
+    With `hardening` in it, and no proxy named, the run trains its proxy so before it plants anything.
+    """
     return _poison("plant_backdoor", dataset_id, original_id, proxy_id, owner_id, order)
 
 

@@ -15,10 +15,12 @@ from pipeline.poisoning.answers import Answers
 from pipeline.poisoning.backdoor import CLEAN as CLEAN_LABEL
 from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
 from pipeline.poisoning.perturbation import Perturbation
+from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning_report.page import RunPage, run_page
 from webapp.context import context, database
 from webapp.jobs.lease import LIVE
-from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, FLIPPED, LABS, REPORT_FILE
+from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, LABS, REPORT_FILE
+from webapp.jobs.poisoning_asked import FLIPPED
 from webapp.queries.artefacts import artefacts_of, labelled_datasets
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -83,18 +85,19 @@ def shares_of(dataset: Dataset, recipe: BackdoorRecipe) -> Rates | str:
 def textbook(row: Artefact) -> dict[str, Any]:
     """The order of the textbook's backdoor: 2x2 white in the corner, 5 % of all images, the first class.
 
-    With clean labels and perturbed images where there is a hardened proxy of these classes, else with dirty labels.
+    The images keep their labels and are perturbed; beside them stands the control, the same without perturbation. Where
+    there is no hardened classifier of these classes to perturb them under, the run trains one first.
     """
     dataset = open_stored_dataset(row)
     hardened = hardened_proxy(dataset)
-    recipe = BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()) if hardened else BackdoorRecipe()
     return {
         "dataset_id": row.id,
         "name": f"{row.name}, textbook backdoor"[:120],
-        "recipe": recipe.to_json(),
+        "recipe": BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()).to_json(),
         "settings": {},
         "strength": None,
         "proxy_id": hardened.id if hardened else None,
+        "hardening": None if hardened else quick_hardening(dataset).to_json(),
         "original_id": None,
     }
 
