@@ -103,6 +103,7 @@ class Suspects:
             "label": item.label,
             "suggested": None if first.suggested is None else int(first.suggested[place]),
             "score": float(first.score[place]),
+            "scores": {name: float(found.score[place]) for name, found in self.findings.items()},
             "flagged_by": [name for name, found in self.findings.items() if bool(found.flagged[place])],
         }
 

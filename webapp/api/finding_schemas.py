@@ -133,7 +133,13 @@ class SuspectTold(Schema):
     name = String()
     label = String()
     suggested = String(allow_none=True, metadata={"description": "The class that it may be of; null: no other one."})
-    score = Float(metadata={"description": "Of fused; higher is more suspicious."})
+    score = Float(
+        metadata={"description": "Of the finder that is listed, of fused for any; higher is more suspicious."}
+    )
+    scores = Dict(
+        metadata={"description": "Of every finder that was asked, by its name; of an old search fused alone."}
+    )
+    image = String(metadata={"description": "Where its picture is read."})
     flagged_by = List(String())
     decision = String(allow_none=True, validate=OneOf([str(one) for one in Ruling]))
     decided_label = String(allow_none=True)

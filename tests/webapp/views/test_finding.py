@@ -10,7 +10,7 @@ from pipeline.poisoning.trusted import proposed
 from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
-from webapp.queries.suspects import confirmed, finding_of
+from webapp.queries.suspects import confirmed, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
 from webapp.vouching import vouch
@@ -170,11 +170,25 @@ def test_suspects_are_ranked_paged_and_filtered_by_finder(client, lab):
     first = client.get(SHOWN).text
     assert items_of(first) == list(range(24))
     assert items_of(client.get(f"{SHOWN}?page=2").text) == list(range(24, N_FUSED))
-    assert items_of(client.get(f"{SHOWN}?finder=confident+labels").text) == list(range(N_FUSED, N_SUSPECTS))
+    assert set(items_of(client.get(f"{SHOWN}?finder=confident+labels").text)) == set(range(N_FUSED, N_SUSPECTS))
     assert len(items_of(client.get(f"{SHOWN}?finder=any&page=2").text)) == N_SUSPECTS - 24
     assert items_of(client.get(f"{SHOWN}?finder=nobody").text) == list(range(24))
     assert f'src="/datasets/{lab.stamped.id}/images/0"' in first
     assert "fused, patch scan" in first
+
+
+def test_a_list_of_one_finder_is_in_the_order_of_its_own_scores(client, lab):
+    page = client.get(f"{SHOWN}?finder=patch+scan").text
+    assert items_of(page) == list(range(N_FUSED - 1, N_FUSED - 25, -1))
+    assert f"<dt>Score</dt><dd>{(N_FUSED - 1) / 10:g}</dd>" in page
+    assert items_of(client.get(f"{SHOWN}?finder=confident+labels").text) == [37, 34, 31, 38, 35, 32, 39, 36, 33, 30]
+
+
+def test_a_search_of_before_is_listed_in_the_order_of_fused(client, lab):
+    told = report_of(lab.stamped, lab.of_stamped)
+    old = {**told, "suspects": [{n: v for n, v in one.items() if n != "scores"} for one in told["suspects"]]}
+    assert [one.index for one in suspects_of(old, {}, finder="patch scan")] == list(range(N_FUSED))
+    assert suspects_of(old, {}, finder="patch scan")[1].score == 0.99
 
 
 def test_a_list_without_images_says_what_it_is_and_leads_on(client, lab):

@@ -115,6 +115,8 @@ def test_suspects_are_paged_and_filtered(lab, call):
         "label": "left",
         "suggested": "middle",
         "score": 1.0,
+        "scores": {"fused": 1.0, "patch scan": 0.0, "confident labels": 0.0},
+        "image": f"{SHOWN}/suspects/0/image",
         "flagged_by": ["fused", "patch scan"],
         "decision": None,
         "decided_label": None,
@@ -125,9 +127,20 @@ def test_suspects_are_paged_and_filtered(lab, call):
     assert [one["item"] for one in second["items"]] == list(range(24, N_FUSED))
     labels = call(f"{SHOWN}/suspects?finder=confident+labels").get_json()
     assert [one["suggested"] for one in labels["items"]] == [None] * (N_SUSPECTS - N_FUSED)
+    patches = call(f"{SHOWN}/suspects?finder=patch+scan").get_json()["items"]
+    assert [one["score"] for one in patches] == sorted((one["scores"]["patch scan"] for one in patches), reverse=True)
     assert call(f"{SHOWN}/suspects?finder=any").get_json()["n_total"] == N_SUSPECTS
     assert call(f"{SHOWN}/suspects?finder=nobody").status_code == 422
     assert call(f"{FINDINGS}/gone/suspects").status_code == 404
+
+
+def test_the_picture_of_a_suspect_is_read(call):
+    answer = call(f"{SHOWN}/suspects/0/image")
+    assert (answer.status_code, answer.mimetype) == (200, "image/png")
+    assert answer.data.startswith(b"\x89PNG")
+    assert "is no suspect of this search" in call(f"{SHOWN}/suspects/89/image").get_json()["error"]["detail"]
+    assert call(f"{FINDINGS}/gone/suspects/0/image").status_code == 404
+    assert call(f"{SHOWN}/suspects/0/image", key="screen").status_code == 403
 
 
 def test_decisions_are_made_counted_listed_and_undone(call):
