@@ -3,6 +3,7 @@
 from typing import Any
 
 from webapp.context import jobs
+from webapp.jobs.audit import JOB as AUDIT
 from webapp.jobs.finding import NAME as FIND_POISON
 from webapp.jobs.poisoning import LABS
 from webapp.jobs.repairing import REPAIR_JOB
@@ -125,7 +126,7 @@ def audit_classifier(*, classifier_id: str, dataset_id: str, name: str, n_images
     artefact(ArtefactKind.CLASSIFIER, classifier_id)
     artefact(ArtefactKind.DATASET, dataset_id)
     params = {"classifier_id": classifier_id, "dataset_id": dataset_id, "name": name}
-    return jobs().enqueue("audit_classifier", {**params, "n_images": n_images, "seed": seed}, owner_id)
+    return jobs().enqueue(AUDIT, {**params, "n_images": n_images, "seed": seed}, owner_id)
 
 
 def verify_history(*, artefact_id: str, owner_id: int) -> Job:

@@ -2,24 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import select
-
 from datasets.atomic import read_json
 from pipeline.artefacts import DataRoot
-from webapp.context import context, database
-from webapp.jobs.finding import NAME, clean_parent, learned_from
-from webapp.jobs.lease import LIVE
-from webapp.queries.artefacts import artefacts_of
+from webapp.context import context
+from webapp.jobs.finding import clean_parent, learned_from
+from webapp.queries.artefacts import artefacts_of, named
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.jobs import Job
-
-
-def searches_under_way() -> list[Job]:
-    """Searches that wait or work, newest first."""
-    query = select(Job).where(Job.kind == NAME, Job.state.in_(LIVE)).order_by(Job.id.desc())
-    with database().reading() as session:
-        return list(session.scalars(query))
 
 
 def classifiers_of(dataset_id: str) -> list[Artefact]:
@@ -27,6 +16,12 @@ def classifiers_of(dataset_id: str) -> list[Artefact]:
     root = DataRoot(context().settings.data_root)
     rows = [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if dataset_id in row.parents]
     return [row for row in rows if dataset_id in learned_from(root, row.id)[1]]
+
+
+def learned_sets(classifier_id: str) -> list[Artefact]:
+    """The data sets that are here and that a classifier was trained on; none of one that was imported."""
+    parents = named([parent for row in named([classifier_id]) for parent in row.parents])
+    return [row for row in parents if any(one.id == classifier_id for one in classifiers_of(row.id))]
 
 
 def clean_classifiers(row: Artefact) -> list[Artefact]:

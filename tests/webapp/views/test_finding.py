@@ -308,13 +308,26 @@ def test_decisions_need_an_administrator_and_a_token(client, lab):
     assert decided(lab) == {}
 
 
-def test_the_repair_is_reached_once_it_is_there(client, lab, monkeypatch):
-    decide(client, items=0, do="drop")
-    monkeypatch.delitem(lab.app.view_functions, "poisoning_repair.new", raising=False)
+def test_the_repair_is_reached_once_an_image_is_confirmed(client):
     assert "Repair:" not in client.get(SHOWN).text
-    monkeypatch.setitem(lab.app.view_functions, "poisoning_repair.new", str)
-    monkeypatch.setattr("webapp.finding.url_for", lambda endpoint, **more: f"/{endpoint}/{more.get('finding')}")
-    assert f'href="/poisoning_repair.new/{FINDING_ID}">Repair: 1 confirmed' in client.get(SHOWN).text
+    decide(client, items=0, do="drop")
+    assert f'href="/lab/poisoning/repairs/new?finding={FINDING_ID}">Repair: 1 confirmed' in client.get(SHOWN).text
+
+
+def test_a_search_leads_to_the_run_that_planted_the_poison(client, lab):
+    assert "planted the poison" not in client.get(SHOWN).text
+    run = {"id": "arun", "kind": ArtefactKind.POISONING, "name": "Planted", "folder": "reports/arun", "facts": {}}
+    with lab.database.transaction() as session:
+        session.add(Artefact(**run, parents=[lab.bars.id, lab.stamped.id]))
+    page = client.get(SHOWN).text
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, "arun"))
+    assert 'The run <a href="/lab/poisoning/arun">Planted</a> planted the poison' in page
+
+
+@pytest.mark.parametrize("path", ["/lab/poisoning/finding/", "/trusted-subsets/", "/lab/poisoning/repairs/"])
+def test_every_list_leads_back_to_the_lab(client, path):
+    assert 'href="/lab/poisoning/">poisoning lab</a>' in client.get(path).text
 
 
 def test_the_report_is_given_as_json(client):

@@ -90,6 +90,17 @@ def test_a_repair_shows_before_and_after_and_what_the_lab_knows(site, admin, sus
     assert "Mended, repaired model" in page
 
 
+def test_a_repair_leads_on_to_a_look_at_the_repaired_data(site, admin, mended):
+    report = admin.get(f"/lab/poisoning/repairs/{mended}/report.json").get_json()
+    page = admin.get(f"/lab/poisoning/repairs/{mended}").text
+    where = re.search(r'href="([^"]+)">Look again', page)[1].replace("&amp;", "&")
+    assert f"dataset={report['repaired_id']}" in where
+    assert f"classifier={row_of(site, mended).parents[3]}" in where
+    form = admin.get(where)
+    assert form.status_code == 200
+    assert re.search(rf'<option selected value="{row_of(site, mended).parents[3]}"', form.text)
+
+
 def test_every_changed_image_is_shown_with_both_classes(site, admin, suspected, mended):
     bad = truth(site, suspected[0])
     dropped = admin.get(f"{LIST}{mended}/images").text
@@ -241,7 +252,7 @@ def test_a_finding_of_which_nothing_is_confirmed_says_what_to_do(site, admin, fo
     n, where = n_jobs(site), f"{NEW}?finding={found.id}"
     page = admin.get(where)
     assert page.status_code == 200
-    assert "no image is confirmed; confirm some of the suspects first" in page.text
+    assert "no image is confirmed or named; confirm suspects of a search, or name images" in page.text
     assert "Go through the suspects of" in page.text
     assert "Repair and compare" not in page.text
     answer = admin.post(where, data={"name": "Nothing", "csrf_token": token_of(admin, where)})
