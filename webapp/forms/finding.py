@@ -16,7 +16,10 @@ _ALIKE = "Trained as the classifier above: one that is there, else train one"
 
 
 class SuspectedSetForm(ScangateForm):
-    """The choice of a data set; it changes nothing, so that it is asked by address and needs no token."""
+    """The choice of a data set to look through or to repair.
+
+    It changes nothing, so that it is asked by address and needs no token.
+    """
 
     class Meta:
         """Taken from the address."""

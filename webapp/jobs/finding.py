@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datasets.atomic import content_id, read_json, write_json
+from datasets.atomic import content_id, read_json, replacing_folder, write_json
 from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
@@ -198,8 +198,8 @@ def _report(work: Work, before: Mapping[str, Path]) -> Made:
         told["unpoisoned"] = {name: quiet[name] for name in ("dataset_id", "classifier_id", "n")}
     finding_id = content_id({"finding": told, "settings": settings_asked(params, dataset).to_json()})
     folder = data_root(work).reports / finding_id
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / REPORT_FILE, told)
+    with replacing_folder(folder) as incoming:
+        write_json(incoming / REPORT_FILE, told)
     beside = told["unpoisoned"] or {}
     made_of = (told["dataset_id"], told["classifier_id"], told["trusted_id"], beside.get("classifier_id"))
     return Made(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from datasets.atomic import content_id, read_json, write_json
+from datasets.atomic import content_id, read_json, replacing_folder, write_json
 from datasets.progress import called
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
@@ -163,9 +163,9 @@ def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) ->
     run = {"lab": params["lab"], **report.to_json()}
     run_id = content_id({"run": run, "strength": params.get("strength")})
     folder = root.reports / run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / ANSWERS_FILE, kept)
-    write_json(folder / REPORT_FILE, run)
+    with replacing_folder(folder) as beside:
+        write_json(beside / ANSWERS_FILE, kept)
+        write_json(beside / REPORT_FILE, run)
     return Made(
         kind=ArtefactKind.POISONING,
         id=run_id,

@@ -13,10 +13,9 @@ from pipeline.poisoning.repair import check_repair
 from pipeline.poisoning_report.repair_page import RepairPage, changes_table, repair_page
 from webapp.context import context
 from webapp.jobs.repairing import REPORT_FILE
-from webapp.queries.artefacts import artefacts_of
 from webapp.queries.paging import Page, cut
 from webapp.queries.suspects import confirmed, finding_of
-from webapp.records.artefacts import Artefact, ArtefactKind
+from webapp.records.artefacts import Artefact
 
 DROPPED, RELABELLED = "dropped", "relabelled"
 _PER_PAGE = 24
@@ -117,11 +116,6 @@ def changed_page(repair: Repair, *, which: str, number: int, size: int = _PER_PA
         )
     told = repair.report["dropped"]
     return cut([Changed(one["item"], one["name"], names[one["label"]], None) for one in told], number, size=size)
-
-
-def classifiers_of(dataset_id: str) -> list[Artefact]:
-    """Classifiers that learned from a data set, or were imported for its classes, newest first."""
-    return [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if dataset_id in row.parents]
 
 
 @lru_cache(maxsize=16)

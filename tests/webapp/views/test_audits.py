@@ -193,7 +193,6 @@ def test_audits_under_way_are_listed(bars):
     page = client.get("/lab/poisoning/audits/").text
     jobs.cancel(int(answer.location.rpartition("/")[2]))
     assert f'href="{answer.location}"' in page.partition("Under way")[2]
-    assert f'href="{answer.location}"' not in client.get("/lab/poisoning/audits/").text
 
 
 def test_a_suspicion_leads_to_what_the_classifier_learned_from(bars, audit):

@@ -7,7 +7,7 @@ import pytest
 from tests.webapp.views.repairing import finding, job_done, poisoned, truth
 from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.queries import repairs
-from webapp.records.artefacts import Artefact
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
 
 NEW, LIST = "/lab/poisoning/repairs/new", "/lab/poisoning/repairs/"
@@ -189,6 +189,23 @@ def test_a_classifier_of_other_data_is_not_offered(site, admin, suspected):
     assert suspected[1] in page
     assert f'value="{site.chain.classifier.id}"' not in page
     assert admin.get(f"{NEW}?dataset=gone").status_code == 404
+
+
+def test_only_what_a_repair_takes_is_offered(lab):
+    def offered(page, field):
+        return re.findall(r'value="(\w*)"', page.partition(f'id="{field}"')[2].partition("</select>")[0])
+
+    subset = {"kind": ArtefactKind.TRUSTED, "name": "s", "folder": "trusted/s", "facts": {}}
+    with lab.database.transaction() as session:
+        session.add(Artefact(id="ofbars", parents=[lab.bars.id], **subset))
+        session.add(Artefact(id="ofothers", parents=["other"], **subset))
+    page = lab.client("admin").get(f"{NEW}?dataset={lab.stamped.id}").text
+    with lab.database.transaction() as session:
+        for one in ("ofbars", "ofothers"):
+            session.delete(session.get_one(Artefact, one))
+    # An imported classifier is of the classes of the data set, and learned from nobody knows what.
+    assert offered(page, "classifier_id") == [lab.of_stamped.id]
+    assert offered(page, "trusted_id") == ["", "ofbars"]
 
 
 def test_data_without_a_classifier_tell_the_next_step(site, admin, mended):
