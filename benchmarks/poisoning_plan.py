@@ -38,7 +38,7 @@ class Plan:
         proxy: how the classifier is hardened that they are perturbed under.
         pair: class numbers that labels are flipped from and to.
         n_trusted: images drawn by chance that somebody vouches for; who looks at them leaves the poisoned ones out.
-        n_few: so many of each class instead, where half of a class is flipped.
+        n_few: so many of each class instead, where half of a class is flipped: enough, by docs/finding-poison.md.
         training: what every training differs in from the lab's quick one.
         strip_n: test images of each kind that STRIP is asked about.
     """

@@ -8,3 +8,12 @@ Progress = Callable[[int, int, str], None]
 
 def ignore(done: int, total: int, message: str) -> None:
     """Take a report of progress and do nothing with it."""
+
+
+def called(progress: Progress, what: str) -> Progress:
+    """The same progress, with what a part of the work is called before its words."""
+
+    def told(done: int, total: int, message: str) -> None:
+        progress(done, total, f"{what}: {message}")
+
+    return told

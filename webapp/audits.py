@@ -8,8 +8,11 @@ from webapp import orders
 from webapp.context import user_id
 from webapp.forms.audits import AuditedForm, AuditForm
 from webapp.forms.parts import offer
+from webapp.jobs.audit import JOB
 from webapp.queries.artefacts import artefact, artefacts_page, named
 from webapp.queries.audits import audit_of, auditable, fitting_datasets, mark_png
+from webapp.queries.finding import learned_sets
+from webapp.queries.jobs import under_way
 from webapp.queries.paging import page_number
 from webapp.records.artefacts import ArtefactKind
 
@@ -18,8 +21,9 @@ bp = Blueprint("audits", __name__, url_prefix="/lab/poisoning/audits")
 
 @bp.get("/")
 def index() -> str:
-    """Every audit, newest first."""
-    return render_template("poisoning/audits.html", page=artefacts_page(ArtefactKind.AUDIT, page_number()))
+    """Every audit, and those under way."""
+    page = artefacts_page(ArtefactKind.AUDIT, page_number())
+    return render_template("poisoning/audits.html", page=page, jobs=under_way(JOB))
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -47,7 +51,9 @@ def show(audit_id: str) -> str:
     """What an audit found: each class with its mark, and what it does not clear."""
     row = artefact(ArtefactKind.AUDIT, audit_id)
     parents = {one.id: one for one in named(list(row.parents))}
-    return render_template("poisoning/audit.html", row=row, audit=audit_of(row), made=parents)
+    audit = audit_of(row)
+    learned = learned_sets(audit["classifier_id"])
+    return render_template("poisoning/audit.html", row=row, audit=audit, made=parents, learned=learned)
 
 
 @bp.get("/<audit_id>/marks/<int(max=2147483647):label>.png")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
@@ -12,12 +12,15 @@ from webapp import orders
 from webapp.context import user_id
 from webapp.forms.finding import DecisionForm, FindingForm, SuspectedSetForm
 from webapp.forms.parts import offer
+from webapp.jobs.finding import NAME
 from webapp.problems import Refusal
 from webapp.queries import suspects as found
 from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here, searches_under_way
+from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here
+from webapp.queries.jobs import under_way
 from webapp.queries.paging import cut, page_number
+from webapp.queries.poisoning import run_that_made
 from webapp.queries.trusted import trusted_for
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Ruling
@@ -25,7 +28,6 @@ from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
 
 bp = Blueprint("poisoning_finding", __name__, url_prefix="/lab/poisoning/finding")
 
-_REPAIR = "poisoning_repair.new"
 _DONE = {
     Ruling.DROP: "confirmed, to be dropped",
     Ruling.RELABEL: "confirmed, to be relabelled",
@@ -38,7 +40,7 @@ _DONE = {
 def index() -> str:
     """Every search, and those under way."""
     page = artefacts_page(ArtefactKind.FINDING, page_number())
-    return render_template("poisoning/finding_list.html", page=page, jobs=searches_under_way())
+    return render_template("poisoning/finding_list.html", page=page, jobs=under_way(NAME))
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -81,7 +83,7 @@ def show(finding_id: str) -> str:
         counts=counts,
         n_undecided=len(undecided),
         n_confirmed=counts[Ruling.DROP] + counts[Ruling.RELABEL],
-        repair=url_for(_REPAIR, finding=row.id) if _REPAIR in current_app.view_functions else None,
+        run=run_that_made(report["dataset_id"]),
     )
 
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from webapp.context import jobs
+from webapp.jobs.audit import JOB as AUDIT
 from webapp.jobs.finding import NAME as FIND_POISON
 from webapp.jobs.poisoning import LABS
 from webapp.jobs.repairing import REPAIR_JOB
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
-from webapp.queries.finding import clean_classifiers
+from webapp.queries.finding import clean_classifier_like
 from webapp.queries.history import keeping
 from webapp.queries.repairs import RepairAsked
 from webapp.records.artefacts import ArtefactKind
@@ -113,7 +114,10 @@ def flip_labels(*, dataset_id: str, original_id: str | None, owner_id: int, **or
 def plant_backdoor(
     *, dataset_id: str, original_id: str | None, proxy_id: str | None, owner_id: int, **order: Any
 ) -> Job:
-    """Train with and without a trigger and compare; `order` has name, recipe, settings and strength."""
+    """Train with and without a trigger and compare; `order` has name, recipe, settings and strength.
+
+    With `hardening` in it, and no proxy named, the run trains its proxy so before it plants anything.
+    """
     return _poison("plant_backdoor", dataset_id, original_id, proxy_id, owner_id, order)
 
 
@@ -122,7 +126,7 @@ def audit_classifier(*, classifier_id: str, dataset_id: str, name: str, n_images
     artefact(ArtefactKind.CLASSIFIER, classifier_id)
     artefact(ArtefactKind.DATASET, dataset_id)
     params = {"classifier_id": classifier_id, "dataset_id": dataset_id, "name": name}
-    return jobs().enqueue("audit_classifier", {**params, "n_images": n_images, "seed": seed}, owner_id)
+    return jobs().enqueue(AUDIT, {**params, "n_images": n_images, "seed": seed}, owner_id)
 
 
 def verify_history(*, artefact_id: str, owner_id: int) -> Job:
@@ -164,19 +168,20 @@ def find_poison(
 ) -> Job:
     """Ask every finder of poison about a data set, and about the same data unpoisoned where the lab poisoned it.
 
-    Where no classifier of the unpoisoned data is named, one that is there is taken, else one is trained.
+    Where no classifier of the unpoisoned data is named, one that was trained as the other is taken, else one is trained
+    so.
     """
     row = artefact(ArtefactKind.DATASET, dataset_id)
     named = (ArtefactKind.CLASSIFIER, classifier_id), (ArtefactKind.CLASSIFIER, unpoisoned_id)
     for kind, one in (*named, (ArtefactKind.TRUSTED, trusted_id)):
         if one is not None:
             artefact(kind, one)
-    there = clean_classifiers(row) if unpoisoned_id is None else []
+    there = clean_classifier_like(row, classifier_id) if unpoisoned_id is None else None
     params = {
         "dataset_id": dataset_id,
         "classifier_id": classifier_id,
         "trusted_id": trusted_id,
-        "unpoisoned_id": there[0].id if there else unpoisoned_id,
+        "unpoisoned_id": there.id if there else unpoisoned_id,
         "name": name,
         "settings": settings,
     }

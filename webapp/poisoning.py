@@ -11,10 +11,12 @@ from webapp.context import user_id
 from webapp.forms.flips import FLIPPED_OF, FlipForm
 from webapp.forms.parts import offer
 from webapp.forms.poisoning import BackdoorForm, CleanSetForm
+from webapp.jobs.poisoning import LABS
 from webapp.problems import Refusal
 from webapp.queries import poisoned_images as images
 from webapp.queries.artefacts import artefact, artefacts_page, named
 from webapp.queries.contents import open_stored_dataset
+from webapp.queries.jobs import under_way
 from webapp.queries.paging import page_number
 from webapp.queries.poisoning import (
     clean_datasets,
@@ -22,7 +24,6 @@ from webapp.queries.poisoning import (
     originals,
     proxies,
     run_of,
-    runs_under_way,
     shares_of,
     textbook,
     training_counts,
@@ -39,7 +40,7 @@ _FEW = 4
 def index() -> str:
     """Every run, those under way, and the ways to a new one."""
     page = artefacts_page(ArtefactKind.POISONING, page_number())
-    return render_template("poisoning/list.html", page=page, jobs=runs_under_way())
+    return render_template("poisoning/list.html", page=page, jobs=under_way(*LABS))
 
 
 @bp.route("/flips/new", methods=["GET", "POST"])

@@ -8,14 +8,18 @@ from pipeline.detector_report.drawing import HEIGHT, WIDTH, drawing
 from pipeline.errors import BadClassifier, BadPoison, BadTraining
 from webapp import orders
 from webapp.context import user_id
+from webapp.forms.finding import SuspectedSetForm
 from webapp.forms.parts import offer
-from webapp.forms.repairs import ConfirmedForm, NamedImagesForm, SuspectedSetForm
+from webapp.forms.repairs import ConfirmedForm, NamedImagesForm
+from webapp.jobs.repairing import REPAIR_JOB
 from webapp.queries import repairs
-from webapp.queries.artefacts import artefact, artefacts_of, artefacts_page, labelled_datasets, named
+from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.jobs import has_page
+from webapp.queries.finding import classifiers_of
+from webapp.queries.jobs import has_page, under_way
 from webapp.queries.paging import page_number
 from webapp.queries.repairs import RepairAsked
+from webapp.queries.trusted import trusted_for
 from webapp.records.artefacts import ArtefactKind
 
 bp = Blueprint("poisoning_repair", __name__, url_prefix="/lab/poisoning/repairs")
@@ -28,7 +32,7 @@ _FEW = 6
 def index() -> str:
     """Every repair, those under way, and the way to a new one."""
     page = artefacts_page(ArtefactKind.REPAIR, page_number())
-    return render_template("poisoning_repair/list.html", page=page, jobs=repairs.repairs_under_way())
+    return render_template("poisoning_repair/list.html", page=page, jobs=under_way(REPAIR_JOB))
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -43,12 +47,13 @@ def show(repair_id: str) -> str:
     """What a repair gained."""
     row = artefact(ArtefactKind.REPAIR, repair_id)
     repair = repairs.repair_of(row)
+    trusted = filter(None, [repair.report["trusted_id"]])
     which = repairs.DROPPED if repair.report["dropped"] else repairs.RELABELLED
     return render_template(
         "poisoning_repair/show.html",
         row=row,
         repair=repair,
-        made={one.id: one for one in named(list(row.parents)) if has_page(one)},
+        made={one.id: one for one in named([*row.parents, *trusted]) if has_page(one)},
         few=repairs.changed_page(repair, which=which, number=1, size=_FEW),
         which=which,
         drawing=drawing,
@@ -101,7 +106,7 @@ def _of_named() -> ResponseReturnValue:
         return render_template("poisoning_repair/new.html", choice=choice, row=None)
     row = artefact(ArtefactKind.DATASET, choice.dataset.data)
     dataset, form, changes = open_stored_dataset(row), NamedImagesForm(), None
-    form.suit(dataset, repairs.classifiers_of(row.id), artefacts_of(ArtefactKind.TRUSTED))
+    form.suit(dataset, classifiers_of(row.id), trusted_for(dataset))
     if form.validate_on_submit():
         try:
             asked = RepairAsked(dataset_id=row.id, **form.changes())

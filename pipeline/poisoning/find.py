@@ -56,7 +56,7 @@ class Suspects:
         return [int(self.rows[place]) for place in places[np.argsort(-found.score[places], kind="stable")]]
 
     def rates(self, poisoned: np.ndarray) -> dict[str, tuple[Share, Share]]:
-        """By finder, the share of the poisoned items (m,) that it flags, and of the others that are not vouched for."""
+        """By finder, the share of the poisoned items (m,) that it flags, and of all others, the trusted among them."""
         bad = np.isin(self.rows, poisoned)
         return {
             name: (
@@ -103,6 +103,7 @@ class Suspects:
             "label": item.label,
             "suggested": None if first.suggested is None else int(first.suggested[place]),
             "score": float(first.score[place]),
+            "scores": {name: float(found.score[place]) for name, found in self.findings.items()},
             "flagged_by": [name for name, found in self.findings.items() if bool(found.flagged[place])],
         }
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from datasets.store import Dataset
 from pipeline.models.spec import MIN_SIDES
+from pipeline.training.hardening_settings import FAST, HardeningSettings
 from pipeline.training.settings import Augmentation, TrainingSettings
 
 # Up to this side a picture is a digit or an icon, in which every pixel counts.
 _SMALL = 64
 # Scans are shown smaller: two trainings must end while somebody waits. A trigger of few pixels is averaged with it.
 _SCAN = 128
+_SMALL_EPS = 0.2
 
 
 def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
@@ -19,7 +21,7 @@ def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
     Nothing is mirrored, turned or toned: a trigger in a corner would not stay there, and digits have a left and a
     right. No label is smoothed, so that the loss of a wrong label shows.
     """
-    side = max(max(item.shape[:2]) for item in dataset.items)
+    side = _side(dataset)
     still = Augmentation(flip=0.0, rotation=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0)
     if side <= _SMALL:
         return TrainingSettings(
@@ -35,6 +37,16 @@ def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
     return TrainingSettings(size=_SCAN, epochs=12, label_smoothing=0.0, seed=seed, augmentation=still)
 
 
+def quick_hardening(dataset: Dataset) -> HardeningSettings:
+    """How a proxy is hardened that clean-label images are perturbed under.
+
+    The radius of small pictures is that of the measured digits; larger ones get the usual one of a training.
+    """
+    if _side(dataset) <= _SMALL:
+        return HardeningSettings(method=FAST, eps=_SMALL_EPS)
+    return HardeningSettings(method=FAST)
+
+
 def settings_like(notes: Mapping[str, Any], dataset: Dataset) -> TrainingSettings:
     """How a classifier was trained, by its notes, so that one can be trained alike.
 
@@ -45,3 +57,7 @@ def settings_like(notes: Mapping[str, Any], dataset: Dataset) -> TrainingSetting
     """
     own: Mapping[str, Any] | None = notes.get("settings")
     return quick_settings(dataset) if own is None else TrainingSettings.from_json(dict(own))
+
+
+def _side(dataset: Dataset) -> int:
+    return max(max(item.shape[:2]) for item in dataset.items)

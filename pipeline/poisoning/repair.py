@@ -67,7 +67,7 @@ def check_repair(
     check_labelled(dataset.name, dataset.classes)
     dropped, labels = sorted({int(index) for index in drop}), dict(sorted((relabel or {}).items()))
     if not dropped and not labels:
-        raise BadPoison("no image is confirmed; confirm some of the suspects first")
+        raise BadPoison("no image is confirmed or named; confirm suspects of a search, or name images")
     if both := sorted(set(dropped) & set(labels)):
         raise BadPoison(f"item {both[0]} is both dropped and relabelled; choose one")
     train = set(dataset.indices("train").tolist())

@@ -19,7 +19,7 @@ from pipeline.provenance.record import trust
 
 FILE = "trusted.json"
 ENOUGH = 20
-"""So many a class identify flips that nothing else can; field measurements on digits, see docs/poisoning.md."""
+"""So many a class identify flips that nothing else can; field measurements on digits, see docs/finding-poison.md."""
 
 _LEAST = 4  # Each of three folds must keep two images of every class, and judge one.
 _FORMAT = 1

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from datasets.store import Dataset
 from pipeline.errors import BadTraining
 
 FAST, PGD = "fast", "pgd"
@@ -105,6 +106,19 @@ class HardeningSettings:
         if type(self.steps) is not int or not 1 <= self.steps <= _MAX_STEPS:
             raise BadTraining(f"hardening steps {self.steps!r}; give a whole number from 1 to {_MAX_STEPS}")
         return self.steps
+
+
+def check_hardening(dataset: Dataset, hardening: HardeningSettings | None) -> None:
+    """Refuse to harden on a data set that cannot show how it goes.
+
+    Raises:
+        BadTraining: it has no validation image.
+    """
+    if hardening is not None and len(dataset.indices("val")) == 0:
+        raise BadTraining(
+            f"{dataset.name}: no validation image, by which a hardening chooses its epoch and sees that it collapsed;"
+            " import it again with a share for val, or train without hardening"
+        )
 
 
 def _is_number(value: object) -> bool:

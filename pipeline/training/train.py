@@ -20,6 +20,7 @@ from pipeline.models.spec import ClassifierSpec
 from pipeline.provenance.event import UNNAMED, EventKind, Parent, indices_digest
 from pipeline.provenance.record import checked, recorded
 from pipeline.training.checkpoint import Checkpoint, EpochResult
+from pipeline.training.hardening_settings import check_hardening
 from pipeline.training.loop import Training
 from pipeline.training.robustness_notes import robustness_notes
 from pipeline.training.samples import prepare
@@ -86,7 +87,7 @@ def trained(
     What it goes on from when it was killed lies in `folder`, for the caller to remove. Raises as `train_classifier`.
     """
     _check_classes(dataset)
-    _check_hardening(dataset, settings)
+    check_hardening(dataset, settings.hardening)
     model = _model(spec_for(dataset, settings), settings, imagenet)
     folder.mkdir(parents=True, exist_ok=True)
     samples = prepare(dataset, "train", model.spec, folder / "train.npy", progress)
@@ -152,12 +153,4 @@ def _check_classes(dataset: Dataset) -> None:
         raise BadTraining(
             f"{dataset.name}: no training image of {', '.join(missing)}; import more images of it, or give the split"
             " train a larger share"
-        )
-
-
-def _check_hardening(dataset: Dataset, settings: TrainingSettings) -> None:
-    if settings.hardening is not None and len(dataset.indices("val")) == 0:
-        raise BadTraining(
-            f"{dataset.name}: no validation image, by which a hardening chooses its epoch and sees that it collapsed;"
-            " import it again with a share for val, or train without hardening"
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 
 from pipeline.poisoning.classes import class_number
@@ -15,7 +16,15 @@ from webapp.api.orders import accepted
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import open_stored_dataset
 from webapp.queries.paging import cut
-from webapp.queries.suspects import SUSPECTS_PER_PAGE, Suspect, counts_of, decisions_of, finding_of, suspects_of
+from webapp.queries.suspects import (
+    SUSPECTS_PER_PAGE,
+    Suspect,
+    counts_of,
+    decisions_of,
+    finding_of,
+    suspect_png,
+    suspects_of,
+)
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
@@ -71,8 +80,16 @@ def suspects(finding_id: str, query_data: dict[str, Any]) -> ResponseReturnValue
     row = artefact(ArtefactKind.FINDING, finding_id)
     report, number = finding_of(row), query_data.pop("page")
     page = cut(suspects_of(report, decisions_of(row.id), **query_data), number, size=SUSPECTS_PER_PAGE)
-    items = [_suspect(one, report["classes"]) for one in page.rows]
+    items = [_suspect(one, row.id, report["classes"]) for one in page.rows]
     return schemas.page_json(items, page.number, page.n_pages, page.n_total)
+
+
+@bp.get("/<finding_id>/suspects/<int(max=2147483647):item>/image")
+@documented(bp, 404)
+def image(finding_id: str, item: int) -> Response:
+    """Read the picture of a suspect as a PNG."""
+    report = finding_of(artefact(ArtefactKind.FINDING, finding_id))
+    return Response(suspect_png(report, item), mimetype="image/png")
 
 
 @bp.post("/<finding_id>/decisions")
@@ -106,7 +123,7 @@ def _counts(row: Artefact) -> dict[str, int]:
     return counts_of(finding_of(row), decisions_of(row.id))
 
 
-def _suspect(one: Suspect, classes: list[str]) -> dict[str, Any]:
+def _suspect(one: Suspect, finding_id: str, classes: list[str]) -> dict[str, Any]:
     made = one.decision
     return {
         "item": one.index,
@@ -114,6 +131,8 @@ def _suspect(one: Suspect, classes: list[str]) -> dict[str, Any]:
         "label": classes[one.label],
         "suggested": None if one.suggested is None else classes[one.suggested],
         "score": one.score,
+        "scores": dict(one.scores),
+        "image": url_for("api_finding.image", finding_id=finding_id, item=one.index),
         "flagged_by": list(one.flagged_by),
         "decision": made and made.decision,
         "decided_label": classes[made.label] if made and made.label is not None else None,

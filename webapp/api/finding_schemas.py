@@ -85,14 +85,14 @@ class NewFinding(Schema):
         "A trusted subset of this data set, or of one that it was made from; without, less is found."
     )
     unpoisoned_id = _optional_id(
-        "For a data set that the lab poisoned: a classifier of the data before. Null: one that is there, else one is "
-        "trained."
+        "For a data set that the lab poisoned: a classifier of the data before. Null: one that was trained by the same "
+        "settings as the other, else one is trained so."
     )
     epochs = Integer(
         load_default=None,
         allow_none=True,
         validate=Range(1, 500),
-        metadata={"description": "Of every training that is needed; null: what suits the size of the images."},
+        metadata={"description": "Of the quick trainings of a search; null: what suits the size of the images."},
     )
 
 
@@ -133,7 +133,13 @@ class SuspectTold(Schema):
     name = String()
     label = String()
     suggested = String(allow_none=True, metadata={"description": "The class that it may be of; null: no other one."})
-    score = Float(metadata={"description": "Of fused; higher is more suspicious."})
+    score = Float(
+        metadata={"description": "Of the finder that is listed, of fused for any; higher is more suspicious."}
+    )
+    scores = Dict(
+        metadata={"description": "Of every finder that was asked, by its name; of an old search fused alone."}
+    )
+    image = String(metadata={"description": "Where its picture is read."})
     flagged_by = List(String())
     decision = String(allow_none=True, validate=OneOf([str(one) for one in Ruling]))
     decided_label = String(allow_none=True)

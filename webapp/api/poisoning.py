@@ -14,7 +14,7 @@ from webapp.api.documented import documented
 from webapp.api.orders import accepted
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.poisoning import run_of
+from webapp.queries.poisoning import run_of, textbook
 from webapp.records.artefacts import ArtefactKind
 
 bp = APIBlueprint("api_poisoning", __name__, url_prefix="/api/v1/poisoning", tag="Poisoning lab")
@@ -53,6 +53,21 @@ def plant_backdoor(json_data: dict[str, Any]) -> ResponseReturnValue:
     return accepted(orders.plant_backdoor(**_common(json_data), **more, recipe=recipe))
 
 
+@bp.post("/backdoors/textbook")
+@bp.input(poisoning_schemas.NewTextbook, example=poisoning_schemas.TEXTBOOK_EXAMPLE)
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 409, 415, 422)
+def plant_textbook(json_data: dict[str, Any]) -> ResponseReturnValue:
+    """Plant the textbook's backdoor: 2x2 white pixels on 5 % of all images, for the first class.
+
+    The images keep their labels and are perturbed; the same without perturbation is trained beside, as control. Where
+    no hardened classifier of these classes is there to perturb them under, the run trains one first.
+    """
+    order = textbook(artefact(ArtefactKind.DATASET, json_data["dataset_id"]))
+    asked = {"name": json_data["name"] or order["name"], **_settings(json_data)}
+    return accepted(orders.plant_backdoor(**{**order, **asked}, owner_id=calling_key().owner_id))
+
+
 @bp.get("/runs")
 @bp.input(schemas.ListOf, location="query")
 @bp.output(schemas.ArtefactPage)
@@ -73,9 +88,12 @@ def show(run_id: str) -> ResponseReturnValue:
 
 
 def _common(body: dict[str, Any]) -> dict[str, Any]:
-    settings = {} if body["epochs"] is None else {"epochs": body["epochs"]}
     named = {name: body[name] for name in ("dataset_id", "name", "original_id")}
-    return {**named, "settings": settings, "owner_id": calling_key().owner_id}
+    return {**named, **_settings(body), "owner_id": calling_key().owner_id}
+
+
+def _settings(body: dict[str, Any]) -> dict[str, Any]:
+    return {"settings": {} if body["epochs"] is None else {"epochs": body["epochs"]}}
 
 
 def _classes(body: dict[str, Any], *names: str) -> dict[str, int | None]:

@@ -22,22 +22,38 @@ def _class(description: str, **more: Any) -> String:
     return String(validate=Length(1, 200), metadata={"description": f"{description}, by its name or number."}, **more)
 
 
-class _NewRun(Schema):
+class _Asked(Schema):
     """What every run of the lab is asked."""
 
     dataset_id = String(required=True, validate=_ID, metadata={"description": "A clean data set with labels."})
+    epochs = Integer(
+        load_default=None,
+        allow_none=True,
+        validate=Range(1, 500),
+        metadata={"description": "Of every training; null: what suits the size of the images."},
+    )
+
+
+class NewTextbook(_Asked):
+    """The textbook's backdoor, of which nothing has to be chosen but the data set."""
+
+    name = String(
+        load_default=None,
+        allow_none=True,
+        validate=NAME,
+        metadata={"description": "Null: that of the data set, with what it is."},
+    )
+
+
+class _NewRun(_Asked):
+    """What every run is asked that is put together."""
+
     name = String(required=True, validate=NAME)
     original_id = String(
         load_default=None,
         allow_none=True,
         validate=_ID,
         metadata={"description": "A classifier of the clean data set, in place of training one."},
-    )
-    epochs = Integer(
-        load_default=None,
-        allow_none=True,
-        validate=Range(1, 500),
-        metadata={"description": "Of every training; null: what suits the size of the images."},
     )
     seed = Integer(load_default=0, validate=SEED)
 
@@ -142,6 +158,7 @@ class RunTold(Schema):
 
 
 FLIPS_EXAMPLE = {"dataset_id": "0123456789abcdef", "name": "20 % of 4 as 9", "source": "4", "target": "9", "ratio": 0.2}
+TEXTBOOK_EXAMPLE = {"dataset_id": "0123456789abcdef"}
 BACKDOOR_EXAMPLE = {
     "dataset_id": "0123456789abcdef",
     "name": "2x2 white, 5 %",

@@ -12,9 +12,14 @@ from webapp.records.artefacts import Artefact
 from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO
 
+_ALIKE = "Trained as the classifier above: one that is there, else train one"
+
 
 class SuspectedSetForm(ScangateForm):
-    """The choice of a data set; it changes nothing, so that it is asked by address and needs no token."""
+    """The choice of a data set to look through or to repair.
+
+    It changes nothing, so that it is asked by address and needs no token.
+    """
 
     class Meta:
         """Taken from the address."""
@@ -43,12 +48,12 @@ class FindingForm(NamedForm):
         "Classifier of the same data unpoisoned",
         [Optional()],
         description="The lab poisoned these data, and looks beside them at the same data as they were: whatever a "
-        "finder flags there is a false alarm.",
+        "finder flags there is a false alarm. One that was trained otherwise flags otherwise.",
     )
     epochs = IntegerField(
         "Epochs",
         [Optional(), NumberRange(1, 500, "Use 1 to 500.")],
-        description="Of every training that the search needs. Empty: what suits the size of the images.",
+        description="Of the quick trainings of the search. Empty: what suits the size of the images.",
     )
 
     def suit(self, *, classifiers: Iterable[Artefact], trusted: Iterable[Artefact]) -> None:
@@ -63,8 +68,7 @@ class FindingForm(NamedForm):
             del self.unpoisoned_id
             return
         offer(self.unpoisoned_id, originals)
-        if not self.unpoisoned_id.choices:
-            self.unpoisoned_id.choices = [SelectChoice("", "Train one")]
+        self.unpoisoned_id.choices = [SelectChoice("", _ALIKE), *self.unpoisoned_id.choices]
 
     def order(self) -> dict[str, Any]:
         """What is ordered."""

@@ -109,7 +109,9 @@ class BackdoorForm(LabForm):
         default=1.0,
         description="1 covers what is below; a pattern over the whole image wants about 0.2.",
     )
-    test_strength = FloatField("Strength on test images", [_NUMBER, _STRENGTH], default=1.0)
+    test_strength = FloatField(
+        "Strength on test images", [Optional(), _STRENGTH], description="0.01 to 1. Empty: as in training."
+    )
     method = SelectField(
         "Perturbation",
         choices=choices_of([(NO_METHOD, "None"), *METHOD_WORDS.items()]),
@@ -124,9 +126,21 @@ class BackdoorForm(LabForm):
         "Length of the perturbation",
         [_NUMBER, NumberRange(0.001, 1000, "Use 0.001 to 1000.")],
         default=Perturbation.eps,
-        description="Euclidean, with pixels from 0 to 1; Carlini-Wagner finds its own.",
+        description="At most, Euclidean, with pixels from 0 to 1; Carlini-Wagner finds its own.",
     )
     steps = IntegerField("Its steps", [_NUMBER, NumberRange(1, 1000, "Use 1 to 1000.")], default=Perturbation.steps)
+    kappa = FloatField(
+        "Lead of the wrong class",
+        [_NUMBER, NumberRange(0, 1000, "Use 0 to 1000.")],
+        default=Perturbation.kappa,
+        description="In logits under the proxy; of Carlini-Wagner alone.",
+    )
+    share = FloatField(
+        "How far towards the other image",
+        [_NUMBER, _STRENGTH],
+        default=Perturbation.share,
+        description="0.01 to 1, where 1 is all of its features; of the last kind alone.",
+    )
 
     def suit(self, dataset: Dataset, proxies: Iterable[Artefact]) -> None:
         """Offer the classes of a data set, and classifiers that tell them apart."""
@@ -163,7 +177,7 @@ class BackdoorForm(LabForm):
             BadPoison: what only the whole recipe shows.
         """
         place = "".join(self.at.data.split()) if self.place.data == AT else self.place.data
-        how = {"method": self.method.data, "eps": self.eps.data, "steps": self.steps.data}
+        how = {name: self[name].data for name in ("method", "eps", "kappa", "steps", "share")}
         return BackdoorRecipe(
             trigger=Trigger(
                 kind=self.kind.data,

@@ -11,21 +11,10 @@ from wtforms.validators import DataRequired, NumberRange, Optional
 from datasets.store import Dataset
 from pipeline.errors import BadPoison
 from pipeline.poisoning.classes import class_number
-from webapp.forms.parts import NamedForm, ScangateForm, artefact_field, offer
+from webapp.forms.parts import NamedForm, offer
 from webapp.records.artefacts import Artefact
 
 _ITEM = re.compile(r"[0-9]{1,9}", re.ASCII)
-
-
-class SuspectedSetForm(ScangateForm):
-    """The choice of a data set; it changes nothing, so that it is asked by address and needs no token."""
-
-    class Meta:
-        """Taken from the address."""
-
-        csrf = False
-
-    dataset = artefact_field("Data set", "The suspected one. It stays as it is: a repaired copy is made of it.")
 
 
 class _RepairForm(NamedForm):

@@ -11,9 +11,10 @@ from webapp.jobs.products import data_root, dataset_named
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 from webapp.records.artefacts import ArtefactKind
 
+JOB = "audit_classifier"
 SPLIT = "test"
 N_IMAGES, MOST_IMAGES = 200, 2_000
-_LEAST_CLASSES = 3  # Of two, neither can be an outlier.
+LEAST_CLASSES = 3  # Of two, neither can be an outlier.
 
 
 def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
@@ -27,9 +28,9 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
             f"{name} tells apart {', '.join(classes)}; {dataset.name} has {', '.join(dataset.classes)}: choose a data"
             " set of the same classes"
         )
-    if len(classes) < _LEAST_CLASSES:
+    if len(classes) < LEAST_CLASSES:
         raise BadPoison(
-            f"{name} tells {len(classes)} classes apart; an audit compares the marks of at least {_LEAST_CLASSES},"
+            f"{name} tells {len(classes)} classes apart; an audit compares the marks of at least {LEAST_CLASSES},"
             " since of two neither stands out: choose another classifier"
         )
     if len(dataset.indices(SPLIT)) == 0:
@@ -73,4 +74,4 @@ def _rows(told: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-register(Kind(name="audit_classifier", title="Audit a classifier for backdoors", shards=_checked, run=_audit))
+register(Kind(name=JOB, title="Audit a classifier for backdoors", shards=_checked, run=_audit))

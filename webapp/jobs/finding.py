@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datasets.atomic import content_id, read_json, write_json
+from datasets.atomic import content_id, read_json, replacing_folder, write_json
 from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
@@ -18,7 +18,7 @@ from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
 from pipeline.models.spec import check_side
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
-from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.quick import quick_settings, settings_like
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.poisoning.truth import known_items
 from pipeline.provenance.chain import read_history
@@ -122,12 +122,12 @@ def _clean(work: Work, dataset: Dataset) -> tuple[Dataset, str]:
 
 
 def _train_clean(work: Work) -> Made:
-    """A classifier of the data before they were poisoned, trained like those of the search."""
+    """A classifier of the data before they were poisoned, trained as the one that is asked about the others."""
     from pipeline.evaluation import evaluate_classifier
     from pipeline.training.train import train_classifier
 
     dataset = dataset_named(work, work.params["dataset_id"])
-    (clean, lab), how = _clean(work, dataset), settings_asked(work.params, dataset)
+    (clean, lab), how = _clean(work, dataset), _settings_of_subject(work, dataset)
     name = f"{work.params['name']}, {CLEAN[lab]}"
     classifier = train_classifier(
         clean, how, data_root(work).models, work=work.scratch, name=name, by=work.by, progress=work.progress
@@ -135,6 +135,14 @@ def _train_clean(work: Work) -> Made:
     row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=work.progress))
     told = {"lab": lab, "run": work.params["name"], "what": CLEAN[lab], "poisoned": False}
     return replace(row, name=name, parents=(clean.id,), facts={**row.facts, "lab": told})
+
+
+def _settings_of_subject(work: Work, dataset: Dataset) -> TrainingSettings:
+    """How the classifier that is asked was trained; as is asked of the search where it does not say."""
+    root, params = data_root(work), work.params
+    described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
+    known = "settings" in described["notes"]
+    return settings_like(described["notes"], dataset) if known else settings_asked(params, dataset)
 
 
 def _look(work: Work, side: str, trained: Path | None) -> None:
@@ -193,8 +201,8 @@ def _report(work: Work, before: Mapping[str, Path]) -> Made:
         told["unpoisoned"] = {name: quiet[name] for name in ("dataset_id", "classifier_id", "n")}
     finding_id = content_id({"finding": told, "settings": settings_asked(params, dataset).to_json()})
     folder = data_root(work).reports / finding_id
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / REPORT_FILE, told)
+    with replacing_folder(folder) as incoming:
+        write_json(incoming / REPORT_FILE, told)
     beside = told["unpoisoned"] or {}
     made_of = (told["dataset_id"], told["classifier_id"], told["trusted_id"], beside.get("classifier_id"))
     return Made(

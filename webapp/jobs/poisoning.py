@@ -1,26 +1,26 @@
 """The kinds of job of the poisoning lab; what needs torch is imported where only workers call.
 
-A run is cut so that what costs most stays when a worker dies: poisoned data sets, then the trainings, which go on from
-their checkpoints and may run side by side, then the comparison. Each part leaves an artefact of its own.
+A run is cut so that what costs most stays when a worker dies: the proxy where it is trained here, poisoned data sets,
+then the trainings, which go on from their checkpoints and may run side by side, then the comparison. Each part leaves
+an artefact of its own.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from datasets.atomic import content_id, read_json, write_json
-from datasets.progress import Progress
+from datasets.atomic import content_id, read_json, replacing_folder, write_json
+from datasets.progress import called
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.spec import check_side
 from pipeline.poisoning.answers import answers
-from pipeline.poisoning.backdoor import BackdoorRecipe, taught, tested_trigger
-from pipeline.poisoning.flips import FlipRecipe
+from pipeline.poisoning.backdoor import BackdoorRecipe, tested_trigger
 from pipeline.poisoning.learned import check_learned
-from pipeline.poisoning.poison import BACKDOOR, FLIPS, Recipe, check_poison, poison
-from pipeline.poisoning.quick import quick_settings
-from pipeline.training.settings import TrainingSettings
+from pipeline.poisoning.poison import BACKDOOR, FLIPS, check_poison, poison
+from pipeline.training.hardening_settings import check_hardening
 from webapp.config import Settings
+from webapp.jobs.poisoning_asked import FLIPPED, PROXY, poisonings, proxy_settings, recipe_of, settings_asked
 from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 from webapp.records.artefacts import ArtefactKind
@@ -35,51 +35,30 @@ if TYPE_CHECKING:
 CLEAN = {FLIPS: "original model", BACKDOOR: "clean model"}
 """What the model of the clean data is called in each lab."""
 
-FLIPPED = "poisoned model"
 REPORT_FILE, ANSWERS_FILE = "run.json", "answers.json"
 _TRAINING = 10.0  # Of a training, where making a poisoned data set is 1.
-
-
-def recipe_of(params: Params) -> Recipe:
-    """What a run poisons.
-
-    Raises:
-        BadPoison: no recipe can be so.
-    """
-    kind = FlipRecipe if params["lab"] == FLIPS else BackdoorRecipe
-    return kind.from_json(params["recipe"])
-
-
-def poisonings(recipe: Recipe) -> dict[str, Recipe]:
-    """Every poisoned data set of a run, by the words of the model that learns from it."""
-    return {FLIPPED: recipe} if isinstance(recipe, FlipRecipe) else dict(taught(recipe))
-
-
-def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
-    """How all classifiers of a run are trained: what suits the images, but for what was asked otherwise.
-
-    Raises:
-        BadTraining: a value outside its range.
-    """
-    usual = quick_settings(dataset, seed=recipe_of(params).seed)
-    return TrainingSettings.from_json({**usual.to_json(), **params.get("settings", {})})
 
 
 def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
     """Refuse what cannot be carried out; one part for each data set, each training, and the comparison."""
     root, recipe = DataRoot(settings.data_root), recipe_of(params)
     dataset = open_dataset(root.find("datasets", params["dataset_id"]))
-    check_poison(dataset, recipe, proxy=_named(root, params.get("proxy_id")))
+    hardened = proxy_settings(params, dataset)
+    trained_here = None if hardened is None else (PROXY, dataset.classes)
+    check_poison(dataset, recipe, proxy=trained_here or _named(root, params.get("proxy_id")))
+    if hardened is not None:
+        check_hardening(dataset, hardened.hardening)
     if isinstance(recipe, BackdoorRecipe):
         tested_trigger(recipe, params.get("strength"))
     if params.get("original_id"):
         check_learned(root.find("models", params["original_id"]), dataset)
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
-    n = len(poisonings(recipe))
+    n, before = len(poisonings(recipe)), int(hardened is not None)
     n_trained = n if params.get("original_id") else n + 1
-    trained = [ShardPlan(stage=1, weight=_TRAINING) for _ in range(n_trained)]
-    return [*(ShardPlan() for _ in range(n)), *trained, ShardPlan(stage=2)]
+    trained = [ShardPlan(stage=before + 1, weight=_TRAINING) for _ in range(n_trained)]
+    proxy = [ShardPlan(weight=_TRAINING)] * before
+    return [*proxy, *(ShardPlan(stage=before) for _ in range(n)), *trained, ShardPlan(stage=before + 2)]
 
 
 def _named(root: DataRoot, classifier_id: str | None) -> tuple[str, tuple[str, ...]] | None:
@@ -91,14 +70,20 @@ def _named(root: DataRoot, classifier_id: str | None) -> tuple[str, tuple[str, .
 
 
 def _run(work: Work) -> Made:
-    """Parameters: lab, dataset_id, name, recipe, settings (of the trainings), original_id, proxy_id, strength."""
-    recipe = recipe_of(work.params)
-    sets = list(poisonings(recipe))
-    if work.stage == 0:
-        return _poison(work, sets[work.idx])
+    """Parameters: lab, dataset_id, name, recipe, settings (of the trainings), original_id, proxy_id, strength.
+
+    `hardening`, in place of proxy_id, has the proxy trained first, as a part of the run.
+    """
+    sets, before = list(poisonings(recipe_of(work.params))), int(work.params.get("hardening") is not None)
     made: list[str] = [str(_told(part)) for part in work.parts]
-    if work.stage == 1:
-        trained = work.idx - len(sets)
+    proxy_id, made = (made[0] if made and before else work.params.get("proxy_id")), made[before:]
+    stage, number = work.stage - before, work.idx - before
+    if stage < 0:
+        return _train(work, PROXY, None)
+    if stage == 0:
+        return _poison(work, sets[number], proxy_id)
+    if stage == 1:
+        trained = number - len(sets)
         return _train(work, sets[trained], made[trained]) if trained < len(sets) else _train(work, _clean(work), None)
     clean = work.params.get("original_id") or made[2 * len(sets)]
     pairs = {what: (made[k], made[len(sets) + k]) for k, what in enumerate(sets)}
@@ -110,20 +95,20 @@ def _told(part: Any) -> object:
     return written["artefact"]
 
 
-def _poison(work: Work, what: str) -> Made:
+def _poison(work: Work, what: str, proxy_id: str | None) -> Made:
     from pipeline.models.files import open_classifier
 
     root, params = data_root(work), work.params
     recipe = poisonings(recipe_of(params))[what]
-    perturbed = isinstance(recipe, BackdoorRecipe) and recipe.perturbation is not None
+    perturbed = isinstance(recipe, BackdoorRecipe) and recipe.perturbation is not None and proxy_id is not None
     made = poison(
         dataset_named(work, params["dataset_id"]),
         recipe,
         root.datasets,
         name=f"{params['name']}, data of the {what}",
-        proxy=open_classifier(root.find("models", params["proxy_id"])) if perturbed else None,
+        proxy=open_classifier(root.find("models", str(proxy_id))) if perturbed else None,
         by=work.by,
-        progress=_named_progress(work.progress, f"images of the {what}"),
+        progress=called(work.progress, f"images of the {what}"),
     )
     row = made_dataset(work, made)
     return replace(row, name=made.name, parents=(params["dataset_id"],), facts={**row.facts, "lab": _lab(work, what)})
@@ -135,10 +120,11 @@ def _train(work: Work, what: str, poisoned_id: str | None) -> Made:
 
     clean = dataset_named(work, work.params["dataset_id"])
     learned = clean if poisoned_id is None else dataset_named(work, poisoned_id)
-    progress = _named_progress(work.progress, what)
+    progress = called(work.progress, what)
+    proxy = proxy_settings(work.params, clean) if what == PROXY else None
     classifier = train_classifier(
         learned,
-        settings_asked(work.params, clean),
+        proxy or settings_asked(work.params, clean),
         data_root(work).models,
         work=work.scratch,
         name=f"{work.params['name']}, {what}",
@@ -168,9 +154,9 @@ def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) ->
     run = {"lab": params["lab"], **report.to_json()}
     run_id = content_id({"run": run, "strength": params.get("strength")})
     folder = root.reports / run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / ANSWERS_FILE, kept)
-    write_json(folder / REPORT_FILE, run)
+    with replacing_folder(folder) as beside:
+        write_json(beside / ANSWERS_FILE, kept)
+        write_json(beside / REPORT_FILE, run)
     return Made(
         kind=ArtefactKind.POISONING,
         id=run_id,
@@ -188,7 +174,7 @@ def _report(
     from pipeline.poisoning.flip_lab import flip_report
     from pipeline.poisoning.sides import side
 
-    recipe, progress = recipe_of(work.params), _named_progress(work.progress, "comparison")
+    recipe, progress = recipe_of(work.params), called(work.progress, "comparison")
     if isinstance(recipe, BackdoorRecipe):
         strength = work.params.get("strength")
         return backdoor_report(dataset, recipe, clean, models, strength=strength, progress=progress)
@@ -204,14 +190,7 @@ def _clean(work: Work) -> str:
 def _lab(work: Work, what: str) -> dict[str, Any]:
     """What marks an artefact as made for study, wherever it is listed."""
     told = {"lab": work.params["lab"], "run": work.params["name"], "what": what}
-    return {**told, "poisoned": what not in CLEAN.values()}
-
-
-def _named_progress(progress: Progress, what: str) -> Progress:
-    def told(done: int, total: int, words: str) -> None:
-        progress(done, total, f"{what}: {words}")
-
-    return told
+    return {**told, "poisoned": what not in (PROXY, *CLEAN.values())}
 
 
 def _noted(work: Work, what: str) -> Callable[["EpochResult"], None]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from datasets.atomic import content_id, read_json, replacing_folder, write_json
-from datasets.progress import Progress
+from datasets.progress import called
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
@@ -121,7 +121,7 @@ def _train(work: Work) -> Made:
 
     root, params = data_root(work), work.params
     suspected, repaired = (dataset_named(work, one) for one in (params["dataset_id"], _made(work, _REPAIRED)))
-    progress = _named(work.progress, MODEL)
+    progress = called(work.progress, MODEL)
     classifier = train_classifier(
         repaired,
         settings_asked(params, _described(root, params["classifier_id"]), suspected),
@@ -152,7 +152,7 @@ def _asked(work: Work, dataset_id: str, classifier_id: str, when: str) -> dict[s
         root,
         DataRoot(work.scratch),
         trusted=trusted,
-        progress=_named(work.progress, f"finder, {when}"),
+        progress=called(work.progress, f"finder, {when}"),
     )
     return told.to_json()
 
@@ -169,7 +169,7 @@ def _compare(work: Work) -> Made:
     before, after = (
         open_classifier(root.find("models", one)) for one in (params["classifier_id"], _made(work, _TRAINED))
     )
-    progress = _named(work.progress, "comparison")
+    progress = called(work.progress, "comparison")
     report = repair_report(
         suspected, repaired, before, side(after, repaired, progress=progress), root, progress=progress
     )
@@ -210,13 +210,6 @@ def _marks(work: Work, suspected: Dataset, what: str) -> dict[str, Any]:
         lab = FLIPS if isinstance(record.recipe, FlipRecipe) else BACKDOOR
         marks["lab"] = {"lab": lab, "run": work.params["name"], "what": what, "poisoned": False}
     return marks
-
-
-def _named(progress: Progress, what: str) -> Progress:
-    def told(done: int, total: int, words: str) -> None:
-        progress(done, total, f"{what}: {words}")
-
-    return told
 
 
 register(Kind(name=REPAIR_JOB, title="Repair poisoned data and verify", shards=_checked, run=_run))

@@ -5,13 +5,12 @@ from typing import Any
 from datasets.atomic import read_json
 from webapp.context import context
 from webapp.errors import UnknownRecord
+from webapp.jobs.audit import LEAST_CLASSES
 from webapp.queries.artefacts import artefacts_of, labelled_datasets
 from webapp.records.artefacts import Artefact, ArtefactKind
 
 FILE = "audit.json"
 """Written by `pipeline.poisoning.audit`, which loads torch."""
-
-LEAST_CLASSES = 3
 
 
 def audit_of(row: Artefact) -> dict[str, Any]:

@@ -1,23 +1,15 @@
 """What can be chosen for a search for poison, and which searches are under way."""
 
-from sqlalchemy import select
+from typing import Any
 
+from datasets.atomic import read_json
 from pipeline.artefacts import DataRoot
 from pipeline.poisoning.learned import learned_from
-from webapp.context import context, database
-from webapp.jobs.finding import NAME, clean_parent
-from webapp.jobs.lease import LIVE
-from webapp.queries.artefacts import artefacts_of
+from webapp.context import context
+from webapp.jobs.finding import clean_parent
+from webapp.queries.artefacts import artefacts_of, named
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.jobs import Job
-
-
-def searches_under_way() -> list[Job]:
-    """Searches that wait or work, newest first."""
-    query = select(Job).where(Job.kind == NAME, Job.state.in_(LIVE)).order_by(Job.id.desc())
-    with database().reading() as session:
-        return list(session.scalars(query))
 
 
 def classifiers_of(dataset_id: str) -> list[Artefact]:
@@ -27,10 +19,16 @@ def classifiers_of(dataset_id: str) -> list[Artefact]:
     return [row for row in rows if dataset_id in learned_from(root.find("models", row.id))[1]]
 
 
+def learned_sets(classifier_id: str) -> list[Artefact]:
+    """The data sets that are here and that a classifier was trained on; none of one that was imported."""
+    parents = named([parent for row in named([classifier_id]) for parent in row.parents])
+    return [row for row in parents if any(one.id == classifier_id for one in classifiers_of(row.id))]
+
+
 def clean_classifiers(row: Artefact) -> list[Artefact]:
     """Classifiers of the data before the lab poisoned them: those of the same run first, then the newest.
 
-    None where the lab did not poison these data.
+    None of them where the lab did not poison these data: an empty list.
     """
     clean = clean_parent(DataRoot(context().settings.data_root), open_stored_dataset(row))
     if clean is None:
@@ -39,6 +37,21 @@ def clean_classifiers(row: Artefact) -> list[Artefact]:
     return sorted(classifiers_of(clean.id), key=lambda one: one.facts.get("lab", {}).get("run") != run)
 
 
+def clean_classifier_like(row: Artefact, classifier_id: str) -> Artefact | None:
+    """A classifier of the data before the lab poisoned them that was trained by the very settings of another one.
+
+    Only such a one shows what a finder flags without the poison: another architecture or a hardening flags otherwise.
+    """
+    wanted = _settings_of(classifier_id)
+    return next((one for one in clean_classifiers(row) if _settings_of(one.id) == wanted), None)
+
+
 def poisoned_here(row: Artefact) -> bool:
     """Whether the lab poisoned a data set and still has it as it was, so that every alarm rate can be told."""
     return clean_parent(DataRoot(context().settings.data_root), open_stored_dataset(row)) is not None
+
+
+def _settings_of(classifier_id: str) -> object:
+    """How a classifier was trained; None of one that does not say."""
+    described: Any = read_json(DataRoot(context().settings.data_root).find("models", classifier_id) / "classifier.json")
+    return described["notes"].get("settings")

@@ -6,6 +6,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from webapp.context import database
+from webapp.jobs.lease import LIVE
 from webapp.jobs.service import JobProgress
 from webapp.queries.paging import Page, page_of
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -33,6 +34,13 @@ def jobs_page(number: int) -> Page[Job]:
     """One page of jobs, newest first."""
     with database().reading() as session:
         return page_of(session, select(Job).order_by(Job.id.desc()), number)
+
+
+def under_way(*kinds: str) -> list[Job]:
+    """Jobs of these kinds that wait or work, newest first."""
+    query = select(Job).where(Job.kind.in_(kinds), Job.state.in_(LIVE)).order_by(Job.id.desc())
+    with database().reading() as session:
+        return list(session.scalars(query))
 
 
 def made_by(job: JobProgress) -> tuple[str, str] | None:

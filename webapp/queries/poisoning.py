@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from datasets.atomic import read_json
 from datasets.store import Dataset
 from pipeline.errors import BadPoison
@@ -15,14 +13,14 @@ from pipeline.poisoning.answers import Answers
 from pipeline.poisoning.backdoor import CLEAN as CLEAN_LABEL
 from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
 from pipeline.poisoning.perturbation import Perturbation
+from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning_report.page import RunPage, run_page
-from webapp.context import context, database
-from webapp.jobs.lease import LIVE
-from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, FLIPPED, LABS, REPORT_FILE
+from webapp.context import context
+from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, REPORT_FILE
+from webapp.jobs.poisoning_asked import FLIPPED
 from webapp.queries.artefacts import artefacts_of, labelled_datasets
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,10 @@ def run_of(row: Artefact) -> Run:
     return _kept(context().path(row.folder))
 
 
-def runs_under_way() -> list[Job]:
-    """Runs that wait or work, newest first."""
-    query = select(Job).where(Job.kind.in_(LABS), Job.state.in_(LIVE)).order_by(Job.id.desc())
-    with database().reading() as session:
-        return list(session.scalars(query))
+def run_that_made(dataset_id: str) -> Artefact | None:
+    """The newest run that poisoned these data; None where none did."""
+    # The first parent of a run is the clean data set.
+    return next((row for row in artefacts_of(ArtefactKind.POISONING) if dataset_id in row.parents[1:]), None)
 
 
 def clean_datasets() -> list[Artefact]:
@@ -83,18 +80,19 @@ def shares_of(dataset: Dataset, recipe: BackdoorRecipe) -> Rates | str:
 def textbook(row: Artefact) -> dict[str, Any]:
     """The order of the textbook's backdoor: 2x2 white in the corner, 5 % of all images, the first class.
 
-    With clean labels and perturbed images where there is a hardened proxy of these classes, else with dirty labels.
+    The images keep their labels and are perturbed; beside them stands the control, the same without perturbation. Where
+    there is no hardened classifier of these classes to perturb them under, the run trains one first.
     """
     dataset = open_stored_dataset(row)
     hardened = hardened_proxy(dataset)
-    recipe = BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()) if hardened else BackdoorRecipe()
     return {
         "dataset_id": row.id,
         "name": f"{row.name}, textbook backdoor"[:120],
-        "recipe": recipe.to_json(),
+        "recipe": BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()).to_json(),
         "settings": {},
         "strength": None,
         "proxy_id": hardened.id if hardened else None,
+        "hardening": None if hardened else quick_hardening(dataset).to_json(),
         "original_id": None,
     }
 

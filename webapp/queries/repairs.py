@@ -6,21 +6,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from datasets.atomic import content_id, read_json
 from datasets.store import Dataset
 from pipeline.detector_report.blocks import Table
 from pipeline.poisoning.repair import check_repair
 from pipeline.poisoning_report.repair_page import RepairPage, changes_table, repair_page
-from webapp.context import context, database
-from webapp.jobs.lease import LIVE
-from webapp.jobs.repairing import REPAIR_JOB, REPORT_FILE
-from webapp.queries.artefacts import artefacts_of
+from webapp.context import context
+from webapp.jobs.repairing import REPORT_FILE
 from webapp.queries.paging import Page, cut
 from webapp.queries.suspects import confirmed, finding_of
-from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.jobs import Job
+from webapp.records.artefacts import Artefact
 
 DROPPED, RELABELLED = "dropped", "relabelled"
 _PER_PAGE = 24
@@ -121,18 +116,6 @@ def changed_page(repair: Repair, *, which: str, number: int, size: int = _PER_PA
         )
     told = repair.report["dropped"]
     return cut([Changed(one["item"], one["name"], names[one["label"]], None) for one in told], number, size=size)
-
-
-def repairs_under_way() -> list[Job]:
-    """Repairs that wait or work, newest first."""
-    query = select(Job).where(Job.kind == REPAIR_JOB, Job.state.in_(LIVE)).order_by(Job.id.desc())
-    with database().reading() as session:
-        return list(session.scalars(query))
-
-
-def classifiers_of(dataset_id: str) -> list[Artefact]:
-    """Classifiers that learned from a data set, or were imported for its classes, newest first."""
-    return [row for row in artefacts_of(ArtefactKind.CLASSIFIER) if dataset_id in row.parents]
 
 
 @lru_cache(maxsize=16)

@@ -10,9 +10,13 @@ from typing import Any
 from sqlalchemy import select
 
 from datasets.atomic import read_json
+from pipeline.pictures import shown_png
 from webapp.context import context, database
+from webapp.errors import UnknownRecord
 from webapp.jobs.finding import REPORT_FILE
-from webapp.records.artefacts import Artefact
+from webapp.queries.artefacts import artefact
+from webapp.queries.contents import open_stored_dataset
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Ruling, SuspectDecision
 
 FUSED = "fused"
@@ -33,13 +37,17 @@ FINDERS = {
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image that at least one finder flags; `suggested` is None where nobody has another class for it."""
+    """An image that at least one finder flags; `suggested` is None where nobody has another class for it.
+
+    `score` is that of the finder that the list is of, `scores` has those of all; of an old search `fused` alone.
+    """
 
     index: int
     name: str
     label: int
     suggested: int | None
     score: float
+    scores: Mapping[str, float]
     flagged_by: tuple[str, ...]
     decision: SuspectDecision | None
 
@@ -72,8 +80,11 @@ def counts_of(report: Mapping[str, Any], decided: Mapping[int, SuspectDecision])
 def suspects_of(
     report: Mapping[str, Any], decided: Mapping[int, SuspectDecision], *, finder: str = FUSED, decision: str = ANY
 ) -> list[Suspect]:
-    """The suspects that a finder flags, or any, and that were decided so, the most suspicious of `fused` first."""
-    found = []
+    """The suspects that a finder flags, or any, and that were decided so, its most suspicious first.
+
+    Those of any finder are in the order of `fused`, as those of a search that was kept before others' scores were.
+    """
+    found, own = [], FUSED if finder == ANY else finder
     for told in report["suspects"]:
         one = decided.get(told["index"])
         if finder != ANY and finder not in told["flagged_by"]:
@@ -81,9 +92,22 @@ def suspects_of(
         if decision != ANY and decision != (UNDECIDED if one is None else one.decision):
             continue
         suggested = None if told["suggested"] == told["label"] else told["suggested"]
-        flagged_by = tuple(told["flagged_by"])
-        found.append(Suspect(told["index"], told["name"], told["label"], suggested, told["score"], flagged_by, one))
-    return found
+        scores = told.get("scores") or {FUSED: told["score"]}
+        score, flagged_by = scores.get(own, told["score"]), tuple(told["flagged_by"])
+        found.append(Suspect(told["index"], told["name"], told["label"], suggested, score, scores, flagged_by, one))
+    return found if own == FUSED else sorted(found, key=lambda one: -one.scores.get(own, 0.0))
+
+
+def suspect_png(report: Mapping[str, Any], item: int) -> bytes:
+    """The picture of a suspect.
+
+    Raises:
+        UnknownRecord: it is no suspect of this search, or the data set is gone.
+    """
+    if all(one["index"] != item for one in report["suspects"]):
+        raise UnknownRecord(f"Image {item} of {report['dataset']} is no suspect of this search. See its list.")
+    dataset = open_stored_dataset(artefact(ArtefactKind.DATASET, report["dataset_id"]))
+    return shown_png(dataset.levels(item), dataset.items[item].bits)
 
 
 @lru_cache(maxsize=8)

@@ -50,6 +50,10 @@ def test_finds_what_was_stamped_and_stays_quiet_on_the_same_data_without(stamped
     first = told["suspects"][0]
     assert first["index"] == found.ranked()[0]
     assert "fused" in first["flagged_by"]
+    assert first["score"] == first["scores"]["fused"]
+    for name in found.findings:
+        scores = {one["index"]: one["scores"][name] for one in told["suspects"] if name in one["flagged_by"]}
+        assert sorted(scores, key=lambda index: (-scores[index], index)) == found.ranked(name)
     assert not list((root.work / "finding").iterdir())
 
 

@@ -33,7 +33,7 @@ def test_dropped_images_are_in_no_split_and_kept_for_the_record(dataset):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "no image is confirmed; confirm some of the suspects first"),
+        ({}, "no image is confirmed or named; confirm suspects of a search, or name images"),
         ({"drop": [1], "relabel": {1: 0}}, "item 1 is both dropped and relabelled"),
         ({"drop": [149]}, "bars: item 149 is no training image"),
         ({"drop": range(0, 90, 3)}, "no training image of left would be left; relabel some"),

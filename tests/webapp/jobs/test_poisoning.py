@@ -4,12 +4,14 @@ import pytest
 from sqlalchemy import func, select
 
 from datasets.atomic import read_json
+from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadClassifier, BadPoison, BadTraining, UnknownArtefact
+from pipeline.poisoning.poison import poison_record
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
 from tests.pipeline.poisoning.pictures import pictures
-from webapp.jobs.poisoning import FLIPPED
+from webapp.jobs.poisoning_asked import FLIPPED
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job, JobState
 
@@ -101,6 +103,29 @@ def test_a_perturbed_backdoor_leaves_its_control_as_well(jobs, bars, database, s
     hits = kept["triggered"]["models"][CLEAN]["classes"]
     others = [k for k, index in enumerate(kept["triggered"]["items"]) if bars.items[index].label != 1]
     assert sum(hits[k] == 1 for k in others) == told["original"]["success"]["n_hit"]
+
+
+def test_a_run_trains_its_own_proxy_first_and_shows_the_control(jobs, database, settings):
+    bars = pictures(DataRoot(settings.data_root).datasets, n_val=30)
+    recipe = {"labels": "clean", "rate": 0.1, "target": 1, "perturbation": {"eps": 0.5, "steps": 2}}
+    hardening = {"method": "fast", "eps": 0.1}
+    job = done(jobs, "plant_backdoor", asked(bars, "backdoor", recipe=recipe, hardening=hardening))
+    assert jobs.get(job.id).n_shards == 7
+    rows = artefacts(database)
+    told = read_json(settings.data_root / rows[job.artefact_id].folder / "run.json")
+    assert [row["what"] for row in told["rows"]] == ["clean-label backdoor", "control without perturbation"]
+    (proxy,) = (row for row in rows.values() if row.facts.get("lab", {}).get("what") == "hardened proxy")
+    assert (proxy.parents, proxy.facts["lab"]["poisoned"]) == ([bars.id], False)
+    assert (proxy.facts["hardening"]["method"], proxy.facts["hardening"]["eps"]) == ("fast", 0.1)
+    used = [poison_record(open_dataset(settings.data_root / "datasets" / row["poisoned_id"])) for row in told["rows"]]
+    assert [one.proxy for one in used] == [proxy.id, None]
+    assert proxy.id not in {told["original"]["classifier_id"], *(row["classifier_id"] for row in told["rows"])}
+
+
+def test_a_proxy_is_not_hardened_without_validation_images(jobs, bars):
+    recipe = {"labels": "clean", "rate": 0.1, "target": 1, "perturbation": {}}
+    with pytest.raises(BadTraining, match="bars: no validation image"):
+        jobs.enqueue("plant_backdoor", asked(bars, "backdoor", recipe=recipe, hardening={"method": "fast"}))
 
 
 @pytest.mark.parametrize(

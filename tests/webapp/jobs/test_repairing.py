@@ -121,7 +121,7 @@ def test_data_that_the_lab_did_not_poison_are_not_called_for_study(jobs, suspect
 @pytest.mark.parametrize(
     ("more", "error", "said"),
     [
-        ({"drop": []}, BadPoison, "no image is confirmed; confirm some of the suspects first"),
+        ({"drop": []}, BadPoison, "no image is confirmed or named; confirm suspects of a search, or name images"),
         ({"drop": [1], "relabel": {"1": 0}}, BadPoison, "item 1 is both dropped and relabelled; choose one"),
         ({"drop": [140]}, BadPoison, "item 140 is no training image; choose among those"),
         ({"drop": [99999]}, BadPoison, "item 99999 is no training image"),

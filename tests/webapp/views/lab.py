@@ -80,6 +80,7 @@ def report_of(stamped: Dataset, classifier: Classifier) -> dict[str, object]:
             "label": stamped.items[index].label,
             "suggested": None if index >= N_FUSED else (stamped.items[index].label + 1) % 3,
             "score": 1.0 - index / 100,
+            "scores": {"fused": 1.0 - index / 100, "patch scan": index / 10, "confident labels": (index * 7) % 10 / 10},
             "flagged_by": ["fused", "patch scan"] if index < N_FUSED else ["confident labels"],
         }
         for index in range(N_SUSPECTS)

@@ -1,5 +1,6 @@
 """Audits of classifiers as pages and by the API: ordered, carried out, and what is no order."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -183,3 +184,31 @@ def test_a_changed_classifier_is_not_audited(bars, tmp_path):
         job = jobs.run_until_ended(jobs.enqueue("audit_classifier", params).id)
         assert job.state == "failed"
         assert "is not what its history says: classifier.json" in job.error
+
+
+def test_audits_under_way_are_listed(bars):
+    own, classifier_id, dataset_id = bars
+    answer = send(own, classifier_id, dataset_id=dataset_id)
+    client, jobs = own.client("admin"), Jobs(own.database, own.settings)
+    page = client.get("/lab/poisoning/audits/").text
+    jobs.cancel(int(answer.location.rpartition("/")[2]))
+    assert f'href="{answer.location}"' in page.partition("Under way")[2]
+
+
+def test_a_suspicion_leads_to_what_the_classifier_learned_from(bars, audit):
+    own, classifier_id, dataset_id = bars
+    client, where = own.client("admin"), f"/lab/poisoning/audits/{audit}"
+    file = own.settings.data_root / "reports" / audit / "audit.json"
+    kept = file.read_text()
+    told = json.loads(kept)
+    for one in told["classes"]:
+        one["suspected"] = False
+    file.write_text(json.dumps(told))
+    quiet = client.get(where).text
+    told["classes"][0]["suspected"] = True
+    file.write_text(json.dumps(told))
+    loud = client.get(where).text
+    file.write_text(kept)
+    way = f"/lab/poisoning/finding/new?dataset={dataset_id}&amp;classifier={classifier_id}"
+    assert way not in quiet
+    assert f'href="{way}">Look for poison in bars dataset' in loud

@@ -12,7 +12,7 @@ from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
 from webapp.queries.finding import clean_classifiers, poisoned_here
-from webapp.queries.suspects import confirmed, finding_of
+from webapp.queries.suspects import confirmed, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
 from webapp.vouching import vouch
@@ -73,7 +73,8 @@ def test_only_classifiers_that_learned_from_the_data_set_are_offered(client, lab
     offered = re.findall(r'value="(\w+)"', page.partition('id="classifier_id"')[2].partition("</select>")[0])
     assert offered == [lab.of_stamped.id]
     beside = page.partition('id="unpoisoned_id"')[2].partition("</select>")[0]
-    assert re.findall(r'value="(\w*)"', beside) == [lab.of_bars.id]
+    assert re.findall(r'value="(\w*)"', beside) == ["", lab.of_bars.id]
+    assert "else train one" in beside
 
 
 def test_what_is_lost_without_a_trusted_subset_is_told(client, lab):
@@ -197,11 +198,25 @@ def test_suspects_are_ranked_paged_and_filtered_by_finder(client, lab):
     first = client.get(SHOWN).text
     assert items_of(first) == list(range(24))
     assert items_of(client.get(f"{SHOWN}?page=2").text) == list(range(24, N_FUSED))
-    assert items_of(client.get(f"{SHOWN}?finder=confident+labels").text) == list(range(N_FUSED, N_SUSPECTS))
+    assert set(items_of(client.get(f"{SHOWN}?finder=confident+labels").text)) == set(range(N_FUSED, N_SUSPECTS))
     assert len(items_of(client.get(f"{SHOWN}?finder=any&page=2").text)) == N_SUSPECTS - 24
     assert items_of(client.get(f"{SHOWN}?finder=nobody").text) == list(range(24))
     assert f'src="/datasets/{lab.stamped.id}/images/0"' in first
     assert "fused, patch scan" in first
+
+
+def test_a_list_of_one_finder_is_in_the_order_of_its_own_scores(client, lab):
+    page = client.get(f"{SHOWN}?finder=patch+scan").text
+    assert items_of(page) == list(range(N_FUSED - 1, N_FUSED - 25, -1))
+    assert f"<dt>Score</dt><dd>{(N_FUSED - 1) / 10:g}</dd>" in page
+    assert items_of(client.get(f"{SHOWN}?finder=confident+labels").text) == [37, 34, 31, 38, 35, 32, 39, 36, 33, 30]
+
+
+def test_a_search_of_before_is_listed_in_the_order_of_fused(client, lab):
+    told = report_of(lab.stamped, lab.of_stamped)
+    old = {**told, "suspects": [{n: v for n, v in one.items() if n != "scores"} for one in told["suspects"]]}
+    assert [one.index for one in suspects_of(old, {}, finder="patch scan")] == list(range(N_FUSED))
+    assert suspects_of(old, {}, finder="patch scan")[1].score == 0.99
 
 
 def test_a_list_without_images_says_what_it_is_and_leads_on(client, lab):
@@ -321,13 +336,26 @@ def test_decisions_need_an_administrator_and_a_token(client, lab):
     assert decided(lab) == {}
 
 
-def test_the_repair_is_reached_once_it_is_there(client, lab, monkeypatch):
-    decide(client, items=0, do="drop")
-    monkeypatch.delitem(lab.app.view_functions, "poisoning_repair.new", raising=False)
+def test_the_repair_is_reached_once_an_image_is_confirmed(client):
     assert "Repair:" not in client.get(SHOWN).text
-    monkeypatch.setitem(lab.app.view_functions, "poisoning_repair.new", str)
-    monkeypatch.setattr("webapp.finding.url_for", lambda endpoint, **more: f"/{endpoint}/{more.get('finding')}")
-    assert f'href="/poisoning_repair.new/{FINDING_ID}">Repair: 1 confirmed' in client.get(SHOWN).text
+    decide(client, items=0, do="drop")
+    assert f'href="/lab/poisoning/repairs/new?finding={FINDING_ID}">Repair: 1 confirmed' in client.get(SHOWN).text
+
+
+def test_a_search_leads_to_the_run_that_planted_the_poison(client, lab):
+    assert "planted the poison" not in client.get(SHOWN).text
+    run = {"id": "arun", "kind": ArtefactKind.POISONING, "name": "Planted", "folder": "reports/arun", "facts": {}}
+    with lab.database.transaction() as session:
+        session.add(Artefact(**run, parents=[lab.bars.id, lab.stamped.id]))
+    page = client.get(SHOWN).text
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, "arun"))
+    assert 'The run <a href="/lab/poisoning/arun">Planted</a> planted the poison' in page
+
+
+@pytest.mark.parametrize("path", ["/lab/poisoning/finding/", "/trusted-subsets/", "/lab/poisoning/repairs/"])
+def test_every_list_leads_back_to_the_lab(client, path):
+    assert 'href="/lab/poisoning/">poisoning lab</a>' in client.get(path).text
 
 
 def test_the_report_is_given_as_json(client):

@@ -1,12 +1,18 @@
 """Searches for poison by the JSON API."""
 
+from dataclasses import replace
+
 import pytest
 from openapi_spec_validator import validate
 from sqlalchemy import delete
 
+from pipeline.models.files import save_classifier
+from pipeline.models.registry import build_model
+from pipeline.poisoning.quick import quick_settings
 from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS
 from tests.webapp.views.site import EMAILS, n_jobs
 from webapp.jobs.service import Jobs
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
 
 FINDINGS = "/api/v1/poisoning/findings"
@@ -50,6 +56,31 @@ def test_a_search_is_ordered_watched_and_read(lab, call):
     assert made in [one["id"] for one in call(FINDINGS).get_json()["items"]]
 
 
+@pytest.fixture
+def hardened(lab):
+    """The newest classifier of the clean data, trained otherwise than that of the poisoned ones."""
+    model = build_model(replace(lab.of_bars.spec, std=(0.7,)))
+    notes = {"settings": quick_settings(lab.bars).to_json()}
+    made = save_classifier(model, lab.root.models, name="h", parents=(lab.bars.id,), notes=notes)
+    row = {"id": made.id, "name": "h", "folder": f"models/{made.id}", "parents": [lab.bars.id]}
+    with lab.database.transaction() as session:
+        session.add(Artefact(kind=ArtefactKind.CLASSIFIER, facts={"classes": list(lab.bars.classes)}, **row))
+    yield made
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, made.id))
+
+
+def test_an_alarm_rate_comes_from_a_classifier_that_was_trained_alike(lab, call, hardened):
+    def beside(**more):
+        answer = call(FINDINGS, order(lab, epochs=1, **more))
+        job_id, jobs = int(answer.headers["Location"].rpartition("/")[2]), Jobs(lab.database, lab.settings)
+        jobs.cancel(job_id)
+        return jobs.get(job_id).params["unpoisoned_id"]
+
+    assert beside() == lab.of_bars.id
+    assert beside(unpoisoned_id=hardened.id) == hardened.id
+
+
 @pytest.mark.parametrize(
     ("more", "status", "said"),
     [
@@ -84,6 +115,8 @@ def test_suspects_are_paged_and_filtered(lab, call):
         "label": "left",
         "suggested": "middle",
         "score": 1.0,
+        "scores": {"fused": 1.0, "patch scan": 0.0, "confident labels": 0.0},
+        "image": f"{SHOWN}/suspects/0/image",
         "flagged_by": ["fused", "patch scan"],
         "decision": None,
         "decided_label": None,
@@ -94,9 +127,20 @@ def test_suspects_are_paged_and_filtered(lab, call):
     assert [one["item"] for one in second["items"]] == list(range(24, N_FUSED))
     labels = call(f"{SHOWN}/suspects?finder=confident+labels").get_json()
     assert [one["suggested"] for one in labels["items"]] == [None] * (N_SUSPECTS - N_FUSED)
+    patches = call(f"{SHOWN}/suspects?finder=patch+scan").get_json()["items"]
+    assert [one["score"] for one in patches] == sorted((one["scores"]["patch scan"] for one in patches), reverse=True)
     assert call(f"{SHOWN}/suspects?finder=any").get_json()["n_total"] == N_SUSPECTS
     assert call(f"{SHOWN}/suspects?finder=nobody").status_code == 422
     assert call(f"{FINDINGS}/gone/suspects").status_code == 404
+
+
+def test_the_picture_of_a_suspect_is_read(call):
+    answer = call(f"{SHOWN}/suspects/0/image")
+    assert (answer.status_code, answer.mimetype) == (200, "image/png")
+    assert answer.data.startswith(b"\x89PNG")
+    assert "is no suspect of this search" in call(f"{SHOWN}/suspects/89/image").get_json()["error"]["detail"]
+    assert call(f"{FINDINGS}/gone/suspects/0/image").status_code == 404
+    assert call(f"{SHOWN}/suspects/0/image", key="screen").status_code == 403
 
 
 def test_decisions_are_made_counted_listed_and_undone(call):

@@ -28,6 +28,8 @@ TRIGGER = {
     "proxy_id": "",
     "eps": "5",
     "steps": "2",
+    "kappa": "10",
+    "share": "1",
     "epochs": "1",
     "seed": "0",
 }
@@ -288,6 +290,8 @@ def test_flips_that_cannot_be_are_refused_and_the_form_is_kept(site, admin, more
         ({"labels": "clean", "method": "pgd"}, "needs a proxy"),
         ({"labels": "dirty", "method": "pgd"}, "Only clean-label images are perturbed"),
         ({"test_strength": "0"}, "Use 0.01 to 1"),
+        ({"share": "0"}, "Use 0.01 to 1"),
+        ({"kappa": "-1"}, "Use 0 to 1000"),
         ({"value": "2"}, "Use 0 to 1"),
     ],
 )
@@ -300,22 +304,25 @@ def test_backdoors_that_cannot_be_are_refused_and_the_form_is_kept(site, admin, 
     assert n_jobs(site) == n
 
 
-def test_the_textbook_has_dirty_labels_without_a_hardened_proxy_and_clean_ones_with_it(site, admin):
+def test_the_textbook_has_clean_labels_and_its_run_trains_the_proxy_where_none_is_hardened(site, admin):
     where = f"{BACKDOOR}?dataset={site.chain.dataset.id}"
-    dirty = textbook_of(site, admin, where)
-    assert (dirty["recipe"]["labels"], dirty["proxy_id"]) == ("dirty", None)
-    assert (dirty["recipe"]["rate"], dirty["recipe"]["target"]) == (0.05, 0)
-    trigger = dirty["recipe"]["trigger"]
-    assert (trigger["height"], trigger["width"], trigger["value"]) == (2, 2, 1.0)
+    assert "a hardened classifier, which the run trains first" in admin.get(where).text
+    alone = textbook_of(site, admin, where)
+    assert (alone["proxy_id"], alone["hardening"]["method"], alone["hardening"]["eps"]) == (None, "fast", 0.2)
     with site.database.transaction() as session:
         row = session.get(Artefact, site.chain.classifier.id)
         before = dict(row.facts)
         row.facts = {**before, "hardening": {"by": "PGD"}}
-    clean = textbook_of(site, admin, where)
+    beside = textbook_of(site, admin, where)
     with site.database.transaction() as session:
         session.get(Artefact, site.chain.classifier.id).facts = before
-    assert (clean["recipe"]["labels"], clean["proxy_id"]) == ("clean", site.chain.classifier.id)
-    assert clean["recipe"]["perturbation"] == Perturbation().to_json()
+    assert (beside["proxy_id"], beside["hardening"]) == (site.chain.classifier.id, None)
+    for order in (alone, beside):
+        recipe = order["recipe"]
+        assert (recipe["labels"], recipe["rate"], recipe["target"]) == ("clean", 0.05, 0)
+        assert recipe["perturbation"] == Perturbation().to_json()
+        trigger = recipe["trigger"]
+        assert (trigger["height"], trigger["width"], trigger["value"]) == (2, 2, 1.0)
 
 
 def textbook_of(site, admin, where):
@@ -326,6 +333,31 @@ def textbook_of(site, admin, where):
     assert "Under way" in admin.get("/lab/poisoning/").text
     jobs.cancel(job_id)
     return jobs.get(job_id).params
+
+
+def params_of(site, admin, **more):
+    answer = send(admin, site, BACKDOOR, TRIGGER, **more)
+    assert answer.status_code == 302, answer.text
+    jobs, job_id = Jobs(site.database, site.settings), int(answer.location.rpartition("/")[2])
+    jobs.cancel(job_id)
+    return jobs.get(job_id).params
+
+
+def test_test_images_carry_the_trigger_as_in_training_where_no_other_strength_is_given(site, admin):
+    page = admin.get(f"{BACKDOOR}?dataset={site.chain.dataset.id}").text
+    field = re.search(r'<input[^>]*id="test_strength"[^>]*>', page)[0]
+    assert "required" not in field
+    assert 'value=""' in field
+    blended = params_of(site, admin, kind="blend", strength="0.2", test_strength="")
+    assert (blended["recipe"]["trigger"]["strength"], blended["strength"]) == (0.2, None)
+    assert params_of(site, admin, kind="blend", strength="0.2", test_strength="0.5")["strength"] == 0.5
+
+
+def test_every_number_of_a_perturbation_is_chosen_on_the_form(site, admin):
+    chosen = {"method": "cw", "eps": "5", "steps": "2", "kappa": "3.5", "share": "0.4"}
+    order = params_of(site, admin, labels="clean", proxy_id=site.chain.classifier.id, **chosen)
+    told = {"method": "cw", "eps": 5.0, "steps": 2, "kappa": 3.5, "share": 0.4}
+    assert order["recipe"]["perturbation"] == told
 
 
 def test_what_is_poisoned_cannot_be_poisoned_again(site, admin, flips):

@@ -44,6 +44,26 @@ def test_a_backdoor_is_ordered_and_its_report_is_read(site, api, admin_key):
     assert told["original"]["classifier_id"] == classifier_id
 
 
+def test_the_textbook_is_ordered_by_its_data_set_alone(site, api, admin_key):
+    def order(**body):
+        answer = api.post("/api/v1/poisoning/backdoors/textbook", headers=admin_key, json=body)
+        if answer.status_code != 202:
+            return answer
+        jobs, job_id = Jobs(site.database, site.settings), int(answer.headers["Location"].rpartition("/")[2])
+        jobs.cancel(job_id)
+        return jobs.get(job_id).params
+
+    dataset = site.chain.dataset
+    usual = order(dataset_id=dataset.id)
+    assert (usual["name"], usual["settings"]) == ("Tiny, textbook backdoor", {})
+    assert (usual["recipe"]["labels"], usual["recipe"]["rate"], usual["recipe"]["target"]) == ("clean", 0.05, 0)
+    assert usual["hardening"]["method"] == "fast"
+    named = order(dataset_id=dataset.id, name="By the book", epochs=2)
+    assert (named["name"], named["settings"]) == ("By the book", {"epochs": 2})
+    assert order(dataset_id="gone").status_code == 404
+    assert "rate" in order(dataset_id=dataset.id, rate=0.1).get_json()["error"]["detail"]
+
+
 @pytest.mark.parametrize("kind", ["cyclic", "uniform"])
 def test_flips_of_every_class_name_none(site, api, admin_key, kind):
     answer = ordered(site, api, admin_key, "flips", kind=kind, ratio=0.1)
@@ -98,7 +118,7 @@ def test_a_key_for_screening_orders_nothing(api, key):
 def test_the_document_is_whole_and_has_an_example_of_each_order(api):
     spec = api.get("/api/v1/openapi.json").get_json()
     validate(spec)
-    for collection in ("flips", "backdoors"):
+    for collection in ("flips", "backdoors", "backdoors/textbook"):
         body = spec["paths"][f"/api/v1/poisoning/{collection}"]["post"]["requestBody"]["content"]["application/json"]
         schema = spec["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
         assert set(body["example"]) <= set(schema["properties"])

@@ -7,7 +7,7 @@ import pytest
 from tests.webapp.views.repairing import finding, job_done, poisoned, truth
 from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.queries import repairs
-from webapp.records.artefacts import Artefact
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
 
 NEW, LIST = "/lab/poisoning/repairs/new", "/lab/poisoning/repairs/"
@@ -88,6 +88,17 @@ def test_a_repair_shows_before_and_after_and_what_the_lab_knows(site, admin, sus
         assert made in page
     assert "Mended, repaired data" in page
     assert "Mended, repaired model" in page
+
+
+def test_a_repair_leads_on_to_a_look_at_the_repaired_data(site, admin, mended):
+    report = admin.get(f"/lab/poisoning/repairs/{mended}/report.json").get_json()
+    page = admin.get(f"/lab/poisoning/repairs/{mended}").text
+    where = re.search(r'href="([^"]+)">Look again', page)[1].replace("&amp;", "&")
+    assert f"dataset={report['repaired_id']}" in where
+    assert f"classifier={row_of(site, mended).parents[3]}" in where
+    form = admin.get(where)
+    assert form.status_code == 200
+    assert re.search(rf'<option selected value="{row_of(site, mended).parents[3]}"', form.text)
 
 
 def test_every_changed_image_is_shown_with_both_classes(site, admin, suspected, mended):
@@ -180,6 +191,23 @@ def test_a_classifier_of_other_data_is_not_offered(site, admin, suspected):
     assert admin.get(f"{NEW}?dataset=gone").status_code == 404
 
 
+def test_only_what_a_repair_takes_is_offered(lab):
+    def offered(page, field):
+        return re.findall(r'value="(\w*)"', page.partition(f'id="{field}"')[2].partition("</select>")[0])
+
+    subset = {"kind": ArtefactKind.TRUSTED, "name": "s", "folder": "trusted/s", "facts": {}}
+    with lab.database.transaction() as session:
+        session.add(Artefact(id="ofbars", parents=[lab.bars.id], **subset))
+        session.add(Artefact(id="ofothers", parents=["other"], **subset))
+    page = lab.client("admin").get(f"{NEW}?dataset={lab.stamped.id}").text
+    with lab.database.transaction() as session:
+        for one in ("ofbars", "ofothers"):
+            session.delete(session.get_one(Artefact, one))
+    # An imported classifier is of the classes of the data set, and learned from nobody knows what.
+    assert offered(page, "classifier_id") == [lab.of_stamped.id]
+    assert offered(page, "trusted_id") == ["", "ofbars"]
+
+
 def test_data_without_a_classifier_tell_the_next_step(site, admin, mended):
     alone = row_of(site, mended).parents[1]
     with site.database.transaction() as session:
@@ -241,7 +269,7 @@ def test_a_finding_of_which_nothing_is_confirmed_says_what_to_do(site, admin, fo
     n, where = n_jobs(site), f"{NEW}?finding={found.id}"
     page = admin.get(where)
     assert page.status_code == 200
-    assert "no image is confirmed; confirm some of the suspects first" in page.text
+    assert "no image is confirmed or named; confirm suspects of a search, or name images" in page.text
     assert "Go through the suspects of" in page.text
     assert "Repair and compare" not in page.text
     answer = admin.post(where, data={"name": "Nothing", "csrf_token": token_of(admin, where)})

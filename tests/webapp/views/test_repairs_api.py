@@ -64,7 +64,7 @@ def test_what_is_confirmed_in_a_finding_is_ordered(site, api, admin_key, suspect
 @pytest.mark.parametrize(
     ("more", "status", "said"),
     [
-        ({}, 422, "no image is confirmed; confirm some of the suspects first"),
+        ({}, 422, "no image is confirmed or named; confirm suspects of a search, or name images"),
         ({"drop": [0], "relabel": {"0": "left"}}, 422, "item 0 is both dropped and relabelled"),
         ({"drop": [999999]}, 422, "item 999999 is no training image"),
         ({"drop": [-1]}, 422, "drop"),
