@@ -56,8 +56,8 @@ results-attacks-speed: .venv/installed-dev ## Time the attacks beside other libr
 results-detector: .venv/installed-dev ## Judge the detector of results-main and write docs/results/detector.md (DATA=zip, STAGES=, SEEDS=; hours)
 	@$(BIN)/python -m benchmarks.detector_report $(DATA) $(if $(STAGES),--stages $(STAGES)) $(if $(SEEDS),--seeds $(SEEDS))
 
-results-poisoning: .venv/installed-dev ## Poison digits and scans, find and repair it, and write docs/results/poisoning.md (DIGITS=file, DATA=zip, SEEDS=; hours)
-	@$(BIN)/python -m benchmarks.poisoning_report $(DIGITS) $(if $(wildcard $(DATA)),--scans $(DATA)) $(if $(SEEDS),--seeds $(SEEDS))
+results-poisoning: .venv/installed-dev ## Poison digits and scans, find and repair it, and write docs/results/poisoning.md (DIGITS=file, DATA=zip, SEEDS=, SCAN_SEEDS=; hours)
+	@$(BIN)/python -m benchmarks.poisoning_report $(DIGITS) $(if $(wildcard $(DATA)),--scans $(DATA)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SCAN_SEEDS),--scan-seeds $(SCAN_SEEDS))
 
 results-strip: .venv/installed-dev ## Try STRIP on backdoored digits, time it, and write docs/results/strip.md (DIGITS=file)
 	@$(BIN)/python -m benchmarks.strip_report $(DIGITS)

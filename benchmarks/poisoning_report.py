@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     works = [Work(asked.digits, DataRoot(asked.root), asked.work, DIGITS, _stage)]
     if asked.scans is not None:
         works.append(Work(asked.scans, DataRoot(asked.root), asked.work, SCANS, _stage))
-    rows = [row for work in works for row in rows_of(work, asked.seeds)]
+    seeds = {DIGITS.data: asked.seeds, SCANS.data: asked.seeds if asked.scan_seeds is None else asked.scan_seeds}
+    rows = [row for work in works for row in rows_of(work, seeds[work.plan.data])]
     _write(asked.out, rows, list(poisoning_goals(rows)), works)
     sys.stdout.write(f"{asked.out.with_suffix('.md')}\n")
     return 0
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=Path("var/results-poisoning-notes"), help="where figures are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/results/poisoning"))
     parser.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N,N", help="some of 0,1,2")
+    parser.add_argument("--scan-seeds", type=_seeds, metavar="N,N", help="the same of the scans, which take hours")
     return parser
 
 

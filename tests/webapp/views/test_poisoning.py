@@ -9,6 +9,7 @@ from pipeline.poisoning.perturbation import Perturbation
 from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact, ArtefactKind
+from webapp.records.jobs import Job
 
 FLIPS, BACKDOOR = "/lab/poisoning/flips/new", "/lab/poisoning/backdoors/new"
 FLIP = {"name": "Half", "source": "0", "target": "1", "ratio_percent": "50", "epochs": "1", "seed": "0"}
@@ -88,9 +89,7 @@ def test_a_run_of_flips_shows_both_models_side_by_side(site, admin, flips):
 
 def test_the_job_told_every_epoch(site, admin, flips):
     with site.database.reading() as session:
-        row = session.get(Artefact, flips)
-    page = admin.get("/jobs/").text
-    job_id = re.search(rf'/jobs/(\d+)">Flip labels: {row.name}', page)[1]
+        job_id = session.scalar(select(Job.id).where(Job.artefact_id == flips))
     live = admin.get(f"/jobs/{job_id}").text
     assert "poisoned model, epoch 1: loss " in live
     assert f'href="/lab/poisoning/{flips}"' in live
