@@ -196,12 +196,16 @@ def _half(some: Sequence[Json]) -> Goal:
 
 def _least(what: str, least: float, some: Sequence[Json], of: Callable[[Json], Json]) -> Goal:
     values, n = _values(some, of)
-    return Goal(what, f"at least {least:.0%}, mean", _share_words(values), n, bool(values) and np.mean(values) >= least)
+    return Goal(
+        what, f"at least {least:.0%}, mean", _share_words(values), n, bool(values) and float(np.mean(values)) >= least
+    )
 
 
 def _most(what: str, most: float, some: Sequence[Json], of: Callable[[Json], Json]) -> Goal:
     values, n = _values(some, of)
-    return Goal(what, f"at most {most:.0%}, mean", _share_words(values), n, bool(values) and np.mean(values) <= most)
+    return Goal(
+        what, f"at most {most:.0%}, mean", _share_words(values), n, bool(values) and float(np.mean(values)) <= most
+    )
 
 
 def _lost(what: str, some: Sequence[Json], model: str) -> Goal:

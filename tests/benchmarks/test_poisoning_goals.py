@@ -1,3 +1,6 @@
+import json
+from dataclasses import asdict
+
 import pytest
 
 from benchmarks.poisoning_goals import poisoning_goals
@@ -92,6 +95,7 @@ def test_all_goals_are_met_where_everything_is_as_promised():
     goals = list(poisoning_goals(list(rows())))
     assert [goal.what for goal in goals if not goal.met] == []
     assert len({goal.what for goal in goals}) == len(goals) > 25
+    assert json.loads(json.dumps([asdict(goal) for goal in goals]))
 
 
 def test_nothing_is_met_of_nothing():
