@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory
 from pipeline.provenance.chain import HISTORY, read_history
-from pipeline.provenance.descent import Ancestor, lineage
+from pipeline.provenance.descent import SUBSET, Ancestor, lineage
 from pipeline.provenance.event import Event, EventKind
 from pipeline.provenance.export import exported
 from pipeline.provenance.kept import Examination, last_examination
@@ -33,6 +33,7 @@ EVENT_WORDS = {
     EventKind.RECALIBRATION: "Recalibrated",
     EventKind.TRUST: "Vouched for",
 }
+_OF_IMAGES = "Vouched for some images"
 STANDARDS = {ArtefactKind.DATASET: "croissant", ArtefactKind.CLASSIFIER: "cyclonedx"}
 """In which standard others are told of an artefact's provenance, by its kind."""
 
@@ -179,7 +180,8 @@ def _told(event: Event, rows: Mapping[str, Artefact]) -> Told:
     parents = tuple(
         _made(parent["subject"], rows, str(parent.get("note", ""))) for parent in event.what.get("parents", ())
     )
-    return Told(event, EVENT_WORDS[event.kind], facts, parents)
+    words = _OF_IMAGES if event.kind is EventKind.TRUST and SUBSET in event.what else EVENT_WORDS[event.kind]
+    return Told(event, words, facts, parents)
 
 
 def _made(subject: str, rows: Mapping[str, Artefact], note: str = "") -> Made:

@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.artefacts import DataRoot
 from pipeline.provenance.chain import HISTORY, read_history
+from pipeline.provenance.descent import SUBSET
 from pipeline.provenance.manifest import kept_as
+from pipeline.provenance.record import trust
 from tests.webapp.views.own import copied
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
@@ -187,6 +189,14 @@ def test_an_administrator_vouches_under_their_name_and_later_changes_are_told(ow
     assert shown.count("<td>relabelled</td>") == 2
     assert "<td>left</td><td>right</td>" in shown
     assert "<td>removed</td>" not in shown
+
+
+def test_vouching_for_some_images_is_not_told_as_vouching_for_all(own, person):
+    folder = folder_of(own, "datasets")
+    trust(folder, DataRoot(own.settings.data_root), by="a reader", why="some of it", facts={SUBSET: "5ab5e7"})
+    page = person.get(f"/history/{folder.name}").text
+    assert "Vouched for some images" in page
+    assert ">Vouched for<" not in page
 
 
 def test_changes_are_paged(own, person):
