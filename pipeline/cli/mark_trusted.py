@@ -48,6 +48,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
     rows = args.items or proposed(dataset, args.per_class, seed=args.seed).tolist()
+    if strange := sorted(set(args.without) - set(rows)):
+        raise BadPoison(f"image {strange[0]} is not among those to be vouched for; --propose lists them")
     rows = [index for index in rows if index not in set(args.without)]
     if args.propose:
         told = [dataset.items[index] for index in rows]

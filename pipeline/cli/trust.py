@@ -1,11 +1,10 @@
 """`trust`: somebody vouches for an artefact as it is."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.provenance.event import COMMAND_LINE
 from pipeline.provenance.record import artefact, trust
 
 NAME = "trust"
@@ -15,11 +14,17 @@ HELP = "vouch for a data set, or another artefact, as it is; begins a history wh
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the artefact, who vouches for it and why."""
     parser.add_argument("id", help="id of the data set, classifier, adversarial set, detector or gate")
-    parser.add_argument("--by", default=COMMAND_LINE, help="who vouches for it (default: %(default)s)")
-    parser.add_argument("--why", default="", help="why: what was looked at, and how")
+    parser.add_argument("--by", required=True, type=_said, help="who vouches for it")
+    parser.add_argument("--why", required=True, type=_said, help="why: what was looked at, and how")
     parser.add_argument(
         "--anew", action="store_true", help="set a history that is not whole aside, and begin another that says so"
     )
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ArgumentTypeError("nothing is said; a word that somebody gives has a name and a reason")
+    return text
 
 
 def run(args: Namespace, progress: Progress) -> Answer:

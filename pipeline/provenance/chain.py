@@ -28,8 +28,13 @@ HISTORY_FILES = "history*"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:scangate:history:v1"
-NO_HISTORY = "no history: made before histories were kept; `python -m pipeline trust {id}` starts one"
-_WAY_OUT = "bring the folder back from a backup, or look at it and start anew: `python -m pipeline trust {id} --anew`"
+NO_HISTORY = (
+    "no history: made before histories were kept; `python -m pipeline trust {id} --by NAME --why REASON` starts one"
+)
+_WAY_OUT = (
+    "bring the folder back from a backup, or look at it and start anew: `python -m pipeline trust {id} --anew --by NAME"
+    " --why REASON`"
+)
 
 
 def subject_of(folder: Path) -> str:

@@ -102,7 +102,7 @@ def trusted_root(folder: Path, root: DataRoot) -> Event:
                 return event
     raise NoHistory(
         f"{subject_of(folder)}: nobody vouched for it, nor for what it was made of; look at it, then "
-        f"`python -m pipeline trust {folder.name}`"
+        f"`python -m pipeline trust {folder.name} --by NAME --why REASON`"
     )
 
 

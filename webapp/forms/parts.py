@@ -84,8 +84,9 @@ def artefact_field(label: str, description: str = "") -> SelectField:
 
 
 def offer(field: SelectField, artefacts: Iterable[Artefact], *, chosen: str | None = None) -> None:
-    """Let a field choose among these artefacts."""
-    field.choices = choices_of((row.id, f"{row.name} ({row.id[:8]}){_remark(row)}") for row in artefacts)
+    """Let a field choose among these artefacts; what the poisoning lab made comes last, and is not what is preset."""
+    rows = sorted(artefacts, key=lambda row: bool(row.facts.get("lab")))
+    field.choices = choices_of((row.id, f"{row.name} ({row.id[:8]}){_remark(row)}") for row in rows)
     if chosen and not field.data:
         field.data = chosen
 

@@ -9,7 +9,7 @@ import pytest
 from datasets.store import MANIFEST, Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.main import main
-from pipeline.provenance.chain import HISTORY
+from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.record import checked
 from pipeline.provenance.signing import PUBLIC
 from tests.fixtures.gate import TinyChain
@@ -136,10 +136,20 @@ def test_trust_begins_a_history_and_changes_are_told_against_it(own: DataRoot, a
 
 def test_what_was_changed_is_trusted_only_anew(own: DataRoot, dataset: Dataset, answer) -> None:
     relabel(dataset)
-    assert answer("trust", dataset.id, "--root", own.path)[1]["error"] == "BrokenHistory"
-    status, told = answer("trust", dataset.id, "--anew", "--why", "the second reading", "--root", own.path)
-    assert (status, told["seq"], told["by"]) == (0, 1, "command line")
+    words = ("--by", "a reader", "--why", "the second reading", "--root", own.path)
+    assert answer("trust", dataset.id, *words)[1]["error"] == "BrokenHistory"
+    status, told = answer("trust", dataset.id, "--anew", *words)
+    assert (status, told["seq"], told["by"]) == (0, 1, "a reader")
     assert "label 1, was 0" in told["what"]["because"]
+
+
+@pytest.mark.parametrize("words", [(), ("--by", "a reader"), ("--why", "read"), ("--by", " ", "--why", "read")])
+def test_nobody_vouches_without_a_name_and_a_reason(own: DataRoot, dataset: Dataset, capsys, words) -> None:
+    before = read_history(dataset.folder, own)
+    with pytest.raises(SystemExit):
+        main(["trust", dataset.id, *words, "--root", str(own.path)])
+    assert "--" in capsys.readouterr().err
+    assert read_history(dataset.folder, own) == before
 
 
 def test_provenance_is_exported_by_kind(own: DataRoot, dataset: Dataset, tmp_path: Path, answer) -> None:
@@ -158,7 +168,7 @@ def test_provenance_is_exported_by_kind(own: DataRoot, dataset: Dataset, tmp_pat
 
 
 def test_an_unknown_id_is_a_sentence(own: DataRoot, dataset: Dataset, answer) -> None:
-    for command in ("history", "changes", "trust"):
-        status, told = answer(command, "feed", "--root", own.path)
+    for command, *words in (("history",), ("changes",), ("trust", "--by", "a", "--why", "b")):
+        status, told = answer(command, "feed", *words, "--root", own.path)
         assert (status, told["error"]) == (1, "UnknownArtefact")
         assert "'feed' begins no single id in datasets, models" in told["detail"]

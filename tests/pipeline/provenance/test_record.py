@@ -205,7 +205,9 @@ def test_what_has_no_history_is_let_through_and_says_so(root: DataRoot) -> None:
     assert parent.head is None
     assert parent.to_json()["note"] == "no history was kept of it"
     (found,) = told(old, root)
-    assert found.endswith(f"made before histories were kept; `python -m pipeline trust {old.id}` starts one")
+    assert found.endswith(
+        f"made before histories were kept; `python -m pipeline trust {old.id} --by NAME --why REASON` starts one"
+    )
 
 
 def test_trust_begins_a_history(root: DataRoot) -> None:

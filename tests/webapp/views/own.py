@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import select
+
 from tests.webapp.views.site import Site
 from webapp.app import create_app
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.session import Database
 
 
@@ -23,3 +26,11 @@ def copied(site: Site, folder: Path) -> Iterator[Site]:
         yield replace(site, app=app, settings=settings, database=database)
     finally:
         database.dispose()
+
+
+def unhardened(site: Site) -> Site:
+    """The same site, which must be a test's own, after every classifier lost the mark of being hardened."""
+    with site.database.transaction() as session:
+        for row in session.scalars(select(Artefact).where(Artefact.kind == ArtefactKind.CLASSIFIER)):
+            row.facts = {name: fact for name, fact in row.facts.items() if name != "hardening"}
+    return site

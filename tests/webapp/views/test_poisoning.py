@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.poisoning.perturbation import Perturbation
+from tests.webapp.views.own import copied, unhardened
 from tests.webapp.views.site import n_jobs, row_of, token_of
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -303,18 +304,21 @@ def test_backdoors_that_cannot_be_are_refused_and_the_form_is_kept(site, admin, 
     assert n_jobs(site) == n
 
 
-def test_the_textbook_has_clean_labels_and_its_run_trains_the_proxy_where_none_is_hardened(site, admin):
+def test_the_textbook_has_clean_labels_and_its_run_trains_the_proxy_where_none_is_hardened(site, tmp_path):
+    with copied(site, tmp_path / "root") as own:
+        _textbook_with_and_without_a_proxy(unhardened(own))
+
+
+def _textbook_with_and_without_a_proxy(site):
+    admin = site.client("admin")
     where = f"{BACKDOOR}?dataset={site.chain.dataset.id}"
     assert "a hardened classifier, which the run trains first" in admin.get(where).text
     alone = textbook_of(site, admin, where)
     assert (alone["proxy_id"], alone["hardening"]["method"], alone["hardening"]["eps"]) == (None, "fast", 0.2)
     with site.database.transaction() as session:
         row = session.get(Artefact, site.chain.classifier.id)
-        before = dict(row.facts)
-        row.facts = {**before, "hardening": {"by": "PGD"}}
+        row.facts = {**row.facts, "hardening": {"by": "PGD"}}
     beside = textbook_of(site, admin, where)
-    with site.database.transaction() as session:
-        session.get(Artefact, site.chain.classifier.id).facts = before
     assert (beside["proxy_id"], beside["hardening"]) == (site.chain.classifier.id, None)
     for order in (alone, beside):
         recipe = order["recipe"]

@@ -3,6 +3,7 @@
 import pytest
 from openapi_spec_validator import validate
 
+from tests.webapp.views.own import copied, unhardened
 from tests.webapp.views.site import n_jobs
 from webapp.jobs.service import Jobs
 
@@ -44,7 +45,14 @@ def test_a_backdoor_is_ordered_and_its_report_is_read(site, api, admin_key):
     assert told["original"]["classifier_id"] == classifier_id
 
 
-def test_the_textbook_is_ordered_by_its_data_set_alone(site, api, admin_key):
+def test_the_textbook_is_ordered_by_its_data_set_alone(site, admin_key, tmp_path):
+    with copied(site, tmp_path / "root") as own:
+        _textbook_by_api(unhardened(own), admin_key)
+
+
+def _textbook_by_api(site, admin_key):
+    api = site.app.test_client()
+
     def order(**body):
         answer = api.post("/api/v1/poisoning/backdoors/textbook", headers=admin_key, json=body)
         if answer.status_code != 202:
