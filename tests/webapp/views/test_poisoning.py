@@ -88,6 +88,11 @@ def test_a_run_of_flips_shows_both_models_side_by_side(site, admin, flips):
     assert not re.search(r"<script(?! src=)|<style|\sstyle=", page)
 
 
+def test_a_run_says_what_was_ordered(admin, flips, backdoor):
+    assert "Flipped labels, one way, 50 % asked for, seed 0, in " in admin.get(f"/lab/poisoning/{flips}").text
+    assert "Backdoor, 10 % asked for, seed 0, in " in admin.get(f"/lab/poisoning/{backdoor}").text
+
+
 def test_the_job_told_every_epoch(site, admin, flips):
     with site.database.reading() as session:
         job_id = session.scalar(select(Job.id).where(Job.artefact_id == flips))
