@@ -8,11 +8,8 @@ from torch import Tensor
 
 from detector.errors import FeatureMismatch, NotEnoughSamples, NotFinite
 
-N_OVERLAYS = 100
-"""As in the paper."""
 
-
-def choose_overlays(images: Tensor, m: int = N_OVERLAYS, *, seed: int) -> Tensor:
+def choose_overlays(images: Tensor, m: int, *, seed: int) -> Tensor:
     """So many of the images (n, C, H, W), drawn without replacement by the seed.
 
     Raises:
@@ -79,10 +76,6 @@ class Strip:
         at_once = max(1, self.batch // len(self.overlays))
         means = [self._of(x[start : start + at_once]) for start in range(0, len(x), at_once)]
         return torch.cat(means) if means else x.new_zeros(0)
-
-    def score(self, x: Tensor) -> Tensor:
-        """The suspicion (N,) of inputs, which is the entropy with its sign turned; raises as `entropy` does."""
-        return -self.entropy(x)
 
     def _of(self, x: Tensor) -> Tensor:
         blends = (x[:, None] + self.weight * self.overlays[None]).clamp(0, 1).flatten(0, 1)

@@ -21,7 +21,8 @@ FILE = "trusted.json"
 ENOUGH = 20
 """So many a class identify flips that nothing else can; field measurements on digits, see docs/finding-poison.md."""
 
-_LEAST = 4  # Each of three folds must keep two images of every class, and judge one.
+LEAST = 4
+"""Of every class: each of three folds must keep two images of it, and judge one."""
 _FORMAT = 1
 
 
@@ -136,10 +137,10 @@ def check_covers(dataset: Dataset, rows: np.ndarray) -> None:
         BadPoison: names the class and how many there must be.
     """
     counts = np.bincount(dataset.labels[rows], minlength=len(dataset.classes))
-    if counts.min() < _LEAST:
+    if counts.min() < LEAST:
         label = int(counts.argmin())
         raise BadPoison(
-            f"{int(counts[label])} trusted images of {dataset.classes[label]}; give at least {_LEAST} of every class,"
+            f"{int(counts[label])} trusted images of {dataset.classes[label]}; give at least {LEAST} of every class,"
             f" best {ENOUGH}"
         )
 

@@ -7,9 +7,9 @@ from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 from marshmallow import ValidationError, validates_schema
 
-from pipeline.poisoning.trusted import ENOUGH
+from pipeline.poisoning.trusted import ENOUGH, LEAST
 from webapp.api.order_schemas import NAME, SEED
-from webapp.forms.trusted import MAX_PER_CLASS, MIN_PER_CLASS
+from webapp.forms.trusted import MAX_PER_CLASS
 from webapp.queries.suspects import ANY, DECISIONS, FINDERS, FUSED
 from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO
@@ -28,7 +28,7 @@ class ProposalAsked(Schema):
     """Which images to propose."""
 
     dataset_id = String(required=True, validate=_ID)
-    per_class = Integer(load_default=ENOUGH, validate=Range(MIN_PER_CLASS, MAX_PER_CLASS))
+    per_class = Integer(load_default=ENOUGH, validate=Range(LEAST, MAX_PER_CLASS))
     seed = Integer(load_default=0, validate=SEED)
 
 
@@ -55,9 +55,7 @@ class NewTrustedSubset(Schema):
         _ITEM,
         required=True,
         validate=Length(1, 100_000),
-        metadata={
-            "description": f"Training images, by number: at least {MIN_PER_CLASS} of every class, best {ENOUGH}."
-        },
+        metadata={"description": f"Training images, by number: at least {LEAST} of every class, best {ENOUGH}."},
     )
 
 

@@ -7,10 +7,10 @@ from wtforms import IntegerField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
 
-from pipeline.poisoning.trusted import ENOUGH
+from pipeline.poisoning.trusted import ENOUGH, LEAST
 from webapp.forms.parts import ScangateForm
 
-MIN_PER_CLASS, MAX_PER_CLASS = 4, 100
+MAX_PER_CLASS = 100
 """Fewer say too little of a class; more do not fit a page that somebody looks through."""
 
 _NUMBER = InputRequired("Give a number.")
@@ -26,10 +26,10 @@ class DrawForm(ScangateForm):
 
     per_class = IntegerField(
         "Images of each class",
-        [_NUMBER, NumberRange(MIN_PER_CLASS, MAX_PER_CLASS, f"Use {MIN_PER_CLASS} to {MAX_PER_CLASS}.")],
+        [_NUMBER, NumberRange(LEAST, MAX_PER_CLASS, f"Use {LEAST} to {MAX_PER_CLASS}.")],
         default=ENOUGH,
         description=f"{ENOUGH} vouched for in each class are enough to tell flipped labels.",
-        render_kw={"min": MIN_PER_CLASS, "max": MAX_PER_CLASS},
+        render_kw={"min": LEAST, "max": MAX_PER_CLASS},
     )
     seed = IntegerField(
         "Draw",
