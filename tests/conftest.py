@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,3 +34,19 @@ def backdoored_chain(tmp_path_factory: pytest.TempPathFactory) -> "TinyChain":
     from tests.fixtures.backdoored import build_backdoored_chain
 
     return build_backdoored_chain(tmp_path_factory.mktemp("backdoored-chain"))
+
+
+@pytest.fixture(autouse=True)
+def _shared_chains_are_only_read(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that writes to a shared chain fails itself, and not the one that happens to run after it."""
+    shared = [name for name in ("tiny_chain", "backdoored_chain") if name in request.fixturenames]
+    roots = [request.getfixturevalue(name).root.path for name in shared]
+    before = [_files(root) for root in roots]
+    yield
+    assert [_files(root) for root in roots] == before
+
+
+def _files(root: Path) -> dict[Path, tuple[int, int]]:
+    """Size and time of each file."""
+    found = ((path, path.stat()) for path in root.rglob("*") if path.is_file())
+    return {path: (told.st_size, told.st_mtime_ns) for path, told in found}

@@ -1,10 +1,13 @@
+import shutil
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
 from datasets.progress import ignore
-from pipeline.detection.files import load_detector
+from pipeline.artefacts import DataRoot
+from pipeline.detection.files import load_detector, open_detector
 from pipeline.detection.network import GateNetwork, score_scans
 from pipeline.errors import BadGate, NotEnoughClean
 from pipeline.gate import compile as compiling
@@ -56,8 +59,10 @@ def test_an_uncertain_rate_below_alpha_is_refused(tiny_chain):
         release(tiny_chain.detector, tiny_chain.root, alpha=0.1, alpha_uncertain=0.05)
 
 
-def test_the_same_release_is_the_same_gate(tiny_chain):
-    again = release(tiny_chain.detector, tiny_chain.root, name="other", alpha=0.1, alpha_uncertain=0.4)
+def test_the_same_release_is_the_same_gate(tiny_chain, tmp_path):
+    copied = DataRoot(shutil.copytree(tiny_chain.root.path, tmp_path / "data"))
+    detector = open_detector(copied.detectors / tiny_chain.detector.id)
+    again = release(detector, copied, name="other", alpha=0.1, alpha_uncertain=0.4)
     assert again.id == tiny_chain.gate.id
     assert again.name == "tiny"
 
