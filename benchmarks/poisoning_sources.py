@@ -7,8 +7,8 @@ from datasets.atomic import content_id
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FINDING = (
-    *("activation_clustering", "concentration", "confident_labels", "fused", "interface", "patch_counts", "patch_scan"),
-    *("registry", "spectral_signatures", "trusted_reference"),
+    *("activation_clustering", "concentration", "confident_labels", "doubted_labels", "fused", "interface"),
+    *("patch_counts", "patch_scan", "registry", "spectral_signatures", "trusted_reference"),
 )
 _POISONING = (
     *("backdoor", "choice", "evidence", "flips", "out_of_fold", "perturbation", "perturbing", "poison", "quick"),

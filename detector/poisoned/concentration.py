@@ -1,13 +1,22 @@
 """Which confusions of two classes are too frequent to be natural: poison repeats itself, mistakes scatter."""
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.stats import betabinom, poisson
 
 _SCATTERED = 0.9  # Share of the cells that natural mistakes are told by: the fullest tenth may be the poison.
+_NATURAL = 0.01  # A pair is natural where the trusted samples let expect so many at least once in a hundred times.
 
 
-def unnatural(given: np.ndarray, believed: np.ndarray, n_classes: int, *, alpha: float = 1e-4) -> np.ndarray:
-    """The (given, believed) pairs of classes that doubted labels fall into far too often to be natural, (K, K) bool.
+def confusions(given: np.ndarray, believed: np.ndarray, n_classes: int) -> np.ndarray:
+    """How many labels (m,) are believed (m,) to be another class: (K, K), a row for each given class."""
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(counts, (given, believed), 1)
+    np.fill_diagonal(counts, 0)
+    return counts
+
+
+def unnatural(counts: np.ndarray, *, alpha: float = 1e-4) -> np.ndarray:
+    """The pairs of classes (K, K) that doubted labels fall into far too often to be natural.
 
     Doubted labels of honest data scatter over the pairs, some more than others because two classes look alike. A pair
     is unnatural where its count would be chance in less than `alpha` over all pairs, were the mean of a pair that of
@@ -15,16 +24,32 @@ def unnatural(given: np.ndarray, believed: np.ndarray, n_classes: int, *, alpha:
     their number alone.
 
     Args:
-        given: (m,) labels that are doubted.
-        believed: (m,) what they should be.
-        n_classes: K.
+        counts: of `confusions`, of the labels that are doubted.
         alpha: chance of one false pair in all.
     """
-    counts = np.zeros((n_classes, n_classes), np.int64)
-    np.add.at(counts, (given, believed), 1)
-    np.fill_diagonal(counts, 0)
-    pairs = np.sort(counts[~np.eye(n_classes, dtype=bool)])
+    pairs = np.sort(counts[~np.eye(len(counts), dtype=bool)])
     usual = float(pairs[: max(1, int(_SCATTERED * len(pairs)))].max())
     chance = poisson.sf(counts - 1, max(usual, 1.0))
     odd: np.ndarray = chance < alpha / len(pairs)
     return odd
+
+
+def as_trusted(counts: np.ndarray, n: np.ndarray, trusted: np.ndarray, n_trusted: np.ndarray) -> np.ndarray:
+    """The pairs (K, K) that are no more frequent than the trusted samples let expect: two classes that look alike.
+
+    Nobody mislabelled the trusted samples, so what models doubt of them is natural. The share of a pair gets a Beta
+    prior of the weight of one such doubt, whose mean is that of all pairs; what it predicts of the others after the
+    trusted were seen is beta-binomial. With few classes a single pair of look-alikes holds most of the mistakes, and
+    scatter alone cannot tell it from poison.
+
+    Args:
+        counts: (K, K), as `confusions` has them, of all samples that are not trusted.
+        n: (K,) how many of these there are of each given class.
+        trusted: (K, K), of the trusted samples.
+        n_trusted: (K,) how many of these.
+    """
+    mean = max(trusted.sum(), 1) / max(n_trusted.sum(), 2) / (len(counts) - 1)
+    others = 1 / mean - 1 + n_trusted[:, None] - trusted
+    chance = betabinom.sf(counts - 1, np.maximum(n, 1)[:, None], 1 + trusted, others)
+    natural: np.ndarray = chance >= _NATURAL
+    return natural

@@ -2,20 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from scipy.stats import beta, rankdata
+from scipy.stats import rankdata
 
 from detector.poisoned.activation_clustering import ActivationClustering
-from detector.poisoned.concentration import unnatural
 from detector.poisoned.confident_labels import ConfidentLabels
+from detector.poisoned.doubted_labels import doubts
 from detector.poisoned.interface import Evidence, Finder, Finding
 from detector.poisoned.patch_scan import PatchScan
 from detector.poisoned.spectral_signatures import SpectralSignatures
 from detector.poisoned.trusted_reference import TrustedReference
 
-_CONFIDENCE = 0.99  # Of the bound on what a class's trusted samples let expect.
 _ENOUGH_DUE = 8.0  # So many trusted samples due in a natural group, and none there: by chance once in 3,000 groups.
 
 
@@ -37,9 +36,9 @@ class Fused(Finder):
     - class: the reference contradicts more labels of one class than the trusted samples of that class let expect; then
       all that it firmly contradicts there. This is the backdoor that is no patch and too rare to form a cluster.
     - pair: of two classes that are mixed up so far that labels rank nobody, the reference alone decides.
+    - repeated: the label and the class that is believed instead are a pair that honest data do not mix up so often.
 
-    Of the last three only what falls into unnatural pairs of classes is flagged where there are some: mistakes scatter,
-    poison repeats itself. But where the scattered rest is more than the trusted samples let expect, it is flagged too.
+    How the last four are weighed against each other, so that honest mistakes are let off, stands with `doubts`.
 
     Evidence that is None is done without, and `facts` say so: without the trusted, blended triggers at 1 % and flips at
     50 % are not found.
@@ -77,10 +76,10 @@ class Fused(Finder):
                 left_out[name] = f"{missing[0]} not given"
             else:
                 found[name] = finder.find(evidence)
-        doubted = _less_natural(evidence, found, _of_labels(evidence, found))
+        doubted = doubts(evidence, found.get("labels"), found.get("reference"))
         groups = list(_groups(evidence, found))
         foreign = np.logical_or.reduce([np.zeros(evidence.n, bool), *groups])
-        reasons = {"stamp": found["patch"].flagged, "group": foreign} | doubted
+        reasons = {"stamp": found["patch"].flagged, "group": foreign} | doubted.reasons
         flagged = np.logical_or.reduce(list(reasons.values()))
         return Finding(
             finder=self.NAME,
@@ -89,9 +88,12 @@ class Fused(Finder):
             facts={
                 "left_out": left_out,
                 "n_flagged_by_reason": {name: int((mask & ~evidence.trusted).sum()) for name, mask in reasons.items()},
+                "repeated_pairs": [
+                    {"given": given, "believed": true} for given, true in np.argwhere(doubted.pairs).tolist()
+                ],
                 "finders": {name: finding.facts for name, finding in found.items()},
             },
-            suggested=_of_one_origin(evidence, _suggested(found), groups),
+            suggested=_of_one_origin(evidence, doubted.believed, groups),
         )
 
 
@@ -128,80 +130,8 @@ def _of_one_origin(evidence: Evidence, believed: np.ndarray | None, groups: Iter
     return told
 
 
-def _of_labels(evidence: Evidence, found: dict[str, Finding]) -> dict[str, np.ndarray]:
-    """The labels that are not believed, for each of the reasons that there can be."""
-    if "reference" not in found:
-        return {"labels": found["labels"].flagged} if "labels" in found else {}
-    reference = found["reference"]
-    reasons = {"class": _of_classes(evidence, reference)}
-    if "labels" in found:
-        # Neither alone: confident learning flags what is merely hard, the reference what it has not yet learned.
-        agreed = (reference.suggested == found["labels"].suggested) & (reference.score > 0)
-        reasons["labels"] = (found["labels"].flagged & (reference.score > 0)) | (reference.flagged & agreed)
-        reasons["pair"] = _of_pairs(evidence, reference, found["labels"].facts["not_identifiable"])
-    return reasons
-
-
-def _less_natural(
-    evidence: Evidence, found: dict[str, Finding], reasons: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """The reasons without the scattered mistakes of honest data, where pairs of classes stand out from them."""
-    believed = _suggested(found)
-    if believed is None or not reasons:
-        return reasons
-    doubted = np.logical_or.reduce(list(reasons.values())) & (believed != evidence.labels)
-    odd = unnatural(evidence.labels[doubted], believed[doubted], evidence.n_classes)
-    of_odd = odd[evidence.labels, believed]
-    rest = doubted & ~of_odd & ~evidence.trusted
-    if not odd.any() or rest.sum() > _expected(evidence, found) * (~evidence.trusted).sum():
-        return reasons
-    return {name: mask & of_odd for name, mask in reasons.items()}
-
-
-def _expected(evidence: Evidence, found: dict[str, Finding]) -> float:
-    """The share of honest samples that may look mislabelled, going by the trusted; 0 where there are none."""
-    if "reference" not in found:
-        return 0.0
-    reference = found["reference"]
-    wrong = reference.score[evidence.trusted] > reference.facts["threshold"]
-    return _bound(int(wrong.sum()), len(wrong))
-
-
-def _bound(wrong: int, n: int) -> float:
-    """The upper bound on a share after so many of n: exact, Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404."""
-    return 1.0 if wrong == n else float(beta.ppf(_CONFIDENCE, wrong + 1, n - wrong))
-
-
-def _of_classes(evidence: Evidence, reference: Finding) -> np.ndarray:
-    """What the reference firmly contradicts, in classes where its trusted samples do not let expect so much."""
-    chosen = np.zeros(evidence.n, bool)
-    firmly = reference.score > reference.facts["threshold"]
-    for k in range(evidence.n_classes):
-        members = evidence.labels == k
-        vouched, rest = members & evidence.trusted, members & ~evidence.trusted
-        n, wrong = int(vouched.sum()), int((firmly & vouched).sum())
-        if rest.any() and (firmly & rest).sum() > _bound(wrong, n) * rest.sum():
-            chosen |= firmly & rest
-    return chosen
-
-
-def _of_pairs(evidence: Evidence, reference: Finding, pairs: list[dict[str, Any]]) -> np.ndarray:
-    """The samples of mixed-up pairs whose label the reference turns into the other of the pair."""
-    chosen = np.zeros(evidence.n, bool)
-    for pair in pairs:
-        for given, true in ((pair["given"], pair["suggested"]), (pair["suggested"], pair["given"])):
-            chosen |= (evidence.labels == given) & (reference.suggested == true)
-    return chosen
-
-
 def _score(found: dict[str, Finding], flagged: np.ndarray) -> np.ndarray:
     """The mean rank (n,) over the finders, in [0, 1], and one more for the flagged."""
     ranks = [rankdata(finding.score) / len(flagged) for finding in found.values()]
     score: np.ndarray = np.mean(ranks, axis=0) + flagged
     return score
-
-
-def _suggested(found: dict[str, Finding]) -> np.ndarray | None:
-    """The class that the reference believes, or the out-of-fold models where there is none."""
-    best = found.get("reference", found.get("labels"))
-    return best.suggested if best is not None else None

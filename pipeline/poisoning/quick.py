@@ -1,6 +1,7 @@
 """How the poisoning lab trains: quick, the same for the clean and the poisoned model, and without changing images."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from datasets.store import Dataset
@@ -13,6 +14,7 @@ _SMALL = 64
 # Scans are shown smaller: two trainings must end while somebody waits. A trigger of few pixels is averaged with it.
 _SCAN = 128
 _SMALL_EPS = 0.2
+_STILL = Augmentation(flip=0.0, rotation=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0)
 
 
 def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
@@ -22,7 +24,6 @@ def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
     right. No label is smoothed, so that the loss of a wrong label shows.
     """
     side = _side(dataset)
-    still = Augmentation(flip=0.0, rotation=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0)
     if side <= _SMALL:
         return TrainingSettings(
             architecture="SmallCNN",
@@ -32,9 +33,20 @@ def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
             averaging=0.99,
             label_smoothing=0.0,
             seed=seed,
-            augmentation=still,
+            augmentation=_STILL,
         )
-    return TrainingSettings(size=_SCAN, epochs=12, label_smoothing=0.0, seed=seed, augmentation=still)
+    return TrainingSettings(size=_SCAN, epochs=12, label_smoothing=0.0, seed=seed, augmentation=_STILL)
+
+
+def judging_settings(settings: TrainingSettings, dataset: Dataset) -> TrainingSettings:
+    """How models are trained whose only task is to judge labels: alike, but scans are moved and toned as is usual.
+
+    So they learn single labels less by heart, and no mark of a few pixels. Small pictures stay as they are.
+    """
+    if _side(dataset) <= _SMALL:
+        return settings
+    own, usual = asdict(settings.augmentation), asdict(Augmentation())
+    return replace(settings, augmentation=Augmentation(**{name: max(own[name], usual[name]) for name in usual}))
 
 
 def quick_hardening(dataset: Dataset) -> HardeningSettings:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detector.poisoned.concentration import unnatural
+from detector.poisoned.concentration import as_trusted, confusions, unnatural
 
 
 def scattered(rng, n_classes, n):
@@ -14,32 +14,69 @@ def scattered(rng, n_classes, n):
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("n", [0, 5, 40, 400])
 def test_scattered_mistakes_have_no_unnatural_pair(seed, n):
-    assert not unnatural(*scattered(np.random.default_rng(seed), 10, n), 10).any()
+    assert not unnatural(confusions(*scattered(np.random.default_rng(seed), 10, n), 10)).any()
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_pair_that_repeats_stands_out_alone(seed):
     given, believed = scattered(np.random.default_rng(seed), 10, 40)
-    odd = unnatural(np.append(given, np.full(30, 1)), np.append(believed, np.full(30, 7)), 10)
+    odd = unnatural(confusions(np.append(given, np.full(30, 1)), np.append(believed, np.full(30, 7)), 10))
     assert np.argwhere(odd).tolist() == [[1, 7]]
 
 
 def test_two_classes_that_look_alike_are_natural():
     given, believed = scattered(np.random.default_rng(0), 10, 60)
     given, believed = np.append(given, [4] * 3 + [9] * 3), np.append(believed, [9] * 3 + [4] * 3)
-    assert not unnatural(given, believed, 10).any()
+    assert not unnatural(confusions(given, believed, 10)).any()
 
 
 def test_pairwise_flips_stand_out_both_ways():
     given, believed = scattered(np.random.default_rng(0), 10, 40)
     given, believed = np.append(given, [3] * 25 + [5] * 25), np.append(believed, [5] * 25 + [3] * 25)
-    assert np.argwhere(unnatural(given, believed, 10)).tolist() == [[3, 5], [5, 3]]
+    assert np.argwhere(unnatural(confusions(given, believed, 10))).tolist() == [[3, 5], [5, 3]]
 
 
 def test_flips_of_everything_into_everything_have_none():
-    assert not unnatural(*scattered(np.random.default_rng(0), 10, 5000), 10).any()
+    assert not unnatural(confusions(*scattered(np.random.default_rng(0), 10, 5000), 10)).any()
 
 
 def test_few_classes_have_few_pairs_and_still_a_usual_one():
-    odd = unnatural(np.array([0] * 60 + [1, 2, 2]), np.array([1] * 60 + [0, 0, 1]), 3)
+    odd = unnatural(confusions(np.array([0] * 60 + [1, 2, 2]), np.array([1] * 60 + [0, 0, 1]), 3))
     assert np.argwhere(odd).tolist() == [[0, 1]]
+
+
+def test_labels_that_are_believed_are_no_confusion():
+    counts = confusions(np.array([0, 0, 1, 2]), np.array([1, 1, 1, 0]), 3)
+    assert counts.tolist() == [[0, 2, 0], [0, 0, 0], [1, 0, 0]]
+
+
+# Of four classes the first is often taken for the second, by honest data: 7 in 100.
+LOOK_ALIKE = np.array([[0, 7, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]])
+
+
+def test_look_alikes_are_as_frequent_as_among_the_trusted():
+    of = np.full(4, 1000), LOOK_ALIKE, np.full(4, 100)
+    assert as_trusted(10 * LOOK_ALIKE, *of).all()
+    assert as_trusted(14 * LOOK_ALIKE, *of)[0, 1]
+
+
+def test_a_pair_beyond_what_the_trusted_let_expect_is_not():
+    counts = 10 * LOOK_ALIKE
+    counts[1, 0] = 200
+    assert np.argwhere(~as_trusted(counts, np.full(4, 1000), LOOK_ALIKE, np.full(4, 100))).tolist() == [[1, 0]]
+
+
+def test_few_trusted_samples_excuse_no_pair_that_none_of_them_falls_into():
+    counts, none = np.zeros((10, 10), np.int64), np.zeros((10, 10), np.int64)
+    counts[1, 7] = 40
+    natural = as_trusted(counts, np.full(10, 800), none, np.full(10, 50))
+    assert not natural[1, 7]
+    assert natural.sum() == 99
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_honest_data_are_as_their_trusted_samples_but_once_in_a_hundred_pairs(seed):
+    rng = np.random.default_rng(seed)
+    shares = rng.uniform(0, 0.1, (4, 4)) * ~np.eye(4, dtype=bool)
+    rest, trusted = rng.binomial(1000, shares), rng.binomial(120, shares)
+    assert (~as_trusted(rest, np.full(4, 1000), trusted, np.full(4, 120))).sum() <= 1
