@@ -1,6 +1,6 @@
 """What finders of poison are shown of a data set: pictures, labels, features, and what other models think."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,6 @@ import torch
 from datasets.image import to_unit
 from datasets.progress import Progress, ignore
 from datasets.store import Dataset
-from detector.poisoned.fused import Fused
 from detector.poisoned.interface import Evidence
 from pipeline.errors import BadPoison
 from pipeline.models.adapter import PixelModel
@@ -23,7 +22,6 @@ from pipeline.training.settings import TrainingSettings
 
 _BATCH = 64
 N_FOLDS, N_TRUSTED_FOLDS = 4, 3
-_WORTH_A_SECOND_LOOK = 0.01  # Share that is doubted at first; of clean data the default finder doubts less.
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +42,6 @@ def gather(
     progress: Progress = ignore,
 ) -> Gathered:
     """Everything that finders can be shown of the split "train".
-
-    Models that learned from wrong labels believe some of them. So where the default finder doubts more than clean data
-    let expect, the labels are judged once more by models that did not learn from what it doubts.
 
     Args:
         dataset: the suspected one.
@@ -80,28 +75,7 @@ def gather(
         probs=probs,
         reference_probs=reference,
     )
-    return Gathered(rows, _looked_at_again(evidence, dataset, rows, judging, work, progress))
-
-
-def _looked_at_again(
-    evidence: Evidence,
-    dataset: Dataset,
-    rows: np.ndarray,
-    settings: TrainingSettings,
-    work: Path,
-    progress: Progress,
-) -> Evidence:
-    """The evidence with probabilities by models that did not learn from what is doubted, where that is much."""
-
-    def told(done: int, total: int, what: str) -> None:
-        progress(done, total, f"once more without what is doubted: {what}")
-
-    doubted = Fused().find(evidence).flagged
-    kept = np.bincount(evidence.labels[~doubted], minlength=evidence.n_classes)
-    if doubted.mean() <= _WORTH_A_SECOND_LOOK or kept.min() < 2 * N_FOLDS:
-        return evidence
-    probs = out_of_fold(dataset, rows, settings, n_folds=N_FOLDS, work=work, without=rows[doubted], progress=told)
-    return replace(evidence, probs=probs)
+    return Gathered(rows, evidence)
 
 
 def _reference(

@@ -14,7 +14,6 @@ from pipeline.evaluation import probabilities
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import trained
 
-_NOBODY = np.empty(0, dtype=np.int64)
 OTHERS = "test"  # In a view, the split of what a fold does not learn from.
 
 
@@ -25,18 +24,16 @@ def out_of_fold(
     *,
     n_folds: int,
     work: Path,
-    without: np.ndarray = _NOBODY,
     progress: Progress = ignore,
 ) -> np.ndarray:
     """The probabilities (n, K) of each of the rows by a classifier of the other folds.
 
-    Look-alikes lie in one fold: a classifier that learned from a copy would know the label by heart. Of the rows
-    `without` (m,) no classifier learns.
+    Look-alikes lie in one fold: a classifier that learned from a copy would know the label by heart.
     """
     fold = folds(dataset, rows, n_folds, seed=settings.seed)
     told = np.empty((len(rows), len(dataset.classes)), dtype=np.float32)
     for k in range(n_folds):
-        rest, held = rows[(fold != k) & ~np.isin(rows, without)], rows[fold == k]
+        rest, held = rows[fold != k], rows[fold == k]
         told[fold == k] = judged_by(dataset, rest, held, settings, work=work, progress=_of(progress, k, n_folds))
     return told
 
