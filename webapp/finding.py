@@ -25,6 +25,7 @@ from webapp.queries.trusted import trusted_for
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
+from webapp.words import counted
 
 bp = Blueprint("poisoning_finding", __name__, url_prefix="/lab/poisoning/finding")
 
@@ -98,7 +99,7 @@ def decisions(finding_id: str) -> ResponseReturnValue:
     done = _decided(row, form)
     told_left = done.n_left and form.do.data == Ruling.RELABEL
     left = f" {done.n_left} have no other class suggested, and stay as they are." if told_left else ""
-    flash(f"{done.n_decided} {'image' if done.n_decided == 1 else 'images'} {_DONE[form.do.data]}.{left}")
+    flash(f"{counted(done.n_decided, 'image')} {_DONE[form.do.data]}.{left}")
     where: dict[str, Any] = {**_filters(), "page": page_number()}
     stays = where["decision"] == found.ANY and len(form.items.data or ()) == 1
     where["_anchor"] = f"item-{form.items.data[0]}" if stays else "suspects"
