@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from datasets.progress import Progress, ignore
+from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
@@ -115,10 +115,8 @@ def run_backdoor_lab(
         check_learned(original.folder, dataset)
 
     def trained(on: Dataset, name: str) -> Classifier:
-        def told(done: int, total: int, what: str) -> None:
-            progress(done, total, f"{name}: {what}")
-
-        return train_classifier(on, settings, root.models, work=root.work / "poisoning", name=name, progress=told)
+        work, told = root.work / "poisoning", called(progress, name)
+        return train_classifier(on, settings, root.models, work=work, name=name, progress=told)
 
     def poisoned(what: str, one: BackdoorRecipe) -> Dataset:
         under = proxy if one.perturbation is not None else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.progress import Progress, ignore
+from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
@@ -129,10 +129,7 @@ def _trained(
     trained_on: Dataset, judged_on: Dataset, settings: TrainingSettings, root: DataRoot, name: str, progress: Progress
 ) -> Side:
     work: Path = root.work / "poisoning"
-
-    def told(done: int, total: int, what: str) -> None:
-        progress(done, total, f"{name} model: {what}")
-
+    told = called(progress, f"{name} model")
     return trained_side(trained_on, judged_on, settings, root.models, work=work, name=name, progress=told)
 
 

@@ -21,6 +21,7 @@ from pipeline.provenance.record import checked
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked, strip_asked
+from webapp.jobs.course import ELSE, Course
 from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
@@ -107,7 +108,7 @@ def _train_classifier(work: Work) -> Made:
         work=work.scratch,
         name=params["name"],
         by=work.by,
-        progress=work.progress,
+        progress=Course({ELSE: 1.0}, work.progress),  # All but the preparing.
     )
     return made_classifier(work, classifier)
 

@@ -188,7 +188,8 @@ def _job(session: Session, job_id: int) -> Job:
 def _done_weight(shard: Shard) -> float:
     if shard.state is ShardState.DONE:
         return shard.weight
-    if shard.state is not ShardState.LEASED or not shard.items:
+    # One that waits for another attempt keeps what it had: it goes on from there, or stands until it is farther.
+    if shard.state not in (ShardState.LEASED, ShardState.PENDING) or not shard.items:
         return 0.0
     return shard.weight * min(1.0, shard.done_items / shard.items)
 

@@ -29,7 +29,7 @@ def page_of(lab, path):
 
 def test_a_job_that_waits_says_so_and_since_when(lab, jobs, search):
     page = page_of(lab, f"/jobs/{search.id}")
-    assert "Waiting</span> <span class=\"quiet\">for a worker, since <time" in page
+    assert 'Waiting</span> <span class="quiet">for a worker, since <time' in page
     assert " left" not in page
     claim_shard(lab.database, lab.settings, job_id=search.id, idx=0, owner="here:1:x")
     page = page_of(lab, f"/jobs/{search.id}")
