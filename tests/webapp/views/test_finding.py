@@ -362,3 +362,16 @@ def test_the_report_is_given_as_json(client):
     answer = client.get(f"{SHOWN}/report.json")
     assert len(answer.get_json()["suspects"]) == N_SUSPECTS
     assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_what_is_counted_is_what_is_listed(lab):
+    client = lab.client("admin")
+    for finder, n in (("fused", N_FUSED), ("confident labels", N_SUSPECTS - N_FUSED), ("any", N_SUSPECTS)):
+        page = client.get(f"/lab/poisoning/finding/{FINDING_ID}?finder={finder}").text
+        assert sum(tally(page).values()) == n, finder
+
+
+def tally(page):
+    """The counts above the list, by their words."""
+    words = page.partition('<dl class="tally">')[2].partition("</dl>")[0]
+    return {name: int(n) for name, n in re.findall(r"<dt>([^<]+)</dt><dd>(\d+)</dd>", words)}
