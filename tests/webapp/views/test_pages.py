@@ -219,6 +219,31 @@ def test_an_unknown_id_says_what_to_do(admin, path):
     assert re.search(r'Reference</dt><dd class="mono">[0-9a-f]{10}<', answer.text)
 
 
+@pytest.mark.parametrize(
+    ("path", "way", "words"),
+    [
+        ("/datasets/none", "/datasets/", "data sets"),
+        ("/datasets/none/no/such/thing", "/datasets/", "data sets"),
+        ("/jobs/99999", "/jobs/", "jobs"),
+        ("/lab/poisoning/finding/none", "/lab/poisoning/finding/", "searches for poison"),
+        ("/lab/poisoning/none", "/lab/poisoning/", "runs of the poisoning lab"),
+        ("/trusted-subsets/none", "/trusted-subsets/", "trusted subsets"),
+        ("/screenings/none", "/screenings", "screenings"),
+    ],
+)
+def test_an_unknown_id_leads_to_the_list(admin, path, way, words):
+    answer = admin.get(path)
+    assert answer.status_code == 404
+    assert f'<a href="{way}">See the {words} that there are</a>' in answer.text
+    assert admin.get(way).status_code == 200
+
+
+def test_an_unknown_address_leads_home_and_nobody_to_what_is_not_theirs(admin, clinician):
+    for page in (admin.get("/nowhere").text, clinician.get("/datasets/none/no/such/thing").text):
+        assert '<p>Go to the <a href="/">first page</a></p>' in page
+    assert ">See the screenings that there are</a>" in clinician.get("/screenings/none").text
+
+
 def test_a_page_says_of_which_kind_each_thing_is_that_it_was_made_from(site, admin):
     page = admin.get(f"/adversarial-sets/{site.chain.adversarial_set.id}").text
     assert re.search(r"Made from (data set|classifier) <a href=[^>]+>[^<]+</a>, (data set|classifier) <a href", page)
