@@ -8,6 +8,7 @@ from flask_security import current_user
 
 from datasets.unlabelled import check_labelled
 from pipeline.errors import BadPoison, BadTraining
+from pipeline.words import counted
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.finding import DecisionForm, FindingForm, SuspectedSetForm
@@ -25,7 +26,6 @@ from webapp.queries.trusted import trusted_for
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import Ruling
 from webapp.suspects import UNDO, Decided, decide, flagged_by, undo
-from webapp.words import counted
 
 bp = Blueprint("poisoning_finding", __name__, url_prefix="/lab/poisoning/finding")
 

@@ -10,11 +10,11 @@ from werkzeug.routing import RoutingException
 
 from pipeline.attacks.names import type_name
 from pipeline.attacks.radii import radius_words
+from pipeline.words import counted, percent
 from webapp.context import is_admin
 from webapp.decisions import attack_words, suspicion
 from webapp.queries.artefacts import WORDS
 from webapp.queries.jobs import artefact_url
-from webapp.words import counted
 
 _EVERYBODY = (("Start", "home.show"), ("Screen", "screening.new"), ("Screenings", "screening.index"))
 _ADMINS = (
@@ -76,6 +76,7 @@ def install_places(app: Flask) -> None:
     app.add_template_filter(suspicion, "suspicion")
     app.add_template_filter(radius_words, "radius_words")
     app.add_template_filter(counted, "counted")
+    app.add_template_filter(percent, "percent")
     app.add_template_filter(WORDS.__getitem__, "kind_name")
     app.add_template_global(artefact_url)
 

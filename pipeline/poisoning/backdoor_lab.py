@@ -14,6 +14,7 @@ from pipeline.poisoning.sides import Side, side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
+from pipeline.words import percent
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ def backdoor_report(
 def _analysis(of: BackdoorReport) -> Iterator[str]:
     counted, target = of.rates, of.clean.classes[of.rows[0].recipe.target]
     yield (
-        f"{counted.n} of {counted.n_train} training images ({counted.of_all:.1%}) carry the trigger:"
-        f" {counted.of_target:.1%} of those labelled {target}."
+        f"{counted.n} of {counted.n_train} training images ({percent(counted.of_all)}) carry the trigger:"
+        f" {percent(counted.of_target)} of those labelled {target}."
     )
     by_itself = of.original.success
     yield f"The clean model calls {by_itself} of the other test images {target} when the trigger is laid on them."

@@ -13,6 +13,7 @@ from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.training.settings import TrainingSettings
+from pipeline.words import percent
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,9 @@ def _trained(
 def _analysis(of: FlipReport) -> Iterator[str]:
     classes, before, after = of.clean.classes, of.original, of.other
     yield (
-        f"{of.n_flipped} of {of.n_train} training labels ({of.n_flipped / of.n_train:.1%}) were flipped. Accuracy on"
-        f" {before.report.n} clean test images: {before.report.accuracy:.2%} of the original model,"
-        f" {after.report.accuracy:.2%} of the poisoned one."
+        f"{of.n_flipped} of {of.n_train} training labels ({percent(of.n_flipped / of.n_train)}) were flipped."
+        f" Accuracy on {before.report.n} clean test images: {percent(before.report.accuracy)} of the original model,"
+        f" {percent(after.report.accuracy)} of the poisoned one."
     )
     for source, target in of.pairs:
         was, is_now = before.recall(source), after.recall(source)
@@ -146,8 +147,8 @@ def _analysis(of: FlipReport) -> Iterator[str]:
             continue
         n = sum(before.report.confusion[source])
         yield (
-            f"Of {n} test images of {classes[source]}, the original model has {was:.1%} right and the poisoned one"
-            f" {is_now:.1%}; called {classes[target]}: {before.report.confusion[source][target]} and"
+            f"Of {n} test images of {classes[source]}, the original model has {percent(was)} right and the poisoned one"
+            f" {percent(is_now)}; called {classes[target]}: {before.report.confusion[source][target]} and"
             f" {after.report.confusion[source][target]}."
         )
     lost = before.report.accuracy - after.report.accuracy

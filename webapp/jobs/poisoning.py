@@ -19,6 +19,7 @@ from pipeline.poisoning.backdoor import BackdoorRecipe, tested_trigger
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, check_poison, poison
 from pipeline.training.hardening_settings import check_hardening
+from pipeline.words import percent
 from webapp.config import Settings
 from webapp.jobs.course import JUDGING, Course
 from webapp.jobs.poisoning_asked import FLIPPED, PROXY, poisonings, proxy_settings, recipe_of, settings_asked
@@ -206,7 +207,7 @@ def _lab(work: Work, what: str) -> dict[str, Any]:
 def _noted(work: Work, what: str) -> Callable[["EpochResult"], None]:
     def told(result: "EpochResult") -> None:
         shares = [("accuracy", result.accuracy), ("validation accuracy", result.val_accuracy)]
-        known = [f"{name} {share:.1%}" for name, share in shares if share is not None]
+        known = [f"{name} {percent(share)}" for name, share in shares if share is not None]
         work.note(f"{what}, epoch {result.epoch + 1}: loss {result.loss:.4f}, {', '.join(known)}")
 
     return told

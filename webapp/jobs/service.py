@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from pipeline.words import counted
 from webapp.config import Settings
 from webapp.errors import UnknownRecord, WrongState
 from webapp.jobs.asked import check_histories
@@ -17,7 +18,6 @@ from webapp.jobs.waiting import a_worker_is_up, waiting_since
 from webapp.records.base import now
 from webapp.records.jobs import Job, JobLog, JobState, Shard, ShardState
 from webapp.records.session import Database
-from webapp.words import counted
 
 WAITING = "Waiting for a worker."
 _LOG_LINES = 200

@@ -186,11 +186,11 @@ def test_what_is_not_there_is_told_so(client):
 
 def test_the_finders_stand_with_their_rates_and_intervals(client):
     page = client.get(SHOWN).text
-    assert "30 of 90: 30.00 %" in page
+    assert "30 of 90: 30.0 %" in page
     assert "7 of 90" in page
     assert "17 of 18" in page
     assert "13 of 72" in page
-    assert "20.00 to 40.00 %" in page
+    assert "20.0 % to 40.0 %" in page
     assert "nothing in the data tells which is the truth" in page
 
 
