@@ -175,11 +175,12 @@ def _analysis(of: BackdoorReport) -> Iterator[str]:
     by_itself = of.original.success
     yield f"The clean model calls {by_itself} of the other test images {target} when the trigger is laid on them."
     for row in of.rows:
-        lost = (of.original.accuracy.value or 0.0) - (row.success.accuracy.value or 0.0)
+        lost = round(100 * ((of.original.accuracy.value or 0.0) - (row.success.accuracy.value or 0.0)), 2)
+        beside = f"{abs(lost):.2f} points {'less' if lost > 0 else 'more'} than" if lost else "as high as"
         yield (
             f"The {row.what} calls {row.success.success} of them {target}, and {row.success.without_trigger} without"
             f" the trigger. Its accuracy on clean images is {row.success.accuracy},"
-            f" {abs(100 * lost):.2f} points {'less' if lost > 0 else 'more'} than that of the clean model."
+            f" {beside} that of the clean model."
         )
     if of.rows[0].success.success.interval[0] <= by_itself.interval[1]:
         yield (

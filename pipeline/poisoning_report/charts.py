@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.detector_report.axes import top_axis
@@ -40,7 +41,7 @@ def accuracy_chart(histories: Mapping[str, History]) -> Chart:
         what="Share of images called as they are labelled, after every epoch, in training and validation; the axis"
         " begins where the lowest is.",
         x=_epochs(histories),
-        y=top_axis("accuracy", min((y for one in series for _, y in one.points), default=0.0)),
+        y=_share_axis("accuracy", min((y for one in series for _, y in one.points), default=0.0)),
         series=series,
         table=_table("Accuracy after every epoch", histories, "accuracy", "val_accuracy", percent),
     )
@@ -102,6 +103,11 @@ def _epochs(histories: Mapping[str, History]) -> Axis:
     ticks = tuple((float(epoch), str(epoch)) for epoch in range(1, n + 1, step))
     # Of one epoch alone there is still an axis.
     return Axis("epoch", 1.0 if n > 1 else 0.0, float(max(n, 2)), ticks)
+
+
+def _share_axis(label: str, lowest: float) -> Axis:
+    axis = top_axis(label, lowest)
+    return replace(axis, ticks=tuple((at, percent(at)) for at, _ in axis.ticks))
 
 
 def _value_axis(label: str, highest: float) -> Axis:

@@ -113,7 +113,9 @@ def claim_shard(database: Database, settings: Settings, *, job_id: int, idx: int
         if changed(session, take) != 1:
             return None
         shard, job = session.get_one(Shard, (job_id, idx)), session.get_one(Job, job_id)
-        job.state, job.started = JobState.RUNNING, job.started or now()
+        if job.started is None:
+            job.started, job.message = now(), "Starting."
+        job.state = JobState.RUNNING
         note(session, job_id, f"Attempt {shard.tries} started on {owner}.", idx=idx)
         lower_parts = (
             select(Shard.output, Shard.sha256)

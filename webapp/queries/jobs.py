@@ -106,7 +106,7 @@ def under_way(*kinds: str) -> list[ListedJob]:
 def purpose_of(job: JobProgress) -> Purpose:
     """What a job is for."""
     ids = [one for name, one in job.params.items() if name.endswith("_id") and isinstance(one, str)]
-    works_on = [row for row in named(ids) if has_page(row)]
+    works_on = sorted(filter(has_page, named(ids)), key=lambda row: ids.index(row.id))
     kind = _MAKES.get(job.kind)
     if kind is None:
         return Purpose("", "", works_on)

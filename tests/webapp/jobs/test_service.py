@@ -147,3 +147,9 @@ def test_making_the_same_artefact_again_keeps_its_name_and_adds_facts(jobs, data
     with database.reading() as session:
         made = session.get_one(Artefact, f"r{job.id}")
     assert (made.name, made.facts) == ("named by hand", {"more": 1, "n": 1})
+
+
+def test_a_job_that_begins_says_no_more_that_it_waits(jobs, database, settings):
+    job = jobs.enqueue("count", {"n": 1})
+    claim_shard(database, settings, job_id=job.id, idx=0, owner="here:1:x")
+    assert jobs.progress(job.id).message == "Starting."
