@@ -107,7 +107,8 @@ def _epochs(histories: Mapping[str, History]) -> Axis:
 
 def _share_axis(label: str, lowest: float) -> Axis:
     axis = top_axis(label, lowest)
-    return replace(axis, ticks=tuple((at, percent(at)) for at, _ in axis.ticks))
+    # Without a decimal that is 0: there is no room for it beside the label.
+    return replace(axis, ticks=tuple((at, f"{100 * at:.3g} %") for at, _ in axis.ticks))
 
 
 def _value_axis(label: str, highest: float) -> Axis:

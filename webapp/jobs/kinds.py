@@ -22,6 +22,7 @@ from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked, strip_asked
 from webapp.jobs.course import ELSE, Course
+from webapp.jobs.detector_course import LEARNING
 from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
@@ -207,7 +208,7 @@ def _train_detector(work: Work) -> Made:
         work=work.scratch,
         name=params["name"],
         by=work.by,
-        progress=work.progress,
+        progress=Course(LEARNING, work.progress),
     )
     return made_detector(work, detector)
 

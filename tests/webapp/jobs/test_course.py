@@ -7,6 +7,7 @@ import pytest
 from pipeline.training.hardening_settings import PGD, HardeningSettings
 from pipeline.training.settings import TrainingSettings
 from webapp.jobs.course import ELSE, JUDGING, Course, training_costs
+from webapp.jobs.detector_course import LEARNING, n_sets
 from webapp.jobs.finding_course import ALONE, ALONE_FOLDS, ASKING, FEATURES, FOLDS
 
 
@@ -74,3 +75,18 @@ def test_a_hardened_training_costs_its_attacks_too():
     hard = replace(plain, hardening=HardeningSettings(method=PGD, steps=7))
     assert training_costs(hard, 100, 10)[ELSE] == 8 * training_costs(plain, 100, 10)[ELSE]
     assert training_costs(hard, 100, 10)[JUDGING] == training_costs(plain, 100, 10)[JUDGING]
+
+
+def test_the_stretches_of_a_detector_are_told_apart(told):
+    tell = course(told, LEARNING)
+    said = ("features of clean scans", "epoch 1 of 2", "epoch 2 of 2, judging: 3 of 4", "marks of attacks, held out")
+    for what, done in zip(said, (1, 1, 2, 1), strict=True):
+        tell(done, 2, what)
+    shares = [share for share, _ in told]
+    assert shares == sorted(set(shares))
+    assert shares[0] < 0.02
+    assert 0.9 < shares[-1] < 1
+
+
+def test_judging_takes_a_set_of_scans_for_each_attack_and_more():
+    assert n_sets([]) < n_sets([{"attacked": 3}, {"attacked": 0}]) < n_sets([{"attacked": 3}] * 2)
