@@ -89,7 +89,7 @@ def _import_dataset(work: Work) -> Made:
             seed=params.get("seed", 0),
             unlabelled=params.get("unlabelled", False),
             by=work.by,
-            progress=work.progress,
+            progress=Course({"decoding": 4.0, "looking for near copies": 1.0}, work.progress),
         )
     return made_dataset(work, made)
 
@@ -227,7 +227,7 @@ def _release_gate(work: Work) -> Made:
         alpha_uncertain=params.get("alpha_uncertain"),
         strip=strip_asked(params),
         by=work.by,
-        progress=work.progress,
+        progress=Course({ELSE: 1.0, **({"STRIP": 4.0} if "strip" in params else {})}, work.progress),
     )
     return made_gate(work, gate)
 
