@@ -105,7 +105,9 @@ def require_support(n: int, alpha: float) -> None:
     way_out = f"choose {_told(supported)} or more, or" if supported is not None else "no offered rate is supported:"
     low, high = false_alarm_band(n, alpha)
     realised = (
-        f"the realised rate would lie anywhere in {low:.2%} to {high:.2%}" if high else "nothing would be flagged"
+        f"the realised rate would lie anywhere in {100 * low:.1f} % to {100 * high:.1f} %"
+        if high
+        else "nothing would be flagged"
     )
     raise NotEnoughClean(
         f"{n} clean calibration images cannot support a false-alarm rate of {_told(alpha)}: {realised}; {way_out} "

@@ -8,6 +8,7 @@ from flask_security import current_user
 
 from datasets.unlabelled import check_labelled
 from pipeline.errors import BadPoison, BadTraining
+from pipeline.words import counted
 from webapp import orders
 from webapp.context import user_id
 from webapp.forms.finding import DecisionForm, FindingForm, SuspectedSetForm
@@ -68,8 +69,9 @@ def show(finding_id: str) -> str:
     """What every finder flags, and one page of the suspects."""
     row = artefact(ArtefactKind.FINDING, finding_id)
     report, decided, asked = found.finding_of(row), found.decisions_of(row.id), _filters()
-    counts, rows = found.counts_of(report, decided), found.suspects_of(report, decided, **asked)
-    undecided = found.suspects_of(report, decided, finder=asked["finder"], decision=found.UNDECIDED)
+    counts, rows = found.counts_of(report, decided, finder=asked["finder"]), found.suspects_of(report, decided, **asked)
+    # A repair takes what is confirmed, whoever flags it.
+    confirmed = [one for one in decided.values() if one.decision is not Ruling.CLEAR]
     # What is decided leaves a list of the undecided: its last page may be gone when somebody comes back to it.
     number = min(page_number(), cut(rows, 1, size=found.SUSPECTS_PER_PAGE).n_pages)
     return render_template(
@@ -81,8 +83,8 @@ def show(finding_id: str) -> str:
         page=cut(rows, number, size=found.SUSPECTS_PER_PAGE),
         asked=asked,
         counts=counts,
-        n_undecided=len(undecided),
-        n_confirmed=counts[Ruling.DROP] + counts[Ruling.RELABEL],
+        n_undecided=counts[found.UNDECIDED],
+        n_confirmed=len(confirmed),
         run=run_that_made(report["dataset_id"]),
     )
 
@@ -98,7 +100,7 @@ def decisions(finding_id: str) -> ResponseReturnValue:
     done = _decided(row, form)
     told_left = done.n_left and form.do.data == Ruling.RELABEL
     left = f" {done.n_left} have no other class suggested, and stay as they are." if told_left else ""
-    flash(f"{done.n_decided} {'image' if done.n_decided == 1 else 'images'} {_DONE[form.do.data]}.{left}")
+    flash(f"{counted(done.n_decided, 'image')} {_DONE[form.do.data]}.{left}")
     where: dict[str, Any] = {**_filters(), "page": page_number()}
     stays = where["decision"] == found.ANY and len(form.items.data or ()) == 1
     where["_anchor"] = f"item-{form.items.data[0]}" if stays else "suspects"

@@ -18,7 +18,7 @@ from webapp.context import context
 from webapp.decisions import reason_of
 from webapp.file_names import shown_name
 from webapp.problems import Refusal
-from webapp.queries.artefacts import active_gate
+from webapp.queries.artefacts import active_gate, idle_gate
 from webapp.records.artefacts import Artefact
 from webapp.records.screenings import Screening
 from webapp.uploads import keep_bytes
@@ -68,6 +68,14 @@ def bad_image(row: Screening, data: bytes) -> Refusal:
 
 def _active() -> tuple[str, OpenGate]:
     row = active_gate()
+    if row is None and (idle := idle_gate()) is not None:
+        raise Refusal(
+            503,
+            "no_gate",
+            "No gate is active",
+            f"The gate {idle.name} is released, and neither it nor another one is active, so that no scan is screened.",
+            f"An administrator makes it active under Gates, or by POST /api/v1/gates/{idle.id}/activate.",
+        )
     if row is None:
         raise Refusal(
             503,

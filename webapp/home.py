@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template, url_for
 
 from webapp.context import is_admin, user_id
-from webapp.queries.artefacts import Standing, active_gate, standing
+from webapp.queries.artefacts import Standing, active_gate, idle_gate, standing
 from webapp.queries.screenings import counts_by_verdict, screenings_page
 
 bp = Blueprint("home", __name__)
@@ -22,7 +22,7 @@ _CHAIN = (
 def show() -> str:
     """The first page of who is logged in."""
     owner_id = None if is_admin() else user_id()
-    found = standing() if is_admin() else Standing({}, active_gate())
+    found = standing() if is_admin() else Standing({}, active_gate(), idle_gate())
     return render_template(
         "home/index.html",
         standing=found,

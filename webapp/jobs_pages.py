@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.context import jobs
 from webapp.jobs.service import JobProgress
-from webapp.queries.jobs import jobs_page, made_by
+from webapp.queries.jobs import jobs_page, listed, made_by, purpose_of
 from webapp.queries.paging import page_number
 from webapp.routes import ROW_ID
 
@@ -17,7 +17,8 @@ _QUICK, _STEADY, _SLOW = 1, 2, 5  # Seconds between polls.
 @bp.get("/")
 def index() -> str:
     """Every job, newest first."""
-    return render_template("jobs/list.html", page=jobs_page(page_number()))
+    page = jobs_page(page_number())
+    return render_template("jobs/list.html", page=page, jobs=listed(page.rows))
 
 
 @bp.get(f"/<{ROW_ID}:job_id>")
@@ -52,4 +53,4 @@ def _shown(job_id: int) -> dict[str, object]:
     found: JobProgress = jobs().progress(job_id)
     n_polls = min(request.args.get("n", 0, type=int), 10_000)
     wait_s = _QUICK if n_polls < 30 else _STEADY if n_polls < 300 else _SLOW
-    return {"job": found, "made": made_by(found), "n_polls": n_polls, "wait_s": wait_s}
+    return {"job": found, "made": made_by(found), "purpose": purpose_of(found), "n_polls": n_polls, "wait_s": wait_s}

@@ -14,6 +14,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadRequest, HTTPException, SecurityError
 
 from webapp.errors import answer_for
+from webapp.places import nearest_list
 
 _LOG = logging.getLogger(__name__)
 _API = "/api/"
@@ -120,7 +121,8 @@ def _told(error: Exception, found: Problem) -> Response:
     if isinstance(error, SecurityError):
         # No page can be drawn for a host that is not ours: there is no address to link to.
         return Response(f"{found.title}: {found.detail}\n", mimetype="text/plain")
-    return Response(render_template("errors/error.html", problem=found), mimetype="text/html")
+    page = render_template("errors/error.html", problem=found, nearest=nearest_list())
+    return Response(page, mimetype="text/html")
 
 
 def _problem(status: int, code: str, title: str, detail: str, next_step: str, reference: str) -> Problem:

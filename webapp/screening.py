@@ -8,7 +8,7 @@ from webapp import decisions
 from webapp.context import context, is_admin, user_id
 from webapp.forms.screening import OverrideForm, ScanForm
 from webapp.gatehouse import screen_scan
-from webapp.queries.artefacts import active_gate
+from webapp.queries.artefacts import active_gate, idle_gate
 from webapp.queries.paging import page_number
 from webapp.queries.screenings import VERDICTS, note_override, screening, screenings_page
 from webapp.records.screenings import Screening
@@ -23,7 +23,8 @@ def new() -> ResponseReturnValue:
     """The form of a scan; a sent one is screened at once."""
     form = ScanForm()
     if not form.validate_on_submit():
-        return render_template("screening/new.html", form=form, gate=active_gate()), 422 if form.errors else 200
+        page = render_template("screening/new.html", form=form, gate=active_gate(), idle=idle_gate())
+        return page, 422 if form.errors else 200
     sent = form.image.data
     data = read_limited(sent.stream, context().settings.max_image_bytes)
     row = screen_scan(data, sent.filename, owner_id=user_id())

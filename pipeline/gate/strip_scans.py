@@ -6,12 +6,15 @@ import numpy as np
 
 from datasets.store import Dataset, open_dataset
 from detector import errors as detector_errors
-from detector.conformal import require_support
+from detector.conformal import require_support, supported_alpha, supports
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import Lineage, lineage
 from pipeline.detection.local_scans import local_scans
 from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
-from pipeline.gate.strip_choice import StripChoice
+from pipeline.gate.strip_choice import N_OVERLAYS, StripChoice
+
+_FEWER = (48, 32, 24, 16, 8)
+"""Overlays to fall back on where the usual number leaves too few scans; each step finds less of a weak backdoor."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,35 @@ def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripS
             "the others set the threshold: choose fewer overlays, or recalibrate on more images"
         )
     dataset, items = _calibration(root, origin)
+    overlays, others = _divided(dataset, items, choice)
+    _require_support(len(others), choice)
+    return StripScans(choice, dataset, overlays, np.sort(others))
+
+
+def strip_preset(root: DataRoot, detector_id: str) -> StripChoice | None:
+    """What STRIP can be at a release where nobody chose: as many overlays as usual, and the lowest rate from 1 % on.
+
+    Fewer overlays where the usual ones leave too few scans for any rate on offer; None where even those do.
+
+    Raises:
+        BadStrip: the data set of the calibration scans is gone or another one.
+        UnknownArtefact: the detector is gone.
+    """
+    dataset, items = _calibration(root, lineage(root, detector_id))
+    for n_overlays in (N_OVERLAYS, *_FEWER):
+        n_left = len(_divided(dataset, items, StripChoice(n_overlays=n_overlays))[1])
+        rate = supported_alpha(n_left)
+        if supports(n_left, rate):
+            return StripChoice(n_overlays=n_overlays, rate=rate)
+    return None
+
+
+def _divided(dataset: Dataset, items: np.ndarray, choice: StripChoice) -> tuple[np.ndarray, np.ndarray]:
+    """The overlays, and the scans that are left to calibrate on."""
     drawn = np.random.default_rng(choice.seed).permutation(items)
     overlays, others = drawn[: choice.n_overlays], drawn[choice.n_overlays :]
     # A look-alike of an overlay is no stranger to it, as the scans to come will be.
-    others = others[~np.isin(dataset.groups[others], dataset.groups[overlays])]
-    _require_support(len(others), choice)
-    return StripScans(choice, dataset, overlays, np.sort(others))
+    return overlays, others[~np.isin(dataset.groups[others], dataset.groups[overlays])]
 
 
 def _calibration(root: DataRoot, origin: Lineage) -> tuple[Dataset, np.ndarray]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.errors import BadPoison
 from pipeline.poisoning.choice import drawn
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.triggers import Trigger
+from pipeline.words import percent
 
 DIRTY, CLEAN = "dirty", "clean"
 LABELS = {
@@ -120,15 +122,13 @@ def poisoned_rows(dataset: Dataset, recipe: BackdoorRecipe, split: str = "train"
     rows = dataset.indices(split)
     of_target = dataset.labels[rows] == recipe.target
     there = rows[of_target if recipe.labels == CLEAN else ~of_target]
-    n = round(recipe.rate * len(rows))
+    n, asked = round(recipe.rate * len(rows)), f"{percent(recipe.rate, stated=True)} of {len(rows)} training images"
     if n == 0:
-        raise BadPoison(f"{recipe.rate:.2%} of {len(rows)} training images are none; give a higher rate")
+        raise BadPoison(f"{asked} are none; give a higher rate")
     if n > len(there):
         which = "of the target class" if recipe.labels == CLEAN else "of other classes"
-        raise BadPoison(
-            f"{recipe.rate:.2%} of {len(rows)} training images are {n}, and only {len(there)} are {which};"
-            f" give at most {len(there) / len(rows):.2%}"
-        )
+        most = percent(floor(1000 * len(there) / len(rows)) / 1000)
+        raise BadPoison(f"{asked} are {n}, and only {len(there)} are {which}; give at most {most}")
     return drawn(dataset, there, n, seed=recipe.seed, purpose="poison")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from datasets.progress import Progress, ignore
+from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
@@ -14,6 +14,7 @@ from pipeline.poisoning.sides import Side, side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
+from pipeline.words import percent
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,8 @@ def run_backdoor_lab(
         check_learned(original.folder, dataset)
 
     def trained(on: Dataset, name: str) -> Classifier:
-        def told(done: int, total: int, what: str) -> None:
-            progress(done, total, f"{name}: {what}")
-
-        return train_classifier(on, settings, root.models, work=root.work / "poisoning", name=name, progress=told)
+        work, told = root.work / "poisoning", called(progress, name)
+        return train_classifier(on, settings, root.models, work=work, name=name, progress=told)
 
     def poisoned(what: str, one: BackdoorRecipe) -> Dataset:
         under = proxy if one.perturbation is not None else None
@@ -170,17 +169,18 @@ def backdoor_report(
 def _analysis(of: BackdoorReport) -> Iterator[str]:
     counted, target = of.rates, of.clean.classes[of.rows[0].recipe.target]
     yield (
-        f"{counted.n} of {counted.n_train} training images ({counted.of_all:.1%}) carry the trigger:"
-        f" {counted.of_target:.1%} of those labelled {target}."
+        f"{counted.n} of {counted.n_train} training images ({percent(counted.of_all)}) carry the trigger:"
+        f" {percent(counted.of_target)} of those labelled {target}."
     )
     by_itself = of.original.success
     yield f"The clean model calls {by_itself} of the other test images {target} when the trigger is laid on them."
     for row in of.rows:
-        lost = (of.original.accuracy.value or 0.0) - (row.success.accuracy.value or 0.0)
+        lost = round(100 * ((of.original.accuracy.value or 0.0) - (row.success.accuracy.value or 0.0)), 2)
+        beside = f"{abs(lost):.2f} points {'less' if lost > 0 else 'more'} than" if lost else "as high as"
         yield (
             f"The {row.what} calls {row.success.success} of them {target}, and {row.success.without_trigger} without"
             f" the trigger. Its accuracy on clean images is {row.success.accuracy},"
-            f" {abs(100 * lost):.2f} points {'less' if lost > 0 else 'more'} than that of the clean model."
+            f" {beside} that of the clean model."
         )
     if of.rows[0].success.success.interval[0] <= by_itself.interval[1]:
         yield (

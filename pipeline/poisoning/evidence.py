@@ -7,15 +7,15 @@ import numpy as np
 import torch
 
 from datasets.image import to_unit
-from datasets.progress import Progress, ignore
+from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from detector.poisoned.interface import Evidence
 from pipeline.errors import BadPoison
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 from pipeline.models.resize import fit_levels
-from pipeline.poisoning.out_of_fold import for_few, judged_by, out_of_fold
-from pipeline.poisoning.quick import judging_settings
+from pipeline.poisoning.out_of_fold import judged_by, out_of_fold
+from pipeline.poisoning.quick import for_few, judging_settings
 from pipeline.poisoning.shown import shown
 from pipeline.poisoning.trusted import check_covers
 from pipeline.training.settings import TrainingSettings
@@ -87,11 +87,7 @@ def _reference(
     progress: Progress,
 ) -> np.ndarray:
     """The probabilities (n, K) by a model of the trusted images alone; of these themselves out of fold."""
-    few = for_few(settings, len(trusted))
-
-    def told(done: int, total: int, what: str) -> None:
-        progress(done, total, f"trusted images alone: {what}")
-
+    few, told = for_few(settings, len(trusted)), called(progress, "trusted images alone")
     probs = judged_by(dataset, trusted, rows, few, work=work, progress=told)
     own = out_of_fold(dataset, trusted, few, n_folds=N_TRUSTED_FOLDS, work=work, progress=told)
     place = {int(index): at for at, index in enumerate(rows.tolist())}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from datasets.atomic import content_id
-from datasets.progress import Progress, ignore
+from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from detector.poisoned.fused import Fused
 from detector.poisoned.interface import Finder, Finding
@@ -138,10 +138,7 @@ def find_poison(
     gathered, findings = _asked(subject, settings, root, trusted, asked, progress)
     clean: dict[str, Share] = {}
     if unpoisoned is not None:
-
-        def told(done: int, total: int, what: str) -> None:
-            progress(done, total, f"the same data unpoisoned: {what}")
-
+        told = called(progress, "the same data unpoisoned")
         beside, quiet = _asked(unpoisoned, settings, root, trusted, asked, told)
         clean = {name: Share(int(found.flagged.sum()), len(beside.rows)) for name, found in quiet.items()}
     return Suspects(subject, None if trusted is None else trusted.id, gathered.rows, findings, clean)

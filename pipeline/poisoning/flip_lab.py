@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.progress import Progress, ignore
+from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
@@ -13,6 +13,7 @@ from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.training.settings import TrainingSettings
+from pipeline.words import percent
 
 
 @dataclass(frozen=True)
@@ -129,19 +130,16 @@ def _trained(
     trained_on: Dataset, judged_on: Dataset, settings: TrainingSettings, root: DataRoot, name: str, progress: Progress
 ) -> Side:
     work: Path = root.work / "poisoning"
-
-    def told(done: int, total: int, what: str) -> None:
-        progress(done, total, f"{name} model: {what}")
-
+    told = called(progress, f"{name} model")
     return trained_side(trained_on, judged_on, settings, root.models, work=work, name=name, progress=told)
 
 
 def _analysis(of: FlipReport) -> Iterator[str]:
     classes, before, after = of.clean.classes, of.original, of.other
     yield (
-        f"{of.n_flipped} of {of.n_train} training labels ({of.n_flipped / of.n_train:.1%}) were flipped. Accuracy on"
-        f" {before.report.n} clean test images: {before.report.accuracy:.2%} of the original model,"
-        f" {after.report.accuracy:.2%} of the poisoned one."
+        f"{of.n_flipped} of {of.n_train} training labels ({percent(of.n_flipped / of.n_train)}) were flipped."
+        f" Accuracy on {before.report.n} clean test images: {percent(before.report.accuracy)} of the original model,"
+        f" {percent(after.report.accuracy)} of the poisoned one."
     )
     for source, target in of.pairs:
         was, is_now = before.recall(source), after.recall(source)
@@ -149,8 +147,8 @@ def _analysis(of: FlipReport) -> Iterator[str]:
             continue
         n = sum(before.report.confusion[source])
         yield (
-            f"Of {n} test images of {classes[source]}, the original model has {was:.1%} right and the poisoned one"
-            f" {is_now:.1%}; called {classes[target]}: {before.report.confusion[source][target]} and"
+            f"Of {n} test images of {classes[source]}, the original model has {percent(was)} right and the poisoned one"
+            f" {percent(is_now)}; called {classes[target]}: {before.report.confusion[source][target]} and"
             f" {after.report.confusion[source][target]}."
         )
     lost = before.report.accuracy - after.report.accuracy

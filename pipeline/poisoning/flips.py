@@ -10,6 +10,7 @@ import numpy as np
 from datasets.store import Dataset
 from pipeline.errors import BadPoison
 from pipeline.poisoning.choice import drawn
+from pipeline.words import percent
 
 ONE_WAY, PAIRWISE, CYCLIC, UNIFORM = "one_way", "pairwise", "cyclic", "uniform"
 KINDS = {
@@ -90,8 +91,8 @@ class FlipRecipe:
         if self.ratio < WARN_FROM or (self.kind == UNIFORM and n_classes > 2):
             return None
         return (
-            f"With {self.ratio:.0%} of the labels flipped, both labels are about as frequent among these images:"
-            " nothing in the data can tell flips from truth. Only images that somebody vouches for can."
+            f"With {percent(self.ratio, stated=True)} of the labels flipped, both labels are about as frequent among"
+            " these images: nothing in the data can tell flips from truth. Only images that somebody vouches for can."
         )
 
 

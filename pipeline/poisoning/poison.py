@@ -20,6 +20,7 @@ from pipeline.poisoning.repair import REPAIRED
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
 from pipeline.provenance.opening import checked_dataset
 from pipeline.provenance.record import checked, has_history, recorded
+from pipeline.words import percent
 
 if TYPE_CHECKING:
     # Only for the type: it loads torch, and a web process reads this module too.
@@ -195,8 +196,8 @@ def _flips(dataset: Dataset, recipe: FlipRecipe) -> dict[int, int]:
     labels = flipped(dataset, recipe)
     if not labels:  # All recipes that flip none would share one data set, under the name of the first.
         raise BadPoison(
-            f"{recipe.ratio:.2%} of the training images of each class that is flipped from are none; give a higher"
-            " ratio"
+            f"{percent(recipe.ratio, stated=True)} of the training images of each class that is flipped from are none;"
+            " give a higher ratio"
         )
     return labels
 

@@ -15,6 +15,7 @@ from pipeline.poisoning.success import Share
 from pipeline.poisoning.trusted import TrustedSubset
 from pipeline.poisoning.truth import poisoned_items
 from pipeline.training.settings import TrainingSettings
+from pipeline.words import percent
 
 
 @dataclass(frozen=True)
@@ -160,4 +161,4 @@ def _analysis(of: Reverified) -> Iterator[str]:
 
 def _accuracy(side: Side) -> str:
     low, high = side.report.interval
-    return f"{side.report.accuracy:.2%} ({low:.2%} to {high:.2%})"
+    return f"{percent(side.report.accuracy)} ({percent(low)} to {percent(high)})"

@@ -13,6 +13,7 @@ from pipeline.evaluation import wilson_interval
 from pipeline.models.adapter import PixelModel
 from pipeline.poisoning.shown import shown
 from pipeline.poisoning.triggers import Trigger
+from pipeline.words import percent
 
 _BATCH = 64
 
@@ -41,7 +42,7 @@ class Share:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return "-" if self.value is None else f"{self.value:.2%} ({low:.2%} to {high:.2%})"
+        return "-" if self.value is None else f"{percent(self.value)} ({percent(low)} to {percent(high)})"
 
 
 @dataclass(frozen=True)

@@ -134,14 +134,13 @@ def check_covers(dataset: Dataset, rows: np.ndarray) -> None:
     """Refuse a subset that says nothing of a class.
 
     Raises:
-        BadPoison: names the class and how many there must be.
+        BadPoison: names every class that lacks some, how many it lacks, and how many there must be.
     """
-    counts = np.bincount(dataset.labels[rows], minlength=len(dataset.classes))
-    if counts.min() < LEAST:
-        label = int(counts.argmin())
+    counts = np.bincount(dataset.labels[rows], minlength=len(dataset.classes)).tolist()
+    named = zip(dataset.classes, counts, strict=True)
+    if short := [f"{n} of {name} (lacks {LEAST - n})" for name, n in named if n < LEAST]:
         raise BadPoison(
-            f"{int(counts[label])} trusted images of {dataset.classes[label]}; give at least {LEAST} of every class,"
-            f" best {ENOUGH}"
+            f"too few trusted images: {', '.join(short)}; give at least {LEAST} of every class, best {ENOUGH}"
         )
 
 

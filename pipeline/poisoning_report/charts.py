@@ -1,11 +1,13 @@
 """The charts of a run, each with its table: how the models learned, and what they call the test images."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.detector_report.axes import top_axis
 from pipeline.detector_report.blocks import Axis, Chart, Series, Table
+from pipeline.words import percent
 
 History = Sequence[Mapping[str, Any]]
 
@@ -27,7 +29,7 @@ def loss_chart(histories: Mapping[str, History]) -> Chart:
         x=_epochs(histories),
         y=_value_axis("loss", highest),
         series=series,
-        table=_table("Loss after every epoch", histories, "loss", "val_loss", "{:.4f}"),
+        table=_table("Loss after every epoch", histories, "loss", "val_loss", "{:.4f}".format),
     )
 
 
@@ -39,9 +41,9 @@ def accuracy_chart(histories: Mapping[str, History]) -> Chart:
         what="Share of images called as they are labelled, after every epoch, in training and validation; the axis"
         " begins where the lowest is.",
         x=_epochs(histories),
-        y=top_axis("accuracy", min((y for one in series for _, y in one.points), default=0.0)),
+        y=_share_axis("accuracy", min((y for one in series for _, y in one.points), default=0.0)),
         series=series,
-        table=_table("Accuracy after every epoch", histories, "accuracy", "val_accuracy", "{:.2%}"),
+        table=_table("Accuracy after every epoch", histories, "accuracy", "val_accuracy", percent),
     )
 
 
@@ -80,7 +82,7 @@ def _curves(histories: Mapping[str, History], *names: str) -> Iterator[Series]:
                 yield Series(f"{what}, {words}", points, dots=True)
 
 
-def _table(title: str, histories: Mapping[str, History], own: str, val: str, form: str) -> Table:
+def _table(title: str, histories: Mapping[str, History], own: str, val: str, form: Callable[[float], str]) -> Table:
     columns = [(what, name, words) for what in histories for name, words in ((own, "training"), (val, "validation"))]
     known = [column for column in columns if any(row.get(column[1]) is not None for row in histories[column[0]])]
     n = max(map(len, histories.values()), default=0)
@@ -90,9 +92,9 @@ def _table(title: str, histories: Mapping[str, History], own: str, val: str, for
     return Table(title, ("epoch", *(f"{what}, {words}" for what, _, words in known)), rows)
 
 
-def _cell(history: History, epoch: int, name: str, form: str) -> str:
+def _cell(history: History, epoch: int, name: str, form: Callable[[float], str]) -> str:
     value = history[epoch].get(name) if epoch < len(history) else None
-    return "-" if value is None else form.format(value)
+    return "-" if value is None else form(value)
 
 
 def _epochs(histories: Mapping[str, History]) -> Axis:
@@ -101,6 +103,12 @@ def _epochs(histories: Mapping[str, History]) -> Axis:
     ticks = tuple((float(epoch), str(epoch)) for epoch in range(1, n + 1, step))
     # Of one epoch alone there is still an axis.
     return Axis("epoch", 1.0 if n > 1 else 0.0, float(max(n, 2)), ticks)
+
+
+def _share_axis(label: str, lowest: float) -> Axis:
+    axis = top_axis(label, lowest)
+    # Without a decimal that is 0: there is no room for it beside the label.
+    return replace(axis, ticks=tuple((at, f"{100 * at:.3g} %") for at, _ in axis.ticks))
 
 
 def _value_axis(label: str, highest: float) -> Axis:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.detector_report.blocks import Chart, Table
 from pipeline.poisoning_report.charts import accuracy_chart, calls_chart, loss_chart
-from pipeline.poisoning_report.scores import percent, scores_table, share, trigger_table
+from pipeline.poisoning_report.scores import known, scores_table, share, trigger_table
 
 BEFORE, AFTER = "before", "after"
 
@@ -110,7 +110,7 @@ def _figures(report: Mapping[str, Any], sides: Mapping[str, Any]) -> Iterator[tu
     yield ("right of all test images", *(_accuracy(side["report"]) for side in sides.values()))
     for label, name in enumerate(report["classes"]):
         recalls = [side["report"]["per_class"][label]["recall"] for side in sides.values()]
-        yield (f"recall of {name}", *map(percent, recalls))
+        yield (f"recall of {name}", *map(known, recalls))
     flags = [report["flagged_before"], report["flagged_after"]]
     yield (f"training images that {report['finder']} flags", *(share(one["flagged"]) for one in flags))
     if flags[0]["poisoned"] is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.detector_report.blocks import Table
+from pipeline.words import percent
 
 Side = Mapping[str, Any]
 
@@ -16,8 +17,8 @@ def pairs_table(classes: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> T
         (
             f"{classes[pair['source']]} to {classes[pair['target']]}",
             str(pair["n"]),
-            percent(pair["recall_original"]),
-            percent(pair["recall_poisoned"]),
+            known(pair["recall_original"]),
+            known(pair["recall_poisoned"]),
             str(pair["cell_original"]),
             str(pair["cell_poisoned"]),
         )
@@ -35,8 +36,8 @@ def classes_table(classes: Sequence[str], original: Side, poisoned: Side) -> Tab
         (
             name,
             str(was["support"]),
-            percent(was["recall"]),
-            percent(is_now["recall"]),
+            known(was["recall"]),
+            known(is_now["recall"]),
             str(original["predicted"][k]),
             str(poisoned["predicted"][k]),
         )
@@ -56,7 +57,7 @@ def scores_table(sides: Mapping[str, Side]) -> Table:
 def _scores(sides: Mapping[str, Side], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     told = [side["report"]["per_class"] for side in sides.values()]
     for each in zip(*told, strict=True):
-        cells = (percent(one[name]) for name in names for one in each)
+        cells = (known(one[name]) for name in names for one in each)
         yield (each[0]["name"], *cells, str(each[0]["support"]))
 
 
@@ -72,20 +73,20 @@ def trigger_table(rows: Mapping[str, Side]) -> Table:
 def rates_table(rates: Mapping[str, Any], target: str) -> Table:
     """How much was poisoned, both ways that people count it."""
     rows = (
-        ("of all training images", str(rates["n"]), str(rates["n_train"]), percent(rates["of_all"])),
-        (f"of those labelled {target}", str(rates["n"]), str(rates["n_target"]), percent(rates["of_target"])),
+        ("of all training images", str(rates["n"]), str(rates["n_train"]), known(rates["of_all"])),
+        (f"of those labelled {target}", str(rates["n"]), str(rates["n_target"]), known(rates["of_target"])),
     )
     return Table("Poisoned", ("of what", "poisoned", "of", "share"), rows)
-
-
-def percent(value: float | None) -> str:
-    """A share in words; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def share(told: Mapping[str, Any]) -> str:
     """A share with its interval and its counts, from what `Share` told; a dash of nothing."""
     if told["value"] is None:
         return "-"
-    low, high = 100 * told["low"], 100 * told["high"]
-    return f"{100 * told['value']:.2f} % ({low:.2f} to {high:.2f} %), {told['n_hit']} of {told['n']}"
+    value, low, high = (percent(told[name]) for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high}), {told['n_hit']} of {told['n']}"
+
+
+def known(value: float | None) -> str:
+    """A share in words; a dash where there is none."""
+    return "-" if value is None else percent(value)

@@ -11,6 +11,15 @@ from datasets.store import LEVELS, MANIFEST, Dataset
 from pipeline.provenance.event import Event, EventKind
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+SAID: Mapping[str, str] = {
+    "license": "the address of its licence",
+    "creator": "the organisation that made it",
+    "url": "where it is described",
+    "cite": "what to cite for it",
+}
+"""What only people know of a data set, by how it is asked for, with what to give."""
+
+_CALLED = {"cite": "citeAs"}  # In Croissant; the others are called there as here.
 _TEXT, _INTEGER = "sc:Text", "sc:Integer"
 # What Croissant names of our splits; the others are named by themselves.
 _SPLIT_URLS = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": "cr:TestSplit"}
@@ -36,6 +45,11 @@ CONTEXT: Mapping[str, object] = {
     "name": {"@container": "@language"},
     **{word: f"cr:{word}" for word in _IN_CROISSANT},
 }
+
+
+def said_of(given: Mapping[str, str | None]) -> dict[str, str]:
+    """What was given of `SAID`, by Croissant's own names; what is left empty is left out."""
+    return {_CALLED.get(name, name): value for name in SAID if (value := (given.get(name) or "").strip())}
 
 
 def croissant(

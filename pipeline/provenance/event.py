@@ -16,6 +16,9 @@ COMMAND_LINE = "command line"
 UNNAMED = "not told"
 """Who did it, where a command did, and where nobody said."""
 
+REASON_LEAST, REASON_MOST = 10, 1_000
+"""Signs of the reason of somebody who vouches; fewer say nothing that a reader could judge."""
+
 
 class EventKind(StrEnum):
     """What can happen to an artefact."""

@@ -8,6 +8,7 @@ from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 
 from pipeline.provenance.chain import read_history
+from pipeline.provenance.croissant import said_of
 from pipeline.provenance.descent import lineage
 from pipeline.provenance.kept import Examination, last_examination
 from webapp.api import history_schemas, schemas
@@ -15,7 +16,6 @@ from webapp.api.admin import take_json_only
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
 from webapp.api.orders import accepted
-from webapp.forms.history import said_of
 from webapp.problems import Refusal
 from webapp.provenance import verify_now, vouch
 from webapp.queries.changes import changes_view

@@ -4,11 +4,11 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
-from pipeline.provenance.event import EventKind
-from webapp.forms.history import LEAST, MOST
+from pipeline.provenance.croissant import SAID
+from pipeline.provenance.event import REASON_LEAST, REASON_MOST, EventKind
 from webapp.queries.changes import WORDS
 
-_SAID = Length(0, MOST)
+_LENGTH = Length(0, REASON_MOST)
 _KINDS = "; ".join(f"{name}: {words}" for name, words in WORDS.items())
 
 
@@ -102,7 +102,7 @@ class NewTrust(Schema):
 
     why = String(
         required=True,
-        validate=Length(LEAST, MOST),
+        validate=Length(REASON_LEAST, REASON_MOST),
         metadata={"description": "What was looked at, by whom and how; signed with the name of the key's owner."},
     )
 
@@ -110,10 +110,10 @@ class NewTrust(Schema):
 class CroissantOf(Schema):
     """What only people know of a data set."""
 
-    license = String(load_default="", validate=_SAID, metadata={"description": "Address of the licence."})
-    creator = String(load_default="", validate=_SAID)
-    url = String(load_default="", validate=_SAID)
-    cite = String(load_default="", validate=_SAID)
+    license = String(load_default="", validate=_LENGTH, metadata={"description": f"{SAID['license'].capitalize()}."})
+    creator = String(load_default="", validate=_LENGTH, metadata={"description": f"{SAID['creator'].capitalize()}."})
+    url = String(load_default="", validate=_LENGTH, metadata={"description": f"{SAID['url'].capitalize()}."})
+    cite = String(load_default="", validate=_LENGTH, metadata={"description": f"{SAID['cite'].capitalize()}."})
 
 
 TRUST_EXAMPLE = {"why": "Two readers looked at every image and agreed on its label."}

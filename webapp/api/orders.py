@@ -63,6 +63,7 @@ def job_json(job: JobProgress) -> dict[str, Any]:
         "message": job.message,
         "error": job.error,
         "eta_s": job.eta_s,
+        "waiting_since": job.waiting_since.isoformat() if job.waiting_since else None,
         "elapsed_s": job.elapsed_s,
         "artefact_id": job.artefact_id,
         "url": url_for("api_jobs.show", job_id=job.id),

@@ -179,6 +179,9 @@ class JobTold(Schema):
     message = String()
     error = String(allow_none=True)
     eta_s = Float(allow_none=True)
+    waiting_since = String(
+        allow_none=True, metadata={"description": "Since when no worker is at it, UTC; null while one is."}
+    )
     elapsed_s = Float(allow_none=True)
     artefact_id = String(allow_none=True)
     url = String()

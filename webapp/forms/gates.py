@@ -1,5 +1,6 @@
 """The form of a gate to be released."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from wtforms import BooleanField, Field, FloatField, IntegerField, ValidationError
@@ -9,6 +10,13 @@ from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, StripChoice
 from webapp.forms.parts import NamedForm, artefact_field, choices_of
 
 _RANGE = NumberRange(0.01, 50, "Use 0.01 to 50.")
+_ASKED_IN = {
+    "alpha": "alpha_percent",
+    "alpha_uncertain": "alpha_uncertain_percent",
+    "n_overlays": "strip_overlays",
+    "rate": "strip_percent",
+}
+"""The field of each parameter of a release."""
 
 
 class GateForm(NamedForm):
@@ -62,6 +70,31 @@ class GateForm(NamedForm):
         )
         return any(value in studied for value, _ in words)
 
+    def preset(self, alpha: float, strip: StripChoice | None) -> None:
+        """Begin with what the calibration of the detector supports."""
+        self.alpha_percent.data = _percent(alpha)
+        if strip is not None:
+            self.strip_overlays.data, self.strip_percent.data = strip.n_overlays, _percent(strip.rate)
+
+    def asked(self) -> dict[str, Any]:
+        """What can be held against the calibration, as an order takes it: what its fields refuse is left out."""
+        if self.detector_id.errors or self.alpha_percent.errors:
+            return {}
+        alpha, alpha_uncertain = self.rates()
+        asked = {"detector_id": self.detector_id.data, "alpha": alpha}
+        if not self.alpha_uncertain_percent.errors:
+            asked["alpha_uncertain"] = alpha_uncertain
+        if not self.strip_overlays.errors and not self.strip_percent.errors:
+            asked["strip"] = self.strip_choice()
+        return asked
+
+    def refuse(self, refusals: Mapping[str, Exception]) -> bool:
+        """Say beside each field what the calibration refuses of it; whether there was nothing to say."""
+        for name, refusal in refusals.items():
+            field = self[_ASKED_IN[name]]
+            field.errors = [*field.errors, f"{refusal}."]
+        return not refusals
+
     def rates(self) -> tuple[float, float | None]:
         """Both rates as shares; the second is None where it is left to the gate."""
         return self.alpha_percent.data / 100, _share(self.alpha_uncertain_percent.data)
@@ -78,6 +111,10 @@ class GateForm(NamedForm):
         first = self.alpha_percent.data
         if field.data is not None and first is not None and field.data < first:
             raise ValidationError(f"Use {first:g} or more, or leave it empty.")
+
+
+def _percent(share: float) -> float:
+    return round(100 * share, 6)
 
 
 def _share(percent: float | None) -> float | None:

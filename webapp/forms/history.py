@@ -3,9 +3,12 @@
 from wtforms import StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
+from pipeline.provenance.croissant import SAID, said_of
+from pipeline.provenance.event import REASON_LEAST, REASON_MOST
 from webapp.forms.parts import ScangateForm
 
-LEAST, MOST = 10, 1_000
+_SIGNS = f"{REASON_LEAST} to {REASON_MOST:,}"
+_LENGTH = Length(max=REASON_MOST)
 
 
 class TrustForm(ScangateForm):
@@ -13,8 +16,11 @@ class TrustForm(ScangateForm):
 
     why = TextAreaField(
         "Reason",
-        [DataRequired("Say what you looked at."), Length(LEAST, MOST, f"Use {LEAST} to {MOST:,} signs.")],
-        description="What was looked at, by whom, and how. It is signed with your name and the time, and stays.",
+        [DataRequired("Say what you looked at."), Length(REASON_LEAST, REASON_MOST, f"Use {_SIGNS} signs.")],
+        description=(
+            f"What was looked at, by whom, and how, in {_SIGNS} signs. It is signed with your name and the time, and "
+            "stays."
+        ),
         render_kw={"rows": 4},
     )
 
@@ -27,17 +33,11 @@ class CroissantForm(ScangateForm):
 
         csrf = False
 
-    license = StringField("Licence", [Optional(), Length(max=MOST)], description="Its address.")
-    creator = StringField("Creator", [Optional(), Length(max=MOST)], description="The organisation that made it.")
-    url = StringField("Address", [Optional(), Length(max=MOST)], description="Where the data set is described.")
-    cite = StringField("Citation", [Optional(), Length(max=MOST)], description="What to cite for it.")
+    license = StringField("Licence", [Optional(), _LENGTH], description=f"{SAID['license'].capitalize()}.")
+    creator = StringField("Creator", [Optional(), _LENGTH], description=f"{SAID['creator'].capitalize()}.")
+    url = StringField("Address", [Optional(), _LENGTH], description=f"{SAID['url'].capitalize()}.")
+    cite = StringField("Citation", [Optional(), _LENGTH], description=f"{SAID['cite'].capitalize()}.")
 
     def said(self) -> dict[str, str]:
         """What was given, by Croissant's own names."""
         return said_of(self.data)
-
-
-def said_of(given: dict[str, str | None]) -> dict[str, str]:
-    """What was given of a data set, by Croissant's own names."""
-    words = {"license": "license", "creator": "creator", "url": "url", "cite": "citeAs"}
-    return {word: value.strip() for name, word in words.items() if (value := given.get(name)) and value.strip()}

@@ -9,6 +9,7 @@ from wtforms.validators import InputRequired, Optional
 from pipeline.detection.local_scans import OfferedRate
 from pipeline.detection.rates import checked_alpha
 from pipeline.errors import NotEnoughClean
+from pipeline.words import percent
 from webapp.forms.parts import ScangateForm, offer
 from webapp.records.artefacts import Artefact
 
@@ -63,4 +64,4 @@ class JudgingForm(RateForm):
 
 def _words(rate: OfferedRate) -> str:
     low, high = rate.band
-    return f"{100 * rate.alpha:g} %: the true rate lies between {100 * low:.1f} % and {100 * high:.1f} %"
+    return f"{percent(rate.alpha, stated=True)}: the true rate lies between {percent(low)} and {percent(high)}"

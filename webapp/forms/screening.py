@@ -22,6 +22,6 @@ class OverrideForm(ScangateForm):
     reason = TextAreaField(
         "Reason",
         [DataRequired("Say why."), Length(min=10, max=1000, message="Use 10 to 1,000 signs.")],
-        description="It is kept with your name and the time, and administrators read it.",
+        description="10 to 1,000 signs. It is kept with your name and the time, and administrators read it.",
         render_kw={"rows": 3},
     )

@@ -14,7 +14,15 @@ from pipeline.detection.division import divide, shown_rows
 from pipeline.detection.lineage import Lineage
 from pipeline.detection.settings import DetectorSettings
 from pipeline.detector_report.kept import JUDGED
-from pipeline.errors import BadDetector, NoHistory, UnknownArtefact
+from pipeline.errors import (
+    BadDetector,
+    BadRate,
+    BadStrip,
+    NoHistory,
+    NotEnoughClean,
+    PipelineError,
+    UnknownArtefact,
+)
 from pipeline.gate.rates import checked_rates
 from pipeline.gate.strip_choice import StripChoice
 from pipeline.gate.strip_scans import strip_scans
@@ -147,11 +155,35 @@ def check_rates(settings: Settings, params: Params) -> None:
         BadStrip: more overlays than calibration scans are asked for, or their data set is gone.
         UnknownArtefact: the detector is gone.
     """
+    for refusal in rate_refusals(settings, params).values():
+        raise refusal
+
+
+def rate_refusals(settings: Settings, params: Params) -> dict[str, PipelineError]:
+    """Everything that the calibration scans of a detector cannot do for a gate, by the parameter that asks for it.
+
+    "alpha", "alpha_uncertain" and, of STRIP, "rate" and "n_overlays"; empty where nothing is refused.
+
+    Raises:
+        UnknownArtefact: the detector is gone.
+    """
     root = DataRoot(settings.data_root)
     described: Any = read_json(root.find("detectors", params["detector_id"]) / "detector.json")
-    checked_rates(len(described["calibration"]), params.get("alpha", 0.01), params.get("alpha_uncertain"))
-    if (strip := strip_asked(params)) is not None:
-        strip_scans(root, params["detector_id"], strip)
+    found: dict[str, PipelineError] = {}
+    try:
+        checked_rates(len(described["calibration"]), params.get("alpha", 0.01), params.get("alpha_uncertain"))
+    except NotEnoughClean as e:
+        found["alpha"] = e
+    except BadRate as e:
+        found["alpha_uncertain"] = e
+    try:
+        if (strip := strip_asked(params)) is not None:
+            strip_scans(root, params["detector_id"], strip)
+    except NotEnoughClean as e:
+        found["rate"] = e
+    except BadStrip as e:
+        found["n_overlays"] = e
+    return found
 
 
 def strip_asked(params: Params) -> StripChoice | None:

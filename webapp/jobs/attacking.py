@@ -11,7 +11,8 @@ from pipeline.detection.unseen import require_unseen
 from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from webapp.config import Settings
-from webapp.jobs.course import Course, course_of
+from webapp.jobs.attacking_course import course_of, in_words
+from webapp.jobs.course import Course
 from webapp.jobs.products import data_root, dataset_named, made_judged
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 
@@ -80,7 +81,7 @@ def _attack(work: Work) -> Made:
         work=work.scratch,
         surrogate=opened(params["surrogate_id"]) if params.get("surrogate_id") else None,
         alpha=params.get("alpha"),
-        progress=Course(course_of(plan), work.progress),
+        progress=Course(course_of(plan), work.progress, words=in_words),
     )
     keep_adaptive(root, report.to_json())
     return made_judged(work, known[0], {})

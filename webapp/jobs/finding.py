@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.atomic import content_id, read_json, replacing_folder, write_json
+from datasets.progress import called
 from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
@@ -25,7 +26,8 @@ from pipeline.provenance.chain import read_history
 from pipeline.provenance.opening import checked_dataset
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
-from webapp.jobs.finding_course import SearchCourse, search_costs
+from webapp.jobs.course import Course, training_costs, writing_costs
+from webapp.jobs.finding_course import search_costs
 from webapp.jobs.poisoning import CLEAN
 from webapp.jobs.products import data_root, dataset_named, made_classifier
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
@@ -33,9 +35,9 @@ from webapp.records.artefacts import ArtefactKind
 
 NAME = "find_poison"
 REPORT_FILE = "finding.json"
+_BESIDE = "the same data unpoisoned"
 
 _SUBJECT, _TRAINING, _UNPOISONED, _REPORT = "subject", "training", "unpoisoned", "report"
-_WEIGHTS = {_SUBJECT: 10.0, _TRAINING: 2.0, _UNPOISONED: 10.0, _REPORT: 0.1}
 
 
 def clean_parent(
@@ -88,7 +90,20 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
             trusted.standing(one)
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
-    return [ShardPlan(stage=stage, weight=_WEIGHTS[name]) for name, stage in _parts(root, params).items()]
+    parts = _parts(root, params)
+    costs = {name: _costs(root, params, dataset, name) for name in parts}
+    return [ShardPlan(stage=stage, weight=sum(costs[name].values())) for name, stage in parts.items()]
+
+
+def _costs(root: DataRoot, params: Params, dataset: Dataset, name: str) -> dict[str, float]:
+    """What every stretch of a part costs; the unpoisoned side is as large as the other, and as much is trusted."""
+    n, trusted = len(dataset.indices("train")), params.get("trusted_id")
+    if name == _REPORT:
+        return writing_costs(1)
+    if name == _TRAINING:
+        return training_costs(_settings_of_subject(root, params, dataset), n, len(dataset.indices("test")))
+    n_trusted = len(open_trusted(root.find("trusted", trusted)).rows(dataset)) if trusted else 0
+    return search_costs(n, settings_asked(params, dataset), n_trusted)
 
 
 def _linked(folder: Path) -> Dataset:
@@ -127,19 +142,17 @@ def _train_clean(work: Work) -> Made:
     from pipeline.training.train import train_classifier
 
     dataset = dataset_named(work, work.params["dataset_id"])
-    (clean, lab), how = _clean(work, dataset), _settings_of_subject(work, dataset)
-    name = f"{work.params['name']}, {CLEAN[lab]}"
-    classifier = train_classifier(
-        clean, how, data_root(work).models, work=work.scratch, name=name, by=work.by, progress=work.progress
-    )
-    row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=work.progress))
+    (clean, lab), root = _clean(work, dataset), data_root(work)
+    how, name = _settings_of_subject(root, work.params, dataset), f"{work.params['name']}, {CLEAN[lab]}"
+    progress = Course(_costs(root, work.params, dataset, _TRAINING), called(work.progress, CLEAN[lab]))
+    classifier = train_classifier(clean, how, root.models, work=work.scratch, name=name, by=work.by, progress=progress)
+    row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=progress))
     told = {"lab": lab, "run": work.params["name"], "what": CLEAN[lab], "poisoned": False}
     return replace(row, name=name, parents=(clean.id,), facts={**row.facts, "lab": told})
 
 
-def _settings_of_subject(work: Work, dataset: Dataset) -> TrainingSettings:
+def _settings_of_subject(root: DataRoot, params: Params, dataset: Dataset) -> TrainingSettings:
     """How the classifier that is asked was trained; as is asked of the search where it does not say."""
-    root, params = data_root(work), work.params
     described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
     known = "settings" in described["notes"]
     return settings_like(described["notes"], dataset) if known else settings_asked(params, dataset)
@@ -149,24 +162,21 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
     """Ask every finder about one side, and write what they say."""
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
-    from pipeline.poisoning.out_of_fold import for_few
 
     params, root = work.params, data_root(work)
     dataset = dataset_named(work, params["dataset_id"])
     truth = known_items(dataset, root) if side == _SUBJECT else None
-    looked_at, classifier_id, words = dataset, params["classifier_id"], ""
+    looked_at, classifier_id, words, progress = dataset, params["classifier_id"], "", work.progress
     if side == _UNPOISONED:
         looked_at, classifier_id = _clean(work, dataset)[0], _clean_classifier(params, trained)
-        words = "the same data unpoisoned: "
+        words, progress = f"{_BESIDE}: ", called(work.progress, _BESIDE)
     trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
-    how, n_trusted = settings_asked(params, dataset), 0 if trusted is None else len(trusted.rows(looked_at))
-    costs = search_costs(len(looked_at.indices("train")), how, n_trusted, for_few(how, n_trusted))
     found = find_poison(
         Subject(looked_at, open_classifier(root.find("models", classifier_id))),
-        how,
+        settings_asked(params, dataset),
         DataRoot(work.scratch),  # What is trained meanwhile lies apart from any other search of the same data.
         trusted=trusted,
-        progress=SearchCourse(costs, work.progress, words=words),
+        progress=Course(_costs(root, params, dataset, side), progress),
     )
     for name, finding in found.findings.items():
         work.note(f"{words}{name} flags {int(finding.flagged.sum())} of {len(found.rows)}")

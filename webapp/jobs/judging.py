@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from datasets.progress import Progress
 from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import lineage
@@ -11,6 +12,8 @@ from pipeline.detector_report.kept import JUDGED
 from pipeline.errors import BadDetector
 from webapp.config import Settings
 from webapp.jobs.asked import check_set
+from webapp.jobs.course import ELSE, Course
+from webapp.jobs.detector_course import JUDGING, n_sets
 from webapp.jobs.products import data_root, dataset_named, made_judged
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 
@@ -35,8 +38,9 @@ def judged(work: Work, detector_id: str) -> dict[str, Any]:
 
     root = data_root(work)
     chain = _chain(work, detector_id, lineage(root, detector_id).adversarial_id)
-    report = _report(work, chain)
-    compared = _compared(work, report["alpha"], chain)
+    progress = _course(work, chain)
+    report = _report(work, chain, progress)
+    compared = _compared(work, report["alpha"], chain, progress)
     # Together at the end: a job that is cancelled before leaves the report of the page and the kept one as they were.
     keep_static(root, report)
     keep_comparison(root, compared, of=[detector_id])
@@ -48,7 +52,12 @@ def _judge_on_other(work: Work, detector_id: str, adversarial_id: str) -> None:
     from pipeline.detector_report.kept import keep_other
 
     chain = _chain(work, detector_id, adversarial_id)
-    keep_other(data_root(work), _report(work, chain), name=chain[1].name)
+    keep_other(data_root(work), _report(work, chain, _course(work, chain)), name=chain[1].name)
+
+
+def _course(work: Work, chain: "Chain") -> Course:
+    """The progress over every set of scans that is scored."""
+    return Course(JUDGING, work.progress, times={ELSE: n_sets(chain[1].counts)})
 
 
 def _chain(work: Work, detector_id: str, adversarial_id: str) -> "Chain":
@@ -66,15 +75,15 @@ def _chain(work: Work, detector_id: str, adversarial_id: str) -> "Chain":
     return detector, rows, dataset, classifier
 
 
-def _report(work: Work, chain: "Chain") -> dict[str, Any]:
+def _report(work: Work, chain: "Chain", progress: Progress) -> dict[str, Any]:
     from pipeline.detection.evaluate import evaluate_detector
 
     alpha = work.params.get("alpha")
-    found: dict[str, Any] = evaluate_detector(*chain, split=JUDGED, alpha=alpha, progress=work.progress).to_json()
+    found: dict[str, Any] = evaluate_detector(*chain, split=JUDGED, alpha=alpha, progress=progress).to_json()
     return found
 
 
-def _compared(work: Work, alpha: float, chain: "Chain") -> dict[str, Any]:
+def _compared(work: Work, alpha: float, chain: "Chain", progress: Progress) -> dict[str, Any]:
     """Other ways of detecting on some of the same scans, or why they could not be judged on so few."""
     from detector.conformal import n_needed
     from pipeline.detection.compare import ComparisonSettings, compare_detectors
@@ -87,7 +96,7 @@ def _compared(work: Work, alpha: float, chain: "Chain") -> dict[str, Any]:
         n_controlled=_CONTROLLED,
     )
     try:
-        return compare_detectors([detector], rows, dataset, classifier, some, progress=work.progress).to_json()
+        return compare_detectors([detector], rows, dataset, classifier, some, progress=progress).to_json()
     except BadDetector as e:
         return {"detector_ids": [detector.id], "refused": str(e)}
 

@@ -21,6 +21,8 @@ from pipeline.provenance.record import checked
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.asked import check_lessons, check_rates, classes_asked, spec_asked, strip_asked
+from webapp.jobs.course import ELSE, Course
+from webapp.jobs.detector_course import LEARNING
 from webapp.jobs.judging import judged
 from webapp.jobs.products import (
     data_root,
@@ -87,7 +89,7 @@ def _import_dataset(work: Work) -> Made:
             seed=params.get("seed", 0),
             unlabelled=params.get("unlabelled", False),
             by=work.by,
-            progress=work.progress,
+            progress=Course({"decoding": 4.0, "looking for near copies": 1.0}, work.progress),
         )
     return made_dataset(work, made)
 
@@ -107,7 +109,7 @@ def _train_classifier(work: Work) -> Made:
         work=work.scratch,
         name=params["name"],
         by=work.by,
-        progress=work.progress,
+        progress=Course({ELSE: 1.0}, work.progress),  # All but the preparing.
     )
     return made_classifier(work, classifier)
 
@@ -206,7 +208,7 @@ def _train_detector(work: Work) -> Made:
         work=work.scratch,
         name=params["name"],
         by=work.by,
-        progress=work.progress,
+        progress=Course(LEARNING, work.progress),
     )
     return made_detector(work, detector)
 
@@ -225,7 +227,7 @@ def _release_gate(work: Work) -> Made:
         alpha_uncertain=params.get("alpha_uncertain"),
         strip=strip_asked(params),
         by=work.by,
-        progress=work.progress,
+        progress=Course({ELSE: 1.0, **({"STRIP": 4.0} if "strip" in params else {})}, work.progress),
     )
     return made_gate(work, gate)
 

@@ -53,6 +53,7 @@ class Claim:
     kind: str
     params: Params
     by: str  # Who ordered the job, for the histories of what it makes.
+    reached: tuple[int, int]  # How far an attempt before came, as (done, total).
     parts: tuple[tuple[str, str], ...]  # (file, sha256) of every shard of the lower stages, in order.
 
     def update(self, session: Session, **values: Any) -> bool:
@@ -106,14 +107,15 @@ def claim_shard(database: Database, settings: Settings, *, job_id: int, idx: int
                 tries=Shard.tries + 1,
                 lease=moment + settings.lease_s,
                 ticket=None,
-                done_items=0,
                 started=now(),
             )
         )
         if changed(session, take) != 1:
             return None
         shard, job = session.get_one(Shard, (job_id, idx)), session.get_one(Job, job_id)
-        job.state, job.started = JobState.RUNNING, job.started or now()
+        if job.started is None:
+            job.started, job.message = now(), "Starting."
+        job.state = JobState.RUNNING
         note(session, job_id, f"Attempt {shard.tries} started on {owner}.", idx=idx)
         lower_parts = (
             select(Shard.output, Shard.sha256)
@@ -130,8 +132,13 @@ def claim_shard(database: Database, settings: Settings, *, job_id: int, idx: int
             kind=job.kind,
             params=job.params,
             by=job.owner.email if job.owner else f"job {job_id}",
+            reached=(shard.done_items, shard.items),
             parts=tuple((str(output), str(sha256)) for output, sha256 in session.execute(lower_parts)),
         )
+
+
+def _share(done: int, total: int) -> float:
+    return done / total if total else 0.0
 
 
 class Lease:
@@ -143,7 +150,7 @@ class Lease:
         self._cancelled = False
         self._lost = False
         self._good_until = time.monotonic() + settings.lease_s
-        self._report: tuple[int, int, str] = (0, 0, "")
+        self._report: tuple[int, int, str] = (*claim.reached, "")
         self._thread = threading.Thread(target=self._renew_until_ended, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -164,7 +171,10 @@ class Lease:
             LeaseLostError: the lease ran out, as after a long freeze.
             WorkerStoppingError: the worker process is asked to end.
         """
-        self._report = (done, total, message)
+        reached, of, _ = self._report
+        # Work that begins to count anew, as a second attempt does, leaves the part where it is until it is farther.
+        ahead = _share(done, total) >= _share(reached, of)
+        self._report = (done, total, message) if ahead else (reached, of, message)
         if self._cancelled:
             raise CancelledByUserError
         # Our own clock too: a worker that wakes from a freeze asks here before its thread has run again.

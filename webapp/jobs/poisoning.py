@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from datasets.atomic import content_id, read_json, replacing_folder, write_json
-from datasets.progress import called
+from datasets.progress import Progress, called
 from datasets.store import Dataset, open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.spec import check_side
@@ -19,8 +19,11 @@ from pipeline.poisoning.backdoor import BackdoorRecipe, tested_trigger
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, check_poison, poison
 from pipeline.training.hardening_settings import check_hardening
+from pipeline.words import percent
 from webapp.config import Settings
+from webapp.jobs.course import JUDGING, Course
 from webapp.jobs.poisoning_asked import FLIPPED, PROXY, poisonings, proxy_settings, recipe_of, settings_asked
+from webapp.jobs.poisoning_course import comparison_costs, learning_costs, n_passes, poison_costs
 from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 from webapp.records.artefacts import ArtefactKind
@@ -36,7 +39,6 @@ CLEAN = {FLIPS: "original model", BACKDOOR: "clean model"}
 """What the model of the clean data is called in each lab."""
 
 REPORT_FILE, ANSWERS_FILE = "run.json", "answers.json"
-_TRAINING = 10.0  # Of a training, where making a poisoned data set is 1.
 
 
 def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
@@ -54,11 +56,13 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
         check_learned(root.find("models", params["original_id"]), dataset)
     how = settings_asked(params, dataset)
     check_side(how.architecture, how.size, how.size)
-    n, before = len(poisonings(recipe)), int(hardened is not None)
-    n_trained = n if params.get("original_id") else n + 1
-    trained = [ShardPlan(stage=before + 1, weight=_TRAINING) for _ in range(n_trained)]
-    proxy = [ShardPlan(weight=_TRAINING)] * before
-    return [*proxy, *(ShardPlan(stage=before) for _ in range(n)), *trained, ShardPlan(stage=before + 2)]
+    sets, before = poisonings(recipe), int(hardened is not None)
+    n_trained = len(sets) + (not params.get("original_id"))
+    proxy = [] if hardened is None else [ShardPlan(weight=sum(learning_costs(dataset, hardened).values()))]
+    poisoned = [ShardPlan(stage=before, weight=sum(poison_costs(dataset, one).values())) for one in sets.values()]
+    trained = [ShardPlan(stage=before + 1, weight=sum(learning_costs(dataset, how).values()))] * n_trained
+    compared = ShardPlan(stage=before + 2, weight=sum(comparison_costs(dataset, recipe).values()))
+    return [*proxy, *poisoned, *trained, compared]
 
 
 def _named(root: DataRoot, classifier_id: str | None) -> tuple[str, tuple[str, ...]] | None:
@@ -99,16 +103,16 @@ def _poison(work: Work, what: str, proxy_id: str | None) -> Made:
     from pipeline.models.files import open_classifier
 
     root, params = data_root(work), work.params
-    recipe = poisonings(recipe_of(params))[what]
+    recipe, dataset = poisonings(recipe_of(params))[what], dataset_named(work, params["dataset_id"])
     perturbed = isinstance(recipe, BackdoorRecipe) and recipe.perturbation is not None and proxy_id is not None
     made = poison(
-        dataset_named(work, params["dataset_id"]),
+        dataset,
         recipe,
         root.datasets,
         name=f"{params['name']}, data of the {what}",
         proxy=open_classifier(root.find("models", str(proxy_id))) if perturbed else None,
         by=work.by,
-        progress=called(work.progress, f"images of the {what}"),
+        progress=Course(poison_costs(dataset, recipe), called(work.progress, f"images of the {what}")),
     )
     row = made_dataset(work, made)
     return replace(row, name=made.name, parents=(params["dataset_id"],), facts={**row.facts, "lab": _lab(work, what)})
@@ -120,11 +124,12 @@ def _train(work: Work, what: str, poisoned_id: str | None) -> Made:
 
     clean = dataset_named(work, work.params["dataset_id"])
     learned = clean if poisoned_id is None else dataset_named(work, poisoned_id)
-    progress = called(work.progress, what)
     proxy = proxy_settings(work.params, clean) if what == PROXY else None
+    how = proxy or settings_asked(work.params, clean)
+    progress = Course(learning_costs(clean, how), called(work.progress, what))
     classifier = train_classifier(
         learned,
-        proxy or settings_asked(work.params, clean),
+        how,
         data_root(work).models,
         work=work.scratch,
         name=f"{work.params['name']}, {what}",
@@ -145,12 +150,14 @@ def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) ->
     opened = {what: open_classifier(root.find("models", one)) for what, (_, one) in pairs.items()}
     clean = open_classifier(root.find("models", clean_id))
     sets = {what: dataset_named(work, one) for what, (one, _) in pairs.items()}
-    report = _report(work, dataset, clean, {what: (sets[what], opened[what]) for what in pairs})
+    times = {JUDGING: n_passes(recipe)}
+    progress = Course(comparison_costs(dataset, recipe), called(work.progress, "comparison"), times=times)
+    report = _report(work, dataset, clean, {what: (sets[what], opened[what]) for what in pairs}, progress)
     models = {_clean(work): clean, **opened}
-    kept: dict[str, object] = {"clean": answers(dataset, models, progress=work.progress).to_json()}
+    kept: dict[str, object] = {"clean": answers(dataset, models, progress=progress).to_json()}
     if isinstance(recipe, BackdoorRecipe):
         trigger = tested_trigger(recipe, params.get("strength"))
-        kept["triggered"] = answers(dataset, models, trigger=trigger, progress=work.progress).to_json()
+        kept["triggered"] = answers(dataset, models, trigger=trigger, progress=progress).to_json()
     run = {"lab": params["lab"], **report.to_json()}
     run_id = content_id({"run": run, "strength": params.get("strength")})
     folder = root.reports / run_id
@@ -168,13 +175,17 @@ def _compare(work: Work, clean_id: str, pairs: Mapping[str, tuple[str, str]]) ->
 
 
 def _report(
-    work: Work, dataset: Dataset, clean: "Classifier", models: Mapping[str, tuple[Dataset, "Classifier"]]
+    work: Work,
+    dataset: Dataset,
+    clean: "Classifier",
+    models: Mapping[str, tuple[Dataset, "Classifier"]],
+    progress: Progress,
 ) -> "FlipReport | BackdoorReport":
     from pipeline.poisoning.backdoor_lab import backdoor_report
     from pipeline.poisoning.flip_lab import flip_report
     from pipeline.poisoning.sides import side
 
-    recipe, progress = recipe_of(work.params), called(work.progress, "comparison")
+    recipe = recipe_of(work.params)
     if isinstance(recipe, BackdoorRecipe):
         strength = work.params.get("strength")
         return backdoor_report(dataset, recipe, clean, models, strength=strength, progress=progress)
@@ -196,7 +207,7 @@ def _lab(work: Work, what: str) -> dict[str, Any]:
 def _noted(work: Work, what: str) -> Callable[["EpochResult"], None]:
     def told(result: "EpochResult") -> None:
         shares = [("accuracy", result.accuracy), ("validation accuracy", result.val_accuracy)]
-        known = [f"{name} {share:.1%}" for name, share in shares if share is not None]
+        known = [f"{name} {percent(share)}" for name, share in shares if share is not None]
         work.note(f"{what}, epoch {result.epoch + 1}: loss {result.loss:.4f}, {', '.join(known)}")
 
     return told

@@ -110,3 +110,8 @@ def kind_named(name: str) -> Kind:
     if name not in KINDS:
         raise BadJob(f"There is no kind of job {name!r}; there are {', '.join(sorted(KINDS)) or 'none'}.")
     return KINDS[name]
+
+
+def title_of(name: str) -> str:
+    """What a kind is called on pages; its name where it is gone."""
+    return KINDS[name].title if name in KINDS else name

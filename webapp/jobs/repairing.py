@@ -4,6 +4,7 @@ What needs torch is imported where only workers call. The parts: the repaired da
 it, the finder on the suspected data; then the finder on the repaired data; then the comparison.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from pipeline.poisoning.repair import check_repair, check_vouched, repair
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
+from webapp.jobs.course import JUDGING, Course, judging_costs, training_costs, writing_costs
+from webapp.jobs.finding_course import search_costs
 from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register
 from webapp.records.artefacts import ArtefactKind
@@ -32,9 +35,9 @@ if TYPE_CHECKING:
 REPAIR_JOB = "repair_poison"
 REPORT_FILE = "repair.json"
 DATA, MODEL = "repaired data", "repaired model"
-_REPAIRED, _TRAINED, _BEFORE, _AFTER = range(4)
-# Of one training, where writing a data set is 1; a finder trains four times on three quarters of the images.
-_TRAINING, _FINDING = 10.0, 30.0
+_REPAIRED, _TRAINED, _BEFORE, _AFTER, _COMPARED = range(5)
+_STAGES = {_REPAIRED: 0, _TRAINED: 1, _BEFORE: 1, _AFTER: 2, _COMPARED: 3}
+_N_COMPARED = 2  # Both classifiers are asked about all test images.
 
 
 def changes_of(params: Params) -> tuple[list[int], dict[int, int]]:
@@ -67,8 +70,23 @@ def _checked(settings: Settings, params: Params) -> list[ShardPlan]:
         check_vouched(open_trusted(root.find("trusted", params["trusted_id"])), dataset, [*drop, *relabel])
     how = settings_asked(params, described, dataset)
     check_side(how.architecture, how.size, how.size)
-    beside = (ShardPlan(stage=1, weight=_TRAINING), ShardPlan(stage=1, weight=_FINDING))
-    return [ShardPlan(), *beside, ShardPlan(stage=2, weight=_FINDING), ShardPlan(stage=3)]
+    costs = _costs(root, params, dataset, how)
+    return [ShardPlan(stage=stage, weight=sum(costs[part].values())) for part, stage in _STAGES.items()]
+
+
+def _costs(root: DataRoot, params: Params, dataset: Dataset, how: TrainingSettings) -> dict[int, dict[str, float]]:
+    """What every stretch of every part costs, by the part; the repaired data set is taken to be as large."""
+    n, n_test = len(dataset.indices("train")), len(dataset.indices("test"))
+    trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
+    # A finder trains meanwhile, but hardens nothing.
+    finding = search_costs(n, replace(how, hardening=None), 0 if trusted is None else len(trusted.rows(dataset)))
+    return {
+        _REPAIRED: writing_costs(len(dataset)),
+        _TRAINED: training_costs(how, n, n_test),
+        _BEFORE: finding,
+        _AFTER: finding,
+        _COMPARED: judging_costs(_N_COMPARED * n_test),
+    }
 
 
 def _described(root: DataRoot, classifier_id: str) -> dict[str, Any]:
@@ -92,6 +110,14 @@ def _run(work: Work) -> Made | None:
     return _compare(work)
 
 
+def _course(work: Work, suspected: Dataset, words: str, times: Mapping[str, int] | None = None) -> Course:
+    """The progress of the part in hand, from nothing to all."""
+    root, params = data_root(work), work.params
+    how = settings_asked(params, _described(root, params["classifier_id"]), suspected)
+    costs = _costs(root, params, suspected, how)[work.idx]
+    return Course(costs, called(work.progress, words), times=times)
+
+
 def _made(work: Work, part: int) -> str:
     written: Any = read_json(work.parts[part])
     return str(written["artefact"])
@@ -108,7 +134,7 @@ def _repair(work: Work) -> Made:
         drop=drop,
         relabel=relabel,
         by=work.by,
-        progress=work.progress,
+        progress=_course(work, suspected, DATA),
     )
     row = made_dataset(work, made)
     facts = {**row.facts, **_marks(work, suspected, DATA)}
@@ -121,7 +147,7 @@ def _train(work: Work) -> Made:
 
     root, params = data_root(work), work.params
     suspected, repaired = (dataset_named(work, one) for one in (params["dataset_id"], _made(work, _REPAIRED)))
-    progress = called(work.progress, MODEL)
+    progress = _course(work, suspected, MODEL)
     classifier = train_classifier(
         repaired,
         settings_asked(params, _described(root, params["classifier_id"]), suspected),
@@ -152,7 +178,7 @@ def _asked(work: Work, dataset_id: str, classifier_id: str, when: str) -> dict[s
         root,
         DataRoot(work.scratch),
         trusted=trusted,
-        progress=called(work.progress, f"finder, {when}"),
+        progress=_course(work, suspected, f"finder, {when}"),
     )
     return told.to_json()
 
@@ -169,7 +195,7 @@ def _compare(work: Work) -> Made:
     before, after = (
         open_classifier(root.find("models", one)) for one in (params["classifier_id"], _made(work, _TRAINED))
     )
-    progress = called(work.progress, "comparison")
+    progress = _course(work, suspected, "comparison", {JUDGING: _N_COMPARED})
     report = repair_report(
         suspected, repaired, before, side(after, repaired, progress=progress), root, progress=progress
     )

@@ -6,17 +6,20 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from pipeline.words import counted
 from webapp.config import Settings
 from webapp.errors import UnknownRecord, WrongState
 from webapp.jobs.asked import check_histories
 from webapp.jobs.inline import run_until_ended
 from webapp.jobs.journal import note
 from webapp.jobs.lease import LIVE, changed
-from webapp.jobs.registry import KINDS, Params, kind_named, load_kinds
+from webapp.jobs.registry import Params, kind_named, load_kinds, title_of
+from webapp.jobs.waiting import a_worker_is_up, waiting_since
 from webapp.records.base import now
 from webapp.records.jobs import Job, JobLog, JobState, Shard, ShardState
 from webapp.records.session import Database
 
+WAITING = "Waiting for a worker."
 _LOG_LINES = 200
 
 
@@ -43,11 +46,20 @@ class JobProgress:
     fraction: float
     message: str
     error: str | None
-    eta_s: float | None
+    eta_s: float | None  # None as well while it waits: nobody knows for how long.
     elapsed_s: float | None
+    waiting_since: datetime | None  # Since when a part is to be done and no worker has one in hand.
+    worker_up: bool
     shards: dict[str, int]
     artefact_id: str | None
+    params: Params
+    owner: str | None
     log: tuple[LogLine, ...]
+
+    @property
+    def name(self) -> str:
+        """What the job was named by who ordered it; empty where it has no name."""
+        return str(self.params.get("name", ""))
 
 
 class Jobs:
@@ -75,14 +87,14 @@ class Jobs:
                 n_shards=len(plans),
                 priority=priority,
                 queue=chosen.queue,
-                message="Waiting for a worker.",
+                message=WAITING,
             )
             session.add(job)
             session.flush()
             session.add_all(
                 Shard(job_id=job.id, idx=idx, stage=plan.stage, weight=plan.weight) for idx, plan in enumerate(plans)
             )
-            note(session, job.id, f"{chosen.title}: {len(plans)} parts.")
+            note(session, job.id, f"{chosen.title}: {counted(len(plans), 'part')}.")
         return job
 
     def get(self, job_id: int) -> Job:
@@ -120,7 +132,7 @@ class Jobs:
             job = _job(session, job_id)
             if job.state not in (JobState.FAILED, JobState.CANCELLED):
                 raise WrongState(f"Job {job_id} is {job.state}; only a failed or cancelled job can be resumed.")
-            job.state, job.cancel, job.error, job.message = JobState.QUEUED, False, None, "Waiting for a worker."
+            job.state, job.cancel, job.error, job.message = JobState.QUEUED, False, None, WAITING
             job.started = job.finished = None
             rest = update(Shard).where(Shard.job_id == job_id, Shard.state != ShardState.DONE)
             # The attempt stays: it fences off a worker that still holds a shard of the job's former life.
@@ -136,22 +148,28 @@ class Jobs:
             shards = list(session.scalars(select(Shard).where(Shard.job_id == job_id)))
             newest = select(JobLog).where(JobLog.job_id == job_id, JobLog.id > after_log).order_by(JobLog.id.desc())
             lines = list(session.scalars(newest.limit(_LOG_LINES)))[::-1]
+            waiting = waiting_since(session, [job]).get(job_id)
+            worker_up = self._settings.jobs_engine == "inline" or a_worker_is_up(session)
         counts = {str(state): sum(shard.state is state for shard in shards) for state in ShardState}
         total = sum(shard.weight for shard in shards) or 1.0
         end = job.finished or now()
         return JobProgress(
             id=job.id,
             kind=job.kind,
-            title=KINDS[job.kind].title if job.kind in KINDS else job.kind,
+            title=title_of(job.kind),
             state=job.state,
             cancelling=job.cancel and job.state in LIVE,
             fraction=sum(map(_done_weight, shards)) / total if shards else float(job.state is JobState.DONE),
-            message=job.message,
+            message=job.message if waiting is None else WAITING,
             error=job.error,
-            eta_s=_eta_s(job, shards),
+            eta_s=_eta_s(job, shards) if waiting is None else None,
             elapsed_s=(end - job.started).total_seconds() if job.started else None,
+            waiting_since=waiting,
+            worker_up=worker_up,
             shards={state: count for state, count in counts.items() if count},
             artefact_id=job.artefact_id,
+            params=job.params,
+            owner=job.owner.email if job.owner else None,
             log=tuple(LogLine(line.id, line.at, line.level, line.idx, line.text) for line in lines),
         )
 
@@ -170,7 +188,8 @@ def _job(session: Session, job_id: int) -> Job:
 def _done_weight(shard: Shard) -> float:
     if shard.state is ShardState.DONE:
         return shard.weight
-    if shard.state is not ShardState.LEASED or not shard.items:
+    # One that waits for another attempt keeps what it had: it goes on from there, or stands until it is farther.
+    if shard.state not in (ShardState.LEASED, ShardState.PENDING) or not shard.items:
         return 0.0
     return shard.weight * min(1.0, shard.done_items / shard.items)
 

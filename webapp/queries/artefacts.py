@@ -27,10 +27,11 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Standing:
-    """How many of each kind there are, and whether a gate is active."""
+    """How many of each kind there are, which gate is active, and, where none is, the newest that is released."""
 
     counts: dict[str, int]
     active_gate: Artefact | None
+    idle_gate: Artefact | None
 
 
 def artefacts_page(kind: ArtefactKind, number: int) -> Page[Artefact]:
@@ -96,6 +97,12 @@ def active_gate() -> Artefact | None:
         return session.scalar(select(Artefact).join(Release, Release.gate_id == Artefact.id).where(Release.active))
 
 
+def idle_gate() -> Artefact | None:
+    """The newest gate that could be made active, where none is."""
+    with database().reading() as session:
+        return None if active_gate() else session.scalar(_of_kind(ArtefactKind.GATE).limit(1))
+
+
 def releases() -> list[Release]:
     """Every release, newest first."""
     with database().reading() as session:
@@ -106,7 +113,7 @@ def standing() -> Standing:
     """What there is, for the first page."""
     with database().reading() as session:
         rows = session.execute(select(Artefact.kind, func.count()).group_by(Artefact.kind)).all()
-    return Standing({str(kind): n for kind, n in rows}, active_gate())
+    return Standing({str(kind): n for kind, n in rows}, active_gate(), idle_gate())
 
 
 def _of_kind(kind: ArtefactKind) -> Select[Artefact]:

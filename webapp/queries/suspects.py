@@ -71,10 +71,13 @@ def confirmed(finding_id: str) -> tuple[list[int], dict[int, int]]:
     return dropped, {item: one.label for item, one in decided if one.label is not None}
 
 
-def counts_of(report: Mapping[str, Any], decided: Mapping[int, SuspectDecision]) -> dict[str, int]:
-    """How many suspects are undecided, and how many were decided each way."""
-    counts = Counter(str(one.decision) for one in decided.values())
-    return {UNDECIDED: len(report["suspects"]) - len(decided), **{str(one): counts[one] for one in Ruling}}
+def counts_of(
+    report: Mapping[str, Any], decided: Mapping[int, SuspectDecision], *, finder: str = ANY
+) -> dict[str, int]:
+    """How many of the suspects of a finder, or of any, are undecided, and how many were decided each way."""
+    found = suspects_of(report, decided, finder=finder)
+    counts = Counter(UNDECIDED if one.decision is None else str(one.decision.decision) for one in found)
+    return {name: counts[name] for name in map(str, DECISIONS)}
 
 
 def suspects_of(

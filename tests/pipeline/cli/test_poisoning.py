@@ -256,7 +256,7 @@ def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
     ("arguments", "said"),
     [
         (("mark-trusted", "--per-class", "5"), "nobody is named who vouches for these images; give --by NAME, or"),
-        (("mark-trusted", "--by", "me", "--items", "0,3"), "0 trusted images of middle; give at least 4"),
+        (("mark-trusted", "--by", "me", "--items", "0,3"), "0 of middle (lacks 4)"),
         (("mark-trusted", "--by", "me", "--items", "149"), "item 149 is no training image"),
         (("mark-trusted", "--by", "me", "--except", "9999"), "image 9999 is not among those to be vouched for"),
     ],

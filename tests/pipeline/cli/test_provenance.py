@@ -143,13 +143,29 @@ def test_what_was_changed_is_trusted_only_anew(own: DataRoot, dataset: Dataset, 
     assert "label 1, was 0" in told["what"]["because"]
 
 
-@pytest.mark.parametrize("words", [(), ("--by", "a reader"), ("--why", "read"), ("--by", " ", "--why", "read")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--by", "a reader"),
+        ("--why", "read by two"),
+        ("--by", " ", "--why", "read by two"),
+        ("--by", "a reader", "--why", "read"),
+        ("--by", "a reader", "--why", "read " * 201),
+    ],
+)
 def test_nobody_vouches_without_a_name_and_a_reason(own: DataRoot, dataset: Dataset, capsys, words) -> None:
     before = read_history(dataset.folder, own)
     with pytest.raises(SystemExit):
         main(["trust", dataset.id, *words, "--root", str(own.path)])
     assert "--" in capsys.readouterr().err
     assert read_history(dataset.folder, own) == before
+
+
+def test_the_help_says_how_long_a_reason_must_be(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["trust", "--help"])
+    assert "in 10 to 1,000 signs" in " ".join(capsys.readouterr().out.split())
 
 
 def test_provenance_is_exported_by_kind(own: DataRoot, dataset: Dataset, tmp_path: Path, answer) -> None:
@@ -168,7 +184,7 @@ def test_provenance_is_exported_by_kind(own: DataRoot, dataset: Dataset, tmp_pat
 
 
 def test_an_unknown_id_is_a_sentence(own: DataRoot, dataset: Dataset, answer) -> None:
-    for command, *words in (("history",), ("changes",), ("trust", "--by", "a", "--why", "b")):
+    for command, *words in (("history",), ("changes",), ("trust", "--by", "a", "--why", "read by two")):
         status, told = answer(command, "feed", *words, "--root", own.path)
         assert (status, told["error"]) == (1, "UnknownArtefact")
         assert "'feed' begins no single id in datasets, models" in told["detail"]

@@ -7,7 +7,7 @@ from datasets.atomic import read_json, write_json
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
 from pipeline.gate.strip_choice import StripChoice
-from pipeline.gate.strip_scans import strip_scans
+from pipeline.gate.strip_scans import strip_preset, strip_scans
 
 
 def drawn(chain, **choice):
@@ -68,3 +68,19 @@ def test_overlays_are_not_drawn_from_what_was_learned(backdoored_chain):
     scans = drawn(backdoored_chain)
     splits = {backdoored_chain.dataset.items[int(item)].split for item in np.r_[scans.overlays, scans.calibrating]}
     assert splits == {"calibration"}
+
+
+def test_the_preset_can_be_had(backdoored_chain):
+    preset = strip_preset(backdoored_chain.root, backdoored_chain.detector.id)
+    assert (preset.n_overlays, preset.rate) == (64, 0.05)
+    assert len(strip_scans(backdoored_chain.root, backdoored_chain.detector.id, preset).overlays) == 64
+
+
+@pytest.mark.parametrize(("n", "n_overlays", "rate"), [(100, 64, 0.1), (60, 32, 0.2), (30, 8, 0.2), (20, None, None)])
+def test_few_scans_get_fewer_overlays_in_the_preset(backdoored_chain, monkeypatch, n, n_overlays, rate):
+    calibration = backdoored_chain.dataset.indices("calibration")[:n]
+    monkeypatch.setattr(
+        "pipeline.gate.strip_scans._calibration", lambda root, origin: (backdoored_chain.dataset, calibration)
+    )
+    preset = strip_preset(backdoored_chain.root, backdoored_chain.detector.id)
+    assert (preset and (preset.n_overlays, preset.rate)) == (n_overlays and (n_overlays, rate))

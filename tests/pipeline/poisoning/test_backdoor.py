@@ -33,12 +33,12 @@ def test_rates_count_of_all_and_of_the_target(dataset):
 
 def test_refuses_more_images_than_there_are(dataset):
     recipe = BackdoorRecipe(rate=0.4, labels=CLEAN)
-    with pytest.raises(BadPoison, match=r"are 36, and only 30 are of the target class; give at most 33\.33%"):
+    with pytest.raises(BadPoison, match=r"are 36, and only 30 are of the target class; give at most 33\.3 %"):
         poisoned_rows(dataset, recipe)
 
 
 def test_refuses_a_rate_of_no_image(dataset):
-    with pytest.raises(BadPoison, match=r"0\.10% of 90 training images are none; give a higher rate"):
+    with pytest.raises(BadPoison, match=r"0\.1 % of 90 training images are none; give a higher rate"):
         poisoned_rows(dataset, BackdoorRecipe(rate=0.001))
 
 

@@ -58,7 +58,7 @@ def test_a_dirty_backdoor_works_and_the_clean_model_does_not_know_it(dataset, se
     assert told["rates"] == {"n": 18, "n_train": 90, "n_target": 48, "of_all": 0.2, "of_target": 18 / 48}
     assert told["rows"][0]["report"]["accuracy"] == told["rows"][0]["accuracy"]["value"]
     assert len(told["original"]["history"]) == 8
-    assert told["analysis"][0].startswith("18 of 90 training images (20.0%) carry the trigger: 37.5% of those")
+    assert told["analysis"][0].startswith("18 of 90 training images (20.0 %) carry the trigger: 37.5 % of those")
     assert not any("told from chance" in line for line in told["analysis"])
 
 

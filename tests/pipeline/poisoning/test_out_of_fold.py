@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.poisoning.flips import FlipRecipe, flipped
-from pipeline.poisoning.out_of_fold import folds, for_few, out_of_fold
+from pipeline.poisoning.out_of_fold import folds, out_of_fold
 from pipeline.poisoning.poison import poison
 from pipeline.poisoning.quick import quick_settings
 
@@ -48,10 +48,3 @@ def test_nobody_learned_the_label_that_he_is_asked_about(tmp_path, dataset):
     )
     np.testing.assert_array_equal(again, probs)
     assert said == []  # One that was killed has what it had.
-
-
-def test_few_images_get_as_many_steps(dataset):
-    settings = quick_settings(dataset)
-    few = for_few(settings, 60)
-    assert (few.batch_size, few.epochs) == (8, 60)
-    assert for_few(settings, 8000) == settings

@@ -152,8 +152,8 @@ def test_recipes_that_flip_the_same_labels_share_a_data_set_of_the_first(dataset
     ("recipe", "proxy", "said"),
     [
         (FlipRecipe(source=0, target=7), None, "no class 7"),
-        (FlipRecipe(source=0, target=1, ratio=0), None, r"0\.00% of the training images of each class .* are none"),
-        (FlipRecipe(kind="uniform", ratio=0.01), None, "1.00% of the training .* are none; give a higher ratio"),
+        (FlipRecipe(source=0, target=1, ratio=0), None, r"0\.0 % of the training images of each class .* are none"),
+        (FlipRecipe(kind="uniform", ratio=0.01), None, "1.0 % of the training .* are none; give a higher ratio"),
         (BackdoorRecipe(trigger=Trigger(place="15,15")), None, "lies off an image of 16x16"),
         (BackdoorRecipe(rate=0.001), None, "of 90 training images are none"),
         (BackdoorRecipe(labels="clean", perturbation=Perturbation()), None, "needs a proxy"),

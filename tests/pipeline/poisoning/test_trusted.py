@@ -43,9 +43,21 @@ def test_who_changes_a_label_or_a_picture_loses_the_word_for_it(dataset, tmp_pat
 
 def test_refuses_a_subset_that_misses_a_class(dataset, tmp_path):
     rows = [i for i in proposed(dataset, 5) if dataset.items[i].label != 1]
-    with pytest.raises(BadPoison, match="0 trusted images of middle; give at least 4 of every class, best 20"):
+    with pytest.raises(
+        BadPoison, match=r"too few trusted images: 0 of middle \(lacks 4\); give at least 4 of every class, best 20"
+    ):
         mark_trusted(dataset, rows, tmp_path / "trusted", by="admin")
     assert not (tmp_path / "trusted").exists()
+
+
+def test_names_every_class_that_lacks_some(dataset, tmp_path):
+    labels = dataset.labels
+    rows = [
+        [i for i in proposed(dataset, 5).tolist() if labels[i] == label][:n] for label, n in ((0, 5), (1, 1), (2, 3))
+    ]
+    says = r"^too few trusted images: 1 of middle \(lacks 3\), 3 of right \(lacks 1\); give at least 4 of every class"
+    with pytest.raises(BadPoison, match=says):
+        mark_trusted(dataset, [i for some in rows for i in some], tmp_path / "trusted", by="admin")
 
 
 def test_refuses_what_is_no_training_image(dataset, tmp_path):

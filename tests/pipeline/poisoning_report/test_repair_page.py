@@ -58,7 +58,7 @@ def test_what_nobody_knows_has_no_row_and_no_table(report):
         "training images that fused flags",
     ]
     assert page.front.rows[0][1:] == ("10", "9")
-    assert page.front.rows[1][1] == "75.00 % (30.00 to 95.00 %), 3 of 4"
+    assert page.front.rows[1][1] == "75.0 % (30.0 % to 95.0 %), 3 of 4"
     assert (page.trigger, page.truth) == (None, None)
 
 

@@ -36,7 +36,7 @@ def test_a_trigger_is_told_with_its_interval_and_counts():
     share = {"value": 0.95, "low": 0.888, "high": 0.978, "n_hit": 95, "n": 100}
     nothing = {"value": None, "low": 0.0, "high": 1.0, "n_hit": 0, "n": 0}
     table = trigger_table({"one": {"accuracy": share, "success": share, "without_trigger": nothing}})
-    assert table.rows == (("one", *("95.00 % (88.80 to 97.80 %), 95 of 100",) * 2, "-"),)
+    assert table.rows == (("one", *("95.0 % (88.8 % to 97.8 %), 95 of 100",) * 2, "-"),)
 
 
 def test_both_shares_of_the_poison_are_told():

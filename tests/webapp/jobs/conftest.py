@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from webapp.jobs.dispatching import Dispatcher
+from webapp.jobs.lease import Lease
 from webapp.jobs.running import run_shard
 from webapp.jobs.service import Jobs
 
@@ -103,3 +105,17 @@ def wait_until(condition, *, seconds=30.0):
         assert time.monotonic() < deadline, "The condition did not come true in time."
         time.sleep(0.02)
     return found
+
+
+@pytest.fixture
+def told_shares(monkeypatch):
+    """What the work itself tells of how far each part is, in its order, by (job, part)."""
+    shares = defaultdict(list)
+    tick = Lease.tick
+
+    def kept(self, done, total, message):
+        shares[self._claim.job_id, self._claim.idx].append(done / total if total else 0.0)
+        tick(self, done, total, message)
+
+    monkeypatch.setattr(Lease, "tick", kept)
+    return shares

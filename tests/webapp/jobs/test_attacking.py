@@ -14,7 +14,8 @@ from pipeline.detector_report.kept import kept_adaptive
 from pipeline.errors import BadAttack, NotEnoughClean, UnknownArtefact
 from tests.webapp.jobs.conftest import wait_until
 from webapp.errors import UnknownRecord
-from webapp.jobs.course import Course, course_of
+from webapp.jobs.attacking_course import course_of, in_words
+from webapp.jobs.course import Course
 from webapp.jobs.running import job_folder
 from webapp.records.jobs import JobState
 
@@ -128,7 +129,7 @@ def test_a_second_detector_is_attacked_in_its_place(jobs, job, settings, tiny_ch
 
 def test_its_progress_goes_from_nothing_to_all_over_every_measurement(unstopped):
     told, costs = [], course_of(plan())
-    course = Course(costs, lambda *step: told.append(step))
+    course = Course(costs, lambda *step: told.append(step), words=in_words)
     for step in unstopped[1]:
         course(*step)
     assert {what for _, _, what in unstopped[1]} <= set(costs), "A measurement that the course does not know."
@@ -140,15 +141,6 @@ def test_its_progress_goes_from_nothing_to_all_over_every_measurement(unstopped)
     assert len(set(fractions)) >= len(said) == len(costs)
     assert said[:2] == ["The classifier alone, 24/255", "The classifier alone, 20/255"]
     assert {"PGD, 16/255", "Joint PGD, 24/255", "Orthogonal PGD, 16/255"} <= set(said)
-
-
-def test_a_measurement_that_was_done_before_counts_as_done():
-    told = []
-    course = Course({"first": 3.0, "second": 1.0}, lambda *step: told.append(step))
-    course(1, 2, "second")
-    course(0, 2, "first")
-    course(2, 2, "unheard of")
-    assert [done / total for done, total, _ in told] == [0.875] * 3
 
 
 @pytest.mark.parametrize(

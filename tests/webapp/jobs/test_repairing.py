@@ -16,7 +16,7 @@ from pipeline.provenance.event import EventKind
 from tests.pipeline.poisoning.pictures import pictures
 from tests.webapp.jobs.test_poisoning import artefacts, asked, done
 from webapp.records.artefacts import ArtefactKind
-from webapp.records.jobs import Job
+from webapp.records.jobs import Job, Shard
 
 
 @pytest.fixture
@@ -73,6 +73,29 @@ def test_a_repair_leaves_a_data_set_a_classifier_and_a_report(jobs, suspected, d
         (EventKind.RELABEL, f"job {job.id}"),
         (EventKind.DROP, f"job {job.id}"),
     ]
+
+
+def test_no_part_of_a_run_or_its_repair_goes_back(told_shares, jobs, suspected):
+    bad = poison_record(suspected[0]).items.tolist()
+    job = done(jobs, "repair_poison", order(suspected, drop=bad))
+    parts = {idx: shares for (job_id, idx), shares in told_shares.items() if job_id == job.id}
+    assert set(parts) == {0, 1, 2, 3, 4}
+    for shares in told_shares.values():
+        assert shares == sorted(shares)
+        assert shares[0] < 0.6
+    # Writing tells of every few hundred images, and there are fewer.
+    assert all(parts[idx][-1] > 0.95 for idx in (1, 2, 3, 4))
+
+
+def test_the_parts_of_a_repair_weigh_what_they_cost(jobs, suspected, database):
+    job = jobs.enqueue("repair_poison", order(suspected, drop=poison_record(suspected[0]).items.tolist()))
+    with database.reading() as session:
+        query = select(Shard.weight).where(Shard.job_id == job.id).order_by(Shard.idx)
+        written, trained, before, after, compared = session.scalars(query)
+    jobs.cancel(job.id)
+    assert before == after
+    assert 2.5 < before / trained < 3.5  # Four folds of three quarters.
+    assert written < compared < trained
 
 
 def test_a_backdoor_is_verified_by_its_trigger_and_a_trusted_subset_is_shown_both_times(jobs, bars, database, settings):

@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import select, update
 
 from datasets.atomic import sha256_file
-from webapp.jobs.lease import claim_shard
-from webapp.jobs.running import job_folder
+from webapp.jobs.lease import Lease, claim_shard
+from webapp.jobs.running import job_folder, never
 from webapp.records.jobs import Job, JobState, Shard, ShardState
 
 
@@ -149,3 +149,22 @@ def test_every_job_starts_once(jobs, database):
     with database.reading() as session:
         row = session.scalars(select(Job)).one()
     assert row.created <= row.started <= row.finished
+
+
+def test_the_share_of_a_part_never_falls(jobs, database, settings):
+    job = jobs.enqueue("count", {"n": 1})
+    seen = []
+    for steps in (((1, 4), (3, 4), (1, 4), (0, 0)), ((1, 8), (7, 8))):
+        # The second attempt begins anew.
+        lease = Lease(database, settings, claim_shard(database, settings, job_id=job.id, idx=0, owner="w"), never)
+        for done, total in steps:
+            lease.tick(done, total, "at it")
+            lease._renew()
+            seen.append(jobs.progress(job.id).fraction)
+        with database.transaction() as session:
+            session.execute(update(Shard).where(Shard.idx == 0).values(state=ShardState.PENDING))
+        seen.append(jobs.progress(job.id).fraction)
+    assert seen == sorted(seen)
+    whole = jobs.progress(job.id)
+    assert seen[1] == seen[3] == seen[4] == seen[5] == pytest.approx(seen[-1] * (3 / 4) / (7 / 8))
+    assert whole.fraction < 1

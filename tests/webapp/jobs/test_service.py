@@ -1,9 +1,13 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import update
 
 from webapp.errors import BadJob, UnknownRecord, WrongState
+from webapp.jobs.lease import claim_shard
 from webapp.records.artefacts import Artefact, ArtefactKind
-from webapp.records.jobs import Job, JobState, Shard, ShardState
+from webapp.records.jobs import Job, JobLog, JobState, Shard, ShardState, Worker
+from webapp.records.session import clock
 
 
 def test_a_job_ends_with_its_artefact(jobs, database, settings):
@@ -49,10 +53,56 @@ def test_progress_counts_parts_by_their_weight(jobs, bench):
     assert progress.fraction == pytest.approx(4 / 9)
     assert progress.shards == {"pending": 2, "done": 1}
     assert progress.state is JobState.RUNNING
-    assert progress.eta_s > 0
     assert progress.title == "Test: count"
     assert [line.text for line in progress.log][-1] == "Done."
     assert jobs.progress(job.id, after_log=progress.log[-1].id).log == ()
+
+
+def test_a_job_waits_until_a_worker_has_a_part_in_hand(jobs, bench, database):
+    job = jobs.enqueue("count", {"n": 2, "steps": 4})
+    assert jobs.progress(job.id).waiting_since == log_of(jobs, job)[-1].at
+    bench.dispatch()
+    bench.run(job.id, 0)
+    waits = jobs.progress(job.id)
+    assert (waits.state, waits.message, waits.eta_s) == (JobState.RUNNING, "Waiting for a worker.", None)
+    assert waits.waiting_since == log_of(jobs, job)[-1].at
+    claim_shard(database, jobs._settings, job_id=job.id, idx=1, owner="here:1:x")
+    works = jobs.progress(job.id)
+    assert works.waiting_since is None
+    assert works.eta_s > 0
+
+
+def test_a_part_whose_worker_went_without_a_word_waits_since_its_lease_ran_out(jobs, database, settings):
+    job = jobs.enqueue("count", {"n": 1})
+    claim_shard(database, settings, job_id=job.id, idx=0, owner="here:1:x")
+    ran_out = datetime.now(UTC) - timedelta(seconds=1)
+    with database.transaction() as session:
+        session.execute(update(Shard).where(Shard.idx == 0).values(lease=ran_out.timestamp()))
+        session.execute(update(JobLog).values(at=ran_out - timedelta(hours=1)))
+    assert abs(jobs.progress(job.id).waiting_since - ran_out) < timedelta(milliseconds=1)
+
+
+def test_a_job_that_ends_or_has_ended_does_not_wait(jobs, bench):
+    job = jobs.enqueue("count", {"n": 2})
+    jobs.cancel(job.id)
+    assert jobs.progress(job.id).waiting_since is None
+    bench.dispatch()
+    assert jobs.progress(job.id).waiting_since is None
+    done = jobs.run_until_ended(jobs.enqueue("count", {"n": 1}).id)
+    assert jobs.progress(done.id).waiting_since is None
+
+
+def test_a_worker_that_was_seen_lately_is_up(jobs, database):
+    job = jobs.enqueue("count", {"n": 1})
+    for age, up in ((None, False), (100.0, False), (5.0, True)):
+        if age is not None:
+            with database.transaction() as session:
+                session.merge(Worker(id="w", host="h", pid=1, queues=["cpu"], seen=clock(session) - age))
+        assert jobs.progress(job.id).worker_up is up
+
+
+def log_of(jobs, job):
+    return jobs.progress(job.id).log
 
 
 def test_a_job_that_waits_is_cancelled_at_once(jobs, bench):
@@ -97,3 +147,9 @@ def test_making_the_same_artefact_again_keeps_its_name_and_adds_facts(jobs, data
     with database.reading() as session:
         made = session.get_one(Artefact, f"r{job.id}")
     assert (made.name, made.facts) == ("named by hand", {"more": 1, "n": 1})
+
+
+def test_a_job_that_begins_says_no_more_that_it_waits(jobs, database, settings):
+    job = jobs.enqueue("count", {"n": 1})
+    claim_shard(database, settings, job_id=job.id, idx=0, owner="here:1:x")
+    assert jobs.progress(job.id).message == "Starting."

@@ -186,11 +186,11 @@ def test_what_is_not_there_is_told_so(client):
 
 def test_the_finders_stand_with_their_rates_and_intervals(client):
     page = client.get(SHOWN).text
-    assert "30 of 90: 30.00 %" in page
+    assert "30 of 90: 30.0 %" in page
     assert "7 of 90" in page
     assert "17 of 18" in page
     assert "13 of 72" in page
-    assert "20.00 to 40.00 %" in page
+    assert "20.0 % to 40.0 %" in page
     assert "nothing in the data tells which is the truth" in page
 
 
@@ -362,3 +362,16 @@ def test_the_report_is_given_as_json(client):
     answer = client.get(f"{SHOWN}/report.json")
     assert len(answer.get_json()["suspects"]) == N_SUSPECTS
     assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_what_is_counted_is_what_is_listed(lab):
+    client = lab.client("admin")
+    for finder, n in (("fused", N_FUSED), ("confident labels", N_SUSPECTS - N_FUSED), ("any", N_SUSPECTS)):
+        page = client.get(f"/lab/poisoning/finding/{FINDING_ID}?finder={finder}").text
+        assert sum(tally(page).values()) == n, finder
+
+
+def tally(page):
+    """The counts above the list, by their words."""
+    words = page.partition('<dl class="tally">')[2].partition("</dl>")[0]
+    return {name: int(n) for name, n in re.findall(r"<dt>([^<]+)</dt><dd>(\d+)</dd>", words)}

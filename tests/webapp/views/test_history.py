@@ -225,6 +225,12 @@ def test_nobody_vouches_without_a_reason(own, person, why, said):
     assert len(read_history(folder_of(own, "datasets"), DataRoot(own.settings.data_root))) == 1
 
 
+def test_how_long_a_reason_must_be_is_said_beforehand(own, person):
+    page = person.get(f"/history/{own.chain.dataset.id}/trust").text
+    assert "in 10 to 1,000 signs" in page
+    assert re.search(r'<textarea[^>]* maxlength="1000" minlength="10"', page)
+
+
 def test_a_large_artefact_is_read_by_a_job(own, person, monkeypatch):
     monkeypatch.setattr(changes, "LARGE_ITEMS", 10)
     where, jobs = f"/history/{own.chain.dataset.id}", Jobs(own.database, own.settings)

@@ -2,11 +2,13 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 
 from pipeline.detection.local_scans import offered_rates
 from pipeline.gate.decision import Verdict
+from pipeline.words import percent
 from tests.webapp.views.site import token_of
 
 LISTS = (
@@ -67,7 +69,7 @@ def test_before_a_release_the_form_shows_what_each_calibration_allows(site, admi
     rates = offered_rates(len(site.chain.detector.calibration))
     text = admin.get("/gates/new").text
     (row,) = (line for line in text.splitlines() if f'">{site.chain.detector.id[:8]}</span></th>' in line)
-    known = [f"{100 * rate.band[0]:.2g} to {100 * rate.band[1]:.2g} %" for rate in rates if rate.supported]
+    known = [f"{percent(rate.band[0])} to {percent(rate.band[1])}" for rate in rates if rate.supported]
     assert known
     assert re.findall(r">([^<>]+ to [^<>]+ %)<", row) == known
     assert [int(n) for n in re.findall(r"needs (\d+)", row)] == [rate.n_needed for rate in rates if not rate.supported]
@@ -219,6 +221,39 @@ def test_an_unknown_id_says_what_to_do(admin, path):
     assert re.search(r'Reference</dt><dd class="mono">[0-9a-f]{10}<', answer.text)
 
 
+@pytest.mark.parametrize(
+    ("path", "way", "words"),
+    [
+        ("/datasets/none", "/datasets/", "data sets"),
+        ("/datasets/none/no/such/thing", "/datasets/", "data sets"),
+        ("/jobs/99999", "/jobs/", "jobs"),
+        ("/lab/poisoning/finding/none", "/lab/poisoning/finding/", "searches for poison"),
+        ("/lab/poisoning/none", "/lab/poisoning/", "runs of the poisoning lab"),
+        ("/trusted-subsets/none", "/trusted-subsets/", "trusted subsets"),
+        ("/screenings/none", "/screenings", "screenings"),
+    ],
+)
+def test_an_unknown_id_leads_to_the_list(admin, path, way, words):
+    answer = admin.get(path)
+    assert answer.status_code == 404
+    assert f'<a href="{way}">See the {words} that there are</a>' in answer.text
+    assert admin.get(way).status_code == 200
+
+
+def test_an_unknown_address_leads_home_and_nobody_to_what_is_not_theirs(admin, clinician):
+    for page in (admin.get("/nowhere").text, clinician.get("/datasets/none/no/such/thing").text):
+        assert '<p>Go to the <a href="/">first page</a></p>' in page
+    assert ">See the screenings that there are</a>" in clinician.get("/screenings/none").text
+
+
 def test_a_page_says_of_which_kind_each_thing_is_that_it_was_made_from(site, admin):
     page = admin.get(f"/adversarial-sets/{site.chain.adversarial_set.id}").text
     assert re.search(r"Made from (data set|classifier) <a href=[^>]+>[^<]+</a>, (data set|classifier) <a href", page)
+
+
+def test_pages_of_the_lab_and_of_gates_write_shares_in_one_way():
+    templates = Path(__file__).resolve().parents[3] / "templates"
+    folders = [templates / name for name in ("poisoning", "poisoning_repair", "trusted", "gates")]
+    pages = [templates / "parts" / "rates.html", *(page for folder in folders for page in folder.glob("*.html"))]
+    assert len(pages) > 20
+    assert [page.name for page in pages if re.search(r"100 \*", page.read_text())] == []

@@ -89,8 +89,8 @@ def test_a_run_of_flips_shows_both_models_side_by_side(site, admin, flips):
 
 
 def test_a_run_says_what_was_ordered(admin, flips, backdoor):
-    assert "Flipped labels, one way, 50 % asked for, seed 0, in " in admin.get(f"/lab/poisoning/{flips}").text
-    assert "Backdoor, 10 % asked for, seed 0, in " in admin.get(f"/lab/poisoning/{backdoor}").text
+    assert "Flipped labels, one way, 50.0 % asked for, seed 0, in " in admin.get(f"/lab/poisoning/{flips}").text
+    assert "Backdoor, 10.0 % asked for, seed 0, in " in admin.get(f"/lab/poisoning/{backdoor}").text
 
 
 def test_the_job_told_every_epoch(site, admin, flips):

@@ -41,7 +41,7 @@ def test_the_page_says_what_the_scans_support_before_anything_is_ordered(site, a
     text = admin.get(f"{page}/recalibrate?dataset_id={local_id}").text
     assert f"{N_LOCAL} of {N_LOCAL} scans (all splits) can calibrate it" in text
     assert re.findall(r'name="alpha"[^>]* value="([\d.]+)"', text) == ["0.1", "0.2"]
-    assert re.search(r"10 %: the true rate lies between 4.\d % and 17.\d %", text)
+    assert re.search(r"10\.0 %: the true rate lies between 4.\d % and 17.\d %", text)
     assert "1.0 % from 300 on" in text
     assert "5.0 % from 81 on" in text
     assert n_jobs(site) == before

@@ -145,6 +145,53 @@ def test_the_page_refuses_what_the_scans_cannot_do(site, admin, changed, says):
     assert n_jobs(site) == before
 
 
+def value_of(page, name):
+    return re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)[1]
+
+
+def test_the_form_as_it_stands_is_accepted(site, admin):
+    page = admin.get("/gates/new").text
+    names = ("csrf_token", "alpha_percent", "alpha_uncertain_percent", "strip_overlays", "strip_percent")
+    preset = {name: value_of(page, name) for name in names}
+    assert (preset["alpha_percent"], preset["strip_overlays"], preset["strip_percent"]) == ("2.0", "64", "5.0")
+    assert "what the 180 clean calibration scans of Detector support" in page.replace(site_name(site), "Detector")
+    sent = {**preset, "name": "as it stands", "detector_id": site.chain.detector.id, "strip": "y"}
+    assert admin.post("/gates/new", data=sent).status_code == 302
+
+
+def site_name(site):
+    return row_of(site, site.chain.detector.id).name
+
+
+def test_a_rate_that_is_asked_for_by_address_stays_where_it_is_supported(admin):
+    assert value_of(admin.get("/gates/new?percent=5").text, "alpha_percent") == "5.0"
+    assert value_of(admin.get("/gates/new?percent=1").text, "alpha_percent") == "2.0"
+
+
+def test_everything_that_is_refused_is_said_at_once_on_the_form(site, admin):
+    before = n_jobs(site)
+    sent = gate_form(site, admin, name="", alpha_percent="1.25", strip_percent="0.75", strip_overlays="63")
+    answer = admin.post("/gates/new", data=sent)
+    assert answer.status_code == 422
+    page = " ".join(answer.text.split())
+    assert "Give it a name." in page
+    assert "180 clean calibration images cannot support a false-alarm rate of 0.0125 (1.25 %)" in page
+    assert "choose 0.02 (2 %) or more" in page
+    assert "STRIP, with 63 of the calibration images as overlays: 117 clean calibration images cannot" in page
+    assert "choose 0.05 (5 %) or more" in page
+    names = ("alpha_percent", "strip_overlays", "strip_percent")
+    assert [value_of(page, name) for name in names] == ["1.25", "63", "0.75"]
+    assert 'id="alpha_percent-wrong"' in page
+    assert 'id="strip_percent-wrong"' in page
+    assert n_jobs(site) == before
+
+
+def test_too_many_overlays_are_said_beside_their_field(site, admin):
+    page = admin.post("/gates/new", data=gate_form(site, admin, alpha_percent="1", strip_overlays="180")).text
+    assert 'id="strip_overlays-wrong"' in page
+    assert 'id="alpha_percent-wrong"' in page
+
+
 def test_a_gate_with_strip_is_released_by_the_api(site, api, admin_key):
     body = {"detector_id": site.chain.detector.id, "name": "n", "alpha": 0.05, "strip": {"rate": 0.05, "seed": 1}}
     job = run(site, api.post("/api/v1/gates", headers=admin_key, json=body).headers["Location"])

@@ -90,7 +90,7 @@ def test_a_class_with_too_few_is_refused_and_the_ticks_are_kept(lab):
     ticked = [index for index in items if lab.bars.items[index].label != 1]
     answer = send(client, path, ticked)
     assert answer.status_code == 422
-    assert "0 trusted images of middle; give at least 4 of every class, best 20." in answer.text
+    assert "0 of middle (lacks 4); give at least 4 of every class, best 20." in answer.text
     kept = {int(found) for found in re.findall(r'name="items" value="(\d+)" checked', answer.text)}
     assert kept == set(ticked)
     assert (len(rows_of(lab)), len(history(lab))) == (n_rows, n_events)
