@@ -134,6 +134,23 @@ def test_trust_begins_a_history_and_changes_are_told_against_it(own: DataRoot, a
     assert capsys.readouterr().out.splitlines()[1] == "  item 2 glioma/2.png: label 1, was 0"
 
 
+def test_changes_of_a_model_are_told_by_what_it_learned_from(own: DataRoot, dataset: Dataset, answer, capsys) -> None:
+    model = trained(own, checked(dataset.folder))
+    status, told = answer("changes", model.name, "--root", own.path)
+    assert (status, told["error"]) == (1, "NoHistory")
+    answer("trust", dataset.id, "--by", "Dr A", "--why", "read by two", "--root", own.path)
+    status, told = answer("changes", model.name, "--root", own.path)
+    assert (status, told["id"], told["differences"]) == (0, f"models/{model.name}", [])
+    assert (told["since"]["by"], told["since"]["subject"]) == ("Dr A", f"datasets/{dataset.id}")
+    assert [one["subject"] for one in told["compared"]] == [f"datasets/{dataset.id}"]
+    assert told["unvouched"] == [{"subject": f"models/{model.name}", "missing": ""}]
+    assert main(["changes", model.name, "--root", str(own.path), "--quiet"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"datasets/{dataset.id} since event 2 of datasets/{dataset.id} (trust, ")
+    assert first.endswith(", Dr A): nothing changed")
+    assert last == f"models/{model.name}: nobody vouched for it"
+
+
 def test_what_was_changed_is_trusted_only_anew(own: DataRoot, dataset: Dataset, answer) -> None:
     relabel(dataset)
     words = ("--by", "a reader", "--why", "the second reading", "--root", own.path)
