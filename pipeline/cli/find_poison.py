@@ -67,7 +67,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     truth = known_items(dataset, root)
     facts = suspects.to_json(truth)
     write_json(root.reports / dataset.id / "suspects.json", facts)
-    return Answer(facts, list(_lines(suspects, truth)))
+    return Answer(facts, [*filter(None, [suspects.not_learned]), *_lines(suspects, truth)])
 
 
 def _clean_parent(root: DataRoot, dataset: Dataset) -> Dataset:

@@ -92,7 +92,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     alike = before.notes.get("settings") == after.notes.get("settings")
     trusted_id = None if trusted is None else trusted.id
     told = Reverified(dataset, report, flagged[0], flagged[1], alike=alike, trusted_id=trusted_id)
-    return Answer(told.to_json(), [f"{made.id}  {made.name}", f"{after.id}  {after.name}", *told.analysis])
+    made_lines = [f"{made.id}  {made.name}", f"{after.id}  {after.name}"]
+    return Answer(told.to_json(), [*filter(None, [told.not_learned]), *made_lines, *told.analysis])
 
 
 def _changes(

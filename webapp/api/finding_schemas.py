@@ -114,6 +114,15 @@ class FindingTold(Schema):
         }
     )
     decisions = Dict(metadata={"description": "How many suspects are undecided, and how many of each decision."})
+    not_learned = String(
+        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
+    )
+    learning = List(
+        Dict(),
+        metadata={
+            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
+        },
+    )
 
 
 class SuspectsAsked(Schema):

@@ -155,6 +155,15 @@ class RunTold(Schema):
         metadata={"description": "Backdoors only: each poisoned model, with accuracy, success and without_trigger."},
     )
     analysis = List(String())
+    not_learned = String(
+        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
+    )
+    learning = List(
+        Dict(),
+        metadata={
+            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
+        },
+    )
 
 
 FLIPS_EXAMPLE = {"dataset_id": "0123456789abcdef", "name": "20 % of 4 as 9", "source": "4", "target": "9", "ratio": 0.2}

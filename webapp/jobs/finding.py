@@ -182,6 +182,9 @@ def _clean_classifier(params: Params, trained: Path | None) -> str:
 
 def _report(work: Work, before: Mapping[str, Path]) -> Made:
     """What both sides said, as one report, kept under an id of its own."""
+    from pipeline.poisoning.chance import OF_SEARCH, Learning, not_learned
+    from pipeline.poisoning.find import UNPOISONED
+
     params = work.params
     dataset = dataset_named(work, params["dataset_id"])
     found: Any = read_json(before[_SUBJECT])
@@ -199,6 +202,11 @@ def _report(work: Work, before: Mapping[str, Path]) -> Made:
             if name in quiet["finders"]:
                 finder["flagged_unpoisoned"] = quiet["finders"][name]["flagged"]
         told["unpoisoned"] = {name: quiet[name] for name in ("dataset_id", "classifier_id", "n")}
+        learned = [Learning.from_json(one).of(UNPOISONED) for one in quiet["learning"]]
+        told["learning"] = [*told["learning"], *(one.to_json() for one in learned)]
+        told["not_learned"] = not_learned(map(Learning.from_json, told["learning"]), OF_SEARCH)
+    if told["not_learned"]:
+        work.note(told["not_learned"])
     finding_id = content_id({"finding": told, "settings": settings_asked(params, dataset).to_json()})
     folder = data_root(work).reports / finding_id
     with replacing_folder(folder) as incoming:

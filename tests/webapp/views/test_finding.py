@@ -11,6 +11,7 @@ from pipeline.poisoning.trusted import proposed
 from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
+from webapp.queries import suspects
 from webapp.queries.finding import clean_classifiers, poisoned_here
 from webapp.queries.suspects import confirmed, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -50,6 +51,14 @@ def decided(lab):
 
 def items_of(page):
     return [int(found) for found in re.findall(r'<li id="item-(\d+)"', page)]
+
+
+def test_a_search_by_models_that_learned_nothing_says_so_first(lab, client, monkeypatch):
+    assert "Nothing was learned" not in client.get(SHOWN).text
+    report = {**report_of(lab.stamped, lab.of_stamped), "not_learned": "The accuracy of the folds is 23 %."}
+    monkeypatch.setattr(suspects, "_kept", lambda folder: report)
+    page = client.get(SHOWN).text
+    assert "The accuracy of the folds is 23 %." in page[: page.index("What the finders flag</h2>")]
 
 
 @pytest.mark.parametrize("path", ["/lab/poisoning/finding/", NEW, SHOWN, f"{SHOWN}?finder=any"])

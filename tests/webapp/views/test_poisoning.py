@@ -1,6 +1,7 @@
 """The pages of the poisoning lab, as an administrator without JavaScript meets them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -8,6 +9,7 @@ from sqlalchemy import select
 from pipeline.poisoning.perturbation import Perturbation
 from tests.webapp.views.own import copied, unhardened
 from tests.webapp.views.site import n_jobs, row_of, token_of
+from webapp import poisoning
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
@@ -68,6 +70,21 @@ def test_a_page_has_one_heading_and_no_inline_code(site, admin, path):
         assert answer.status_code == 200
         assert answer.text.count("<h1") == 1
         assert not re.search(r"<script(?! src=)|<style|\sstyle=|\son[a-z]+=|https?://(?!localhost)", answer.text)
+
+
+def test_a_run_that_learned_nothing_says_so_first(site, admin, flips, monkeypatch):
+    told = admin.get(f"/lab/poisoning/{flips}/report.json").get_json()
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    assert ("Nothing was learned" in page) is bool(told["not_learned"])
+    real = poisoning.run_of
+
+    def idle(row):
+        run = real(row)
+        return replace(run, report={**run.report, "not_learned": "The accuracy of both is 23 %."})
+
+    monkeypatch.setattr(poisoning, "run_of", idle)
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    assert "The accuracy of both is 23 %." in page[: page.index("At a glance</h2>")]
 
 
 def test_the_classes_of_the_chosen_data_set_are_offered(site, admin):
