@@ -17,7 +17,7 @@ from webapp.problems import Refusal
 from webapp.queries import suspects as found
 from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here
+from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here, trainings_for
 from webapp.queries.jobs import under_way
 from webapp.queries.paging import cut, page_number
 from webapp.queries.poisoning import run_that_made
@@ -59,7 +59,8 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("jobs.show", job_id=job.id))
         except (BadPoison, BadTraining) as e:
             form.form_errors.append(f"{e}.")
-    page = render_template("poisoning/finding_new.html", choice=choice, row=row, form=form)
+    told = {"trainings": trainings_for(row, form.trusted_id.choices, form.epochs.data)}
+    page = render_template("poisoning/finding_new.html", choice=choice, row=row, form=form, **told)
     return page, 422 if form.errors else 200
 
 

@@ -16,13 +16,13 @@ from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 from pipeline.models.resize import fit_levels
 from pipeline.poisoning.chance import MORE_EPOCHS, Learning, learning
-from pipeline.poisoning.out_of_fold import for_few, judged_by, out_of_fold
+from pipeline.poisoning.out_of_fold import judged_by, out_of_fold
+from pipeline.poisoning.search_trainings import N_FOLDS, N_TRUSTED_FOLDS, for_few
 from pipeline.poisoning.shown import shown
 from pipeline.poisoning.trusted import check_covers
 from pipeline.training.settings import TrainingSettings
 
 _BATCH = 64
-N_FOLDS, N_TRUSTED_FOLDS = 4, 3
 
 
 @dataclass(frozen=True, eq=False)

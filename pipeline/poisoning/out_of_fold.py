@@ -1,7 +1,6 @@
 """Probabilities of images by classifiers that did not learn from them."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +74,6 @@ def folds(dataset: Dataset, rows: np.ndarray, n_folds: int, *, seed: int) -> np.
             fold_of[group] = int(taken[label].argmin())
         taken[label, fold_of[group]] += 1
     return np.array([fold_of[int(group)] for group in groups], dtype=np.int64)
-
-
-def for_few(settings: TrainingSettings, n: int, *, least_steps: int = 600) -> TrainingSettings:
-    """The settings with as many epochs as give so few images enough steps."""
-    batch = min(settings.batch_size, max(8, n // 8))
-    epochs = max(settings.epochs, min(60, -(-least_steps * batch // max(n, 1))))
-    return replace(settings, batch_size=batch, epochs=epochs)
 
 
 def _of(progress: Progress, k: int, n_folds: int) -> Progress:

@@ -19,6 +19,7 @@ from pipeline.models.spec import check_side
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.quick import quick_settings, settings_like
+from pipeline.poisoning.search_trainings import search_trainings
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.poisoning.truth import known_items
 from pipeline.provenance.chain import read_history
@@ -149,7 +150,6 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
     """Ask every finder about one side, and write what they say."""
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
-    from pipeline.poisoning.out_of_fold import for_few
 
     params, root = work.params, data_root(work)
     dataset = dataset_named(work, params["dataset_id"])
@@ -160,7 +160,9 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
         words = "the same data unpoisoned: "
     trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
     how, n_trusted = settings_asked(params, dataset), 0 if trusted is None else len(trusted.rows(looked_at))
-    costs = search_costs(len(looked_at.indices("train")), how, n_trusted, for_few(how, n_trusted))
+    trainings = search_trainings(how, len(looked_at.indices("train")), n_trusted)
+    work.note(f"{words}{trainings.words}")
+    costs = search_costs(trainings.n, how, n_trusted, trainings.reference)
     found = find_poison(
         Subject(looked_at, open_classifier(root.find("models", classifier_id))),
         how,
@@ -170,7 +172,7 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
     )
     for name, finding in found.findings.items():
         work.note(f"{words}{name} flags {int(finding.flagged.sum())} of {len(found.rows)}")
-    write_json(work.output, found.to_json(truth))
+    write_json(work.output, {**found.to_json(truth), "trainings": trainings.to_json()})
 
 
 def _clean_classifier(params: Params, trained: Path | None) -> str:

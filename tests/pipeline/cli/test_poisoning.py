@@ -108,6 +108,7 @@ def test_from_poison_to_repair(answer, bars):
     assert status == 0, found
     assert found["finders"]["fused"]["true_positives"]["value"] > 0.9
     assert found["finders"]["fused"]["flagged_unpoisoned"]["value"] < 0.05
+    assert (found["trainings"]["folds"]["epochs"], found["trainings"]["reference"]["epochs"]) == (4, 60)
     status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *root)
     assert status == 0, told
     assert told["alike"]

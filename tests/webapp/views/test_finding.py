@@ -4,6 +4,7 @@ import re
 
 import pytest
 from sqlalchemy import delete, select
+from wtforms.fields.choices import SelectChoice
 
 from datasets.atomic import write_json
 from pipeline.poisoning.repair import repair
@@ -12,7 +13,7 @@ from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
 from webapp.queries import suspects
-from webapp.queries.finding import clean_classifiers, poisoned_here
+from webapp.queries.finding import clean_classifiers, poisoned_here, trainings_for
 from webapp.queries.suspects import confirmed, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
@@ -371,3 +372,21 @@ def test_the_report_is_given_as_json(client):
     answer = client.get(f"{SHOWN}/report.json")
     assert len(answer.get_json()["suspects"]) == N_SUSPECTS
     assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_the_form_tells_what_is_trained_and_why_it_differs(lab, client):
+    with lab.app.app_context(), lab.database.reading() as session:
+        row = session.get_one(Artefact, lab.bars.id)
+        made = vouch(row, proposed(lab.bars, 6).tolist(), by="a@b.example", owner_id=1)
+        told = trainings_for(row, [SelectChoice(made.id, made.name), SelectChoice("", "none")], 2)
+    page = client.get(f"{NEW}?dataset={lab.stamped.id}&trusted={made.id}").text
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, made.id))
+    assert told[0] == ("", "4 classifiers of the folds, each on about 67 images for 2 epochs.")
+    few = "4 of the 18 trusted images alone for 60 epochs with 8 images a step: so few images want more epochs"
+    assert told[1][0] == made.name
+    assert told[1][1].startswith(few)
+    assert "With the epochs left empty these are trained:" in page
+    assert "4 classifiers of the folds, each on about 67 images for 6 epochs." in page
+    assert f"With {made.name}: 4 of the " in page
+    assert "given at least as many as make 600 steps of so few images, up to 60" in page
