@@ -14,7 +14,7 @@ from webapp.api.documented import documented
 from webapp.api.orders import accepted
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.poisoning import run_of, textbook
+from webapp.queries.poisoning import made_before_by, run_of, textbook
 from webapp.records.artefacts import ArtefactKind
 
 bp = APIBlueprint("api_poisoning", __name__, url_prefix="/api/v1/poisoning", tag="Poisoning lab")
@@ -84,7 +84,22 @@ def index(query_data: dict[str, Any]) -> ResponseReturnValue:
 def show(run_id: str) -> ResponseReturnValue:
     """Read the report of a run."""
     row = artefact(ArtefactKind.POISONING, run_id)
-    return {"id": row.id, "name": row.name, **run_of(row).report}
+    run = run_of(row)
+    more = {"replay": row.facts.get("replay"), "made_before_by": made_before_by(run)}
+    return {"id": row.id, "name": row.name, **run.report, **more}
+
+
+@bp.post("/runs/<run_id>/replay")
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 409, 415, 422)
+def replay(run_id: str) -> ResponseReturnValue:
+    """Make the poisoned data of a run again from its record, beside the others, and compare.
+
+    What comes of it stands in the run as `replay`: whether every data set is bit-equal, or what differs. Nothing
+    that is made again is kept.
+    """
+    row = artefact(ArtefactKind.POISONING, run_id)
+    return accepted(orders.replay_poison(row, owner_id=calling_key().owner_id))
 
 
 def _common(body: dict[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,19 @@ class RunTold(Schema):
             "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
         },
     )
+    replay = Dict(
+        allow_none=True,
+        metadata={
+            "description": "What came of the last replay: at, by, same, and of each of its sets what, dataset_id, "
+            "replayed_id, same, n_differences and the first differences; null: never replayed."
+        },
+    )
+    made_before_by = Dict(
+        metadata={
+            "description": "Of each data set whose record names another recipe, which changes the same images alike: "
+            "what that one has otherwise."
+        }
+    )
 
 
 FLIPS_EXAMPLE = {"dataset_id": "0123456789abcdef", "name": "20 % of 4 as 9", "source": "4", "target": "9", "ratio": 0.2}

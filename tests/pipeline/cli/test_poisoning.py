@@ -194,6 +194,8 @@ def test_replays_a_poisoning_from_its_record_and_leaves_nothing(answer, bars, fl
         "proxy_id": None,
         "replayed_id": made.id,
         "same": True,
+        "n_differences": 0,
+        "differences": [],
     }
     assert names(root, "datasets") == before
     assert not names(root, "work")

@@ -394,3 +394,39 @@ def test_what_is_poisoned_cannot_be_poisoned_again(site, admin, flips):
     assert "poisoned already" in answer.text
     assert made.id not in admin.get(FLIPS).text
     assert admin.get(f"{FLIPS}?dataset=gone").status_code == 404
+
+
+def test_a_run_is_replayed_from_its_page_and_its_outcome_stands_there(site, admin, flips):
+    where = f"/lab/poisoning/{flips}"
+    assert "Not replayed yet" in admin.get(where).text
+    answer = admin.post(f"{where}/replay", data={"csrf_token": token_of(admin, where)})
+    assert ended(site, answer) == flips
+    page = admin.get(where).text
+    assert "Bit-equal" in page
+    assert "every picture, label, split and group is the same" in page
+    assert "Not replayed yet" not in page
+    assert "Another recipe had changed the same images alike" not in page
+
+
+def test_a_replay_that_differs_names_what_does(site, admin, flips):
+    one = {"what": "poisoned model", "dataset_id": "d", "replayed_id": "0ther", "same": False, "n_differences": 21}
+    outcome = {"at": "2026-01-02T03:04:05+00:00", "by": "a@b.example", "same": False}
+    outcome["sets"] = [{**one, "proxy_id": None, "differences": [f"item {i}: label 1, was 0" for i in range(20)]}]
+    with site.database.transaction() as session:
+        row = session.get_one(Artefact, flips)
+        kept, row.facts = row.facts, {**row.facts, "replay": outcome}
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    with site.database.transaction() as session:
+        session.get_one(Artefact, flips).facts = kept
+    for words in ("Not the same", "0ther", "with 21 differences, of which the first:", "item 3: label 1, was 0"):
+        assert words in page
+
+
+def test_a_run_whose_data_were_there_by_another_recipe_tells_its_own(site, admin, flips):
+    run_id = ended(site, send(admin, site, FLIPS, FLIP, name="Nearly half", ratio_percent="49.9"))
+    page = admin.get(f"/lab/poisoning/{run_id}").text
+    assert "49.9 % asked for" in page
+    assert "Its record names that one (ratio 0.5, not 0.499)" in page
+    assert "Another recipe had changed" not in admin.get(f"/lab/poisoning/{flips}").text
+    told = admin.get(f"/lab/poisoning/{run_id}/report.json").get_json()
+    assert told["recipe"]["ratio"] == 0.499

@@ -30,6 +30,12 @@ def test_flips_are_ordered_and_their_report_is_read(site, api, admin_key):
     assert [(pair["source"], pair["target"]) for pair in told["pairs"]] == [(0, 1), (1, 0)]
     assert "nothing in the data can tell flips from truth" in told["warning"]
     assert len(told["poisoned"]["history"]) == 1
+    assert (told["replay"], told["made_before_by"]) == (None, {})
+    answer = api.post(f"/api/v1/poisoning/runs/{run_id}/replay", headers=admin_key)
+    assert done(site, api, admin_key, answer) == run_id
+    again = api.get(f"/api/v1/poisoning/runs/{run_id}", headers=admin_key).get_json()
+    assert (again["replay"]["same"], [one["same"] for one in again["replay"]["sets"]]) == (True, [True])
+    assert api.post("/api/v1/poisoning/runs/gone/replay", headers=admin_key).status_code == 404
     listed = api.get("/api/v1/poisoning/runs", headers=admin_key).get_json()
     assert run_id in [row["id"] for row in listed["items"]]
 
