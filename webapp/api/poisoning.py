@@ -12,6 +12,7 @@ from webapp.api.admin import take_json_only, told_artefact
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
 from webapp.api.orders import accepted
+from webapp.jobs.poisoning_asked import proxy_of_its_own
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import open_stored_dataset
 from webapp.queries.poisoning import made_before_by, run_of, textbook
@@ -47,9 +48,13 @@ def plant_backdoor(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train with and without a trigger, and lay it on test images of both classifiers.
 
     `rate` is a share of all training images. With a `perturbation` the same without it is trained beside, as control.
+    It needs a proxy: one that `proxy_id` names, or with `train_proxy` a hardened one that the run trains first.
     """
     recipe = {**{name: json_data[name] for name in _BACKDOOR}, **_classes(json_data, "target")}
-    more = {"proxy_id": json_data["proxy_id"], "strength": json_data["strength"]}
+    proxy = {"proxy_id": json_data["proxy_id"]}
+    if json_data["train_proxy"]:
+        proxy = proxy_of_its_own(open_stored_dataset(artefact(ArtefactKind.DATASET, json_data["dataset_id"])))
+    more = {"strength": json_data["strength"], **proxy}
     return accepted(orders.plant_backdoor(**_common(json_data), **more, recipe=recipe))
 
 

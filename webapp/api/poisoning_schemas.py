@@ -3,8 +3,9 @@
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Dict, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
+from marshmallow import ValidationError, validates_schema
 
 from pipeline.poisoning.backdoor import DIRTY, LABELS
 from pipeline.poisoning.flips import KINDS, MAX_RATIO, ONE_WAY
@@ -124,12 +125,22 @@ class NewBackdoor(_NewRun):
         validate=_ID,
         metadata={"description": "The classifier that images are perturbed under, best a hardened one."},
     )
+    train_proxy = Boolean(
+        load_default=False,
+        metadata={"description": "Have the run train a hardened one first, in place of naming one."},
+    )
     strength = Float(
         load_default=None,
         allow_none=True,
         validate=_STRENGTH,
         metadata={"description": "Of the trigger on test images; null: as in training."},
     )
+
+    @validates_schema
+    def name_one_proxy(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse a proxy that is named where one shall be trained."""
+        if data["train_proxy"] and data["proxy_id"] is not None:
+            raise ValidationError("A proxy is named already; leave out one of proxy_id and train_proxy.", "train_proxy")
 
 
 class RunTold(Schema):

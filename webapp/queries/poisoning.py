@@ -15,11 +15,10 @@ from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import FLIPS, Recipe, poison_record, told_apart
-from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning_report.page import RunPage, run_page
 from webapp.context import context
 from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, REPORT_FILE
-from webapp.jobs.poisoning_asked import FLIPPED
+from webapp.jobs.poisoning_asked import FLIPPED, proxy_of_its_own
 from webapp.queries.artefacts import artefacts_of, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
@@ -115,9 +114,8 @@ def textbook(row: Artefact) -> dict[str, Any]:
         "recipe": BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()).to_json(),
         "settings": {},
         "strength": None,
-        "proxy_id": hardened.id if hardened else None,
-        "hardening": None if hardened else quick_hardening(dataset).to_json(),
         "original_id": None,
+        **({"proxy_id": hardened.id, "hardening": None} if hardened else proxy_of_its_own(dataset)),
     }
 
 

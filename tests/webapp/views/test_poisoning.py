@@ -430,3 +430,29 @@ def test_a_run_whose_data_were_there_by_another_recipe_tells_its_own(site, admin
     assert "Another recipe had changed" not in admin.get(f"/lab/poisoning/{flips}").text
     told = admin.get(f"/lab/poisoning/{run_id}/report.json").get_json()
     assert told["recipe"]["ratio"] == 0.499
+
+
+def test_a_hand_made_backdoor_has_its_proxy_trained_by_the_run(site, tmp_path):
+    with copied(site, tmp_path / "root") as own:
+        admin = unhardened(own).client("admin")
+        where = f"{BACKDOOR}?dataset={own.chain.dataset.id}"
+        assert '<option selected value="train">Train a hardened one for this run' in admin.get(where).text
+        form = {"labels": "clean", "method": "pgd", "proxy_id": "train"}
+        asked = params_of(own, admin, **form)
+        assert asked["proxy_id"] is None
+        assert asked["hardening"] == textbook_of(own, admin, where)["hardening"]
+        jobs, job_id = Jobs(own.database, own.settings), int(send(admin, own, BACKDOOR, TRIGGER, **form).location[6:])
+        # The proxy, two data sets, three trainings, the comparison.
+        assert jobs.get(job_id).n_shards == 7
+        jobs.cancel(job_id)
+        without = params_of(own, admin, proxy_id="train")
+        assert (without["proxy_id"], without.get("hardening")) == (None, None)
+
+
+def test_where_a_hardened_classifier_is_there_none_is_trained_unasked(site, tmp_path):
+    with copied(site, tmp_path / "root") as own:
+        with own.database.transaction() as session:
+            row = session.get(Artefact, own.chain.classifier.id)
+            row.facts = {**row.facts, "hardening": {"by": "PGD"}}
+        page = own.client("admin").get(f"{BACKDOOR}?dataset={own.chain.dataset.id}").text
+        assert '<option value="train">' in page

@@ -78,6 +78,15 @@ def _textbook_by_api(site, admin_key):
     assert "rate" in order(dataset_id=dataset.id, rate=0.1).get_json()["error"]["detail"]
 
 
+def test_a_backdoor_has_its_proxy_trained_by_the_run(site, api, admin_key):
+    answer = ordered(site, api, admin_key, "backdoors", labels="clean", perturbation={}, rate=0.1, train_proxy=True)
+    assert answer.status_code == 202, answer.text
+    jobs, job_id = Jobs(site.database, site.settings), int(answer.headers["Location"].rpartition("/")[2])
+    jobs.cancel(job_id)
+    asked = jobs.get(job_id).params
+    assert (asked["proxy_id"], asked["hardening"]["method"], jobs.get(job_id).n_shards) == (None, "fast", 7)
+
+
 @pytest.mark.parametrize("kind", ["cyclic", "uniform"])
 def test_flips_of_every_class_name_none(site, api, admin_key, kind):
     answer = ordered(site, api, admin_key, "flips", kind=kind, ratio=0.1)
@@ -109,6 +118,8 @@ def test_flips_of_every_class_name_none(site, api, admin_key, kind):
             "no classifier with the id gone",
         ),
         ("backdoors", {"perturbation": {}}, 422, "a perturbation of dirty-label images"),
+        ("backdoors", {"labels": "clean", "train_proxy": True}, 422, "without perturbation takes no proxy"),
+        ("backdoors", {"train_proxy": True, "proxy_id": "gone"}, 422, "leave out one of proxy_id and train_proxy"),
         ("backdoors", {"strength": 0}, 422, "A strength is above 0"),
     ],
 )
