@@ -124,8 +124,8 @@ class BackdoorForm(LabForm):
     )
     proxy_id = SelectField(
         "Proxy",
-        description="The classifier that images are perturbed under; a hardened one works best. One that is trained for "
-        "this run is hardened, of another seed than the models that it attacks, and takes longer than they do.",
+        description="The classifier that images are perturbed under; a hardened one works best. One that is trained "
+        "for this run is hardened, of another seed than the models that it attacks, and takes longer than they do.",
     )
     eps = FloatField(
         "Length of the perturbation",
