@@ -127,9 +127,9 @@ def replay_poison(row: Artefact, *, owner_id: int) -> Job:
     """Make the poisoned data of a run again from its record, and tell on the run's page whether they are the same."""
     run = run_of(row)
     asked = recipes_asked(run)
+    for dataset_id in run.page.sets.values():
+        artefact(ArtefactKind.DATASET, dataset_id)
     sets = [{"what": what, "dataset_id": run.page.sets[what], "recipe": asked[what].to_json()} for what in asked]
-    for one in sets:
-        artefact(ArtefactKind.DATASET, one["dataset_id"])
     params = {"run_id": row.id, "name": row.name, "parents": list(row.parents), "lab": run.report["lab"], "sets": sets}
     return jobs().enqueue(REPLAY_JOB, {**params, "dataset_id": run.report["dataset_id"]}, owner_id)
 

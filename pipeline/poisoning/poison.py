@@ -112,9 +112,12 @@ def recipes_of(dataset: Dataset, root: DataRoot) -> list[Recipe]:
         BrokenHistory: the history is not whole.
         NoHistory: there is none.
     """
-    kinds = {EventKind.FLIP: FlipRecipe, EventKind.INJECTION: BackdoorRecipe}
+    kinds: dict[EventKind, type[FlipRecipe] | type[BackdoorRecipe]] = {
+        EventKind.FLIP: FlipRecipe,
+        EventKind.INJECTION: BackdoorRecipe,
+    }
     record, events = poison_record(dataset), read_history(dataset.folder, root)
-    told = [kinds[event.kind].from_json(event.what["recipe"]) for event in events if event.kind in kinds]
+    told: list[Recipe] = [kinds[event.kind].from_json(event.what["recipe"]) for event in events if event.kind in kinds]
     return told if record is None or record.recipe in told else [record.recipe, *told]
 
 

@@ -44,8 +44,9 @@ class Flagged:
     def from_json(cls, values: Mapping[str, Any]) -> "Flagged":
         """What `to_json` gave."""
         flagged, *known = (values[name] for name in ("flagged", "poisoned", "honest"))
+        poisoned, honest = (None if one is None else _share(one) for one in known)
         learned = tuple(Learning.from_json(one) for one in values.get("learning", ()))
-        return cls(_share(flagged), *(None if one is None else _share(one) for one in known), learning=learned)
+        return cls(_share(flagged), poisoned, honest, learned)
 
 
 @dataclass(frozen=True)

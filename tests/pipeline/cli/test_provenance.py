@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from datasets.store import MANIFEST, Dataset
 from pipeline.artefacts import DataRoot
@@ -112,11 +114,40 @@ def test_nothing_at_all_is_not_whole(tmp_path: Path, answer) -> None:
     assert not (tmp_path / "typo").exists()
 
 
+@pytest.mark.parametrize("words", [("verify", "--all"), ("history", "abc"), ("find-poison", "abc", "def")])
+def test_a_data_root_that_is_not_there_is_told_with_what_names_it(tmp_path: Path, answer, words) -> None:
+    status, told = answer(*words, "--root", tmp_path / "typo")
+    assert (status, told["error"]) == (1, "UnknownArtefact")
+    assert told["detail"].startswith(f"there is no data root {tmp_path / 'typo'}; on the command line --root names")
+    assert "SCANGATE_DATA_ROOT" in told["detail"]
+    assert not (tmp_path / "typo").exists()
+
+
 def test_verify_with_a_key_that_was_kept_elsewhere(own: DataRoot, dataset: Dataset, tmp_path: Path, answer) -> None:
     kept = shutil.copy(own.keys / PUBLIC, tmp_path / "kept.pem")
     assert answer("verify", dataset.id, "--key", kept, "--root", own.path)[0] == 0
     status, told = answer("verify", dataset.id, "--key", tmp_path / "none.pem", "--root", own.path)
     assert (status, told["error"]) == (1, "BrokenHistory")
+    assert "none.pem: no public key to check signatures with, No such file or directory; name another" in told["detail"]
+
+
+OTHER = X25519PrivateKey.generate().public_key()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a note", b"", OTHER.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)],
+    ids=["text", "empty", "another kind"],
+)
+def test_a_file_that_is_no_key_is_told_as_that(
+    own: DataRoot, dataset: Dataset, tmp_path: Path, answer, content
+) -> None:
+    file = tmp_path / "kept.pem"
+    file.write_bytes(content)
+    status, told = answer("verify", dataset.id, "--key", file, "--root", own.path)
+    assert (status, told["error"]) == (1, "BrokenHistory")
+    assert told["detail"].startswith(f"{file}: not an Ed25519 public key in PEM")
+    assert told["detail"].endswith(f"the data root's own key lies in {own.keys / PUBLIC}")
 
 
 def test_trust_begins_a_history_and_changes_are_told_against_it(own: DataRoot, answer, capsys) -> None:
