@@ -41,10 +41,10 @@ class Learning:
 
     @property
     def words(self) -> str:
-        """What is measured, and what to do, for where it is not better than chance."""
+        """What is measured, for where it is not better than chance."""
         return (
             f"The accuracy of {self.who} is {self.right} on {self.right.n} {self.images}, no better than chance: always"
-            f" naming the largest class has {self.largest:.2%} right. Next: {self.step}."
+            f" naming the largest class has {self.largest:.2%} right."
         )
 
     def to_json(self) -> dict[str, object]:
@@ -85,5 +85,6 @@ def learning_of(who: str, confusion: Sequence[Sequence[int]], *, step: str = MOR
 
 def not_learned(found: Iterable[Learning], follows: str) -> str | None:
     """What must stand before everything else; None where all models are better than chance."""
-    words = [one.words for one in found if not one.above_chance]
-    return " ".join([*words, follows]) if words else None
+    idle = [one for one in found if not one.above_chance]
+    steps = dict.fromkeys(one.step for one in idle)
+    return " ".join([*(one.words for one in idle), follows, f"Next: {'; '.join(steps)}."]) if idle else None

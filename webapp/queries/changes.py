@@ -78,9 +78,10 @@ class ChangesView:
     at: str = ""
 
     @property
-    def names(self) -> dict[str, str]:
-        """What each compared artefact is called."""
-        return {one.what.subject: one.what.words for one in self.compared}
+    def names(self) -> dict[str, Made]:
+        """What each artefact is called that was compared, or that somebody or nobody vouched for."""
+        named_here = [one for each in self.compared for one in (each.what, each.root)]
+        return {one.subject: one for one in (*named_here, *self.unvouched)}
 
 
 def is_large(row: Artefact) -> bool:

@@ -20,6 +20,8 @@ from webapp.queries.contents import open_stored_dataset
 from webapp.queries.trusted import subset_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 
+_SUBSETS_TOLD = 5
+
 
 def classifiers_of(dataset_id: str) -> list[Artefact]:
     """Classifiers that were trained on a data set, newest first; not those that were only imported for its classes."""
@@ -61,7 +63,7 @@ def poisoned_here(row: Artefact) -> bool:
 
 
 def trainings_for(row: Artefact, offered: Iterable[SelectChoice], epochs: int | None) -> list[tuple[str, str]]:
-    """For each trusted subset that is offered its name and what a search with it trains of its images alone, in words.
+    """For each of the first trusted subsets that are offered its name, and what a search trains of its images alone.
 
     Before them what is trained of the folds, under an empty name.
     """
@@ -70,7 +72,7 @@ def trainings_for(row: Artefact, offered: Iterable[SelectChoice], epochs: int | 
     how = how if epochs is None else replace(how, epochs=epochs)
     n = len(dataset.indices("train"))
     told = [("", search_trainings(how, n, 0).words)]
-    for one in named([str(choice.value) for choice in offered if choice.value]):
+    for one in named([str(choice.value) for choice in offered if choice.value])[:_SUBSETS_TOLD]:
         with suppress(BadPoison):  # One that is not as it was written is refused where it is chosen.
             n_trusted = len(subset_of(one).rows(dataset))
             told.append((one.name, search_trainings(how, n, n_trusted).reference_words))

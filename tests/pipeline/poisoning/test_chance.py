@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,9 +39,15 @@ def test_who_is_not_better_is_named_with_the_next_step():
     assert not_learned([good], OF_RUN) is None
     words = not_learned([good, quiet], OF_RUN)
     assert words.startswith("The accuracy of the classifier is 23.00% (15.84% to 32.15%) on 100 test images, no better")
-    assert "always naming the largest class has 25.00% right. Next: train for more epochs." in words
-    assert words.endswith(OF_RUN)
+    assert "always naming the largest class has 25.00% right." in words
+    assert words.endswith(f"{OF_RUN} Next: train for more epochs.")
     assert words.count("The accuracy of") == 1
+
+
+def test_the_same_step_is_told_once():
+    words = not_learned([of(23, 100), of(20, 100), replace(of(20, 100), step="wait")], OF_RUN)
+    assert words.count("The accuracy of") == 3
+    assert words.endswith("Next: train for more epochs; wait.")
 
 
 def test_it_is_read_as_it_was_told():

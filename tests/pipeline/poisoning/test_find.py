@@ -80,7 +80,7 @@ def test_models_that_learned_nothing_are_named(stamped, dataset, settings, root,
     assert [one["above_chance"] for one in told["learning"]] == [False] * 6
     assert "The accuracy of the trusted reference is" in told["not_learned"]
     assert "vouch for more images of each class, or look again with more epochs" in told["not_learned"]
-    assert told["not_learned"].endswith("What the finders flag means little.")
+    assert "What the finders flag means little. Next: train for more epochs; " in told["not_learned"]
 
 
 def test_evidence_has_a_row_a_training_image_and_shows_it_in_8_bits(stamped, settings, root):

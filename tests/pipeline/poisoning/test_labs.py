@@ -42,7 +42,7 @@ def test_a_run_that_learned_nothing_says_so(dataset, settings, root):
         ("the original model", False),
         ("the poisoned model", False),
     ]
-    assert told["not_learned"].endswith("Next: train for more epochs. What this says of poison means little.")
+    assert told["not_learned"].endswith("What this says of poison means little. Next: train for more epochs.")
     backdoor = run_backdoor_lab(dataset, BackdoorRecipe(target=1, rate=0.2), quick, root).to_json()
     assert [one["who"] for one in backdoor["learning"]] == ["the clean model", "the dirty-label backdoor"]
     assert "The accuracy of the dirty-label backdoor is" in backdoor["not_learned"]

@@ -83,7 +83,7 @@ def test_models_that_learned_nothing_are_named_with_when_they_were_asked(dataset
     ]
     assert unlike.not_learned.startswith("The accuracy of the trusted reference after is 25.00%")
     assert unlike.to_json()["not_learned"] == unlike.not_learned
-    assert unlike.not_learned.endswith("What this says of the repair means little.")
+    assert unlike.not_learned.endswith("What this says of the repair means little. Next: train for more epochs.")
 
 
 def test_flags_survive_the_way_through_a_file():

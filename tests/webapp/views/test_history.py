@@ -204,6 +204,9 @@ def test_a_detector_is_told_by_the_word_for_what_it_descends_from(own, person, m
     assert named[0] == own.chain.detector.id
     assert own.chain.classifier.id in named
     assert own.chain.dataset.id not in named
+    since = page[page.index("Events since then") :]
+    of_classifier = f'In the history of the <a href="/history/{own.chain.classifier.id}">classifier '
+    assert since.count(of_classifier) == len(read_history(folder_of(own, "models"), DataRoot(own.settings.data_root)))
     relabel(folder_of(own, "datasets"))
     assert "Relabelled (1)" in person.get(f"{where}/changes").text
     monkeypatch.setattr(changes, "LARGE_ITEMS", 10)
