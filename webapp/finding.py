@@ -59,7 +59,8 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("jobs.show", job_id=job.id))
         except (BadPoison, BadTraining) as e:
             form.form_errors.append(f"{e}.")
-    told = {"trainings": trainings_for(row, form.trusted_id.choices, form.epochs.data)}
+    epochs = None if form.epochs.errors else form.epochs.data
+    told = {"trainings": trainings_for(row, form.trusted_id.choices, epochs), "epochs": epochs}
     page = render_template("poisoning/finding_new.html", choice=choice, row=row, form=form, **told)
     return page, 422 if form.errors else 200
 
