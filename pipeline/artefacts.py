@@ -82,7 +82,7 @@ class DataRoot:
         if not self.path.exists():
             raise UnknownArtefact(
                 f"there is no data root {self.path.absolute()}; on the command line --root names another one, and"
-                " SCANGATE_DATA_ROOT does so for the web application"
+                " SCANGATE_DATA_ROOT does so for the web application; import-dataset begins one"
             )
 
     def find(self, kind: str, id_or_prefix: str) -> Path:

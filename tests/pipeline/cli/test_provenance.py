@@ -114,7 +114,9 @@ def test_nothing_at_all_is_not_whole(tmp_path: Path, answer) -> None:
     assert not (tmp_path / "typo").exists()
 
 
-@pytest.mark.parametrize("words", [("verify", "--all"), ("history", "abc"), ("find-poison", "abc", "def")])
+@pytest.mark.parametrize(
+    "words", [("verify", "--all"), ("history", "abc"), ("find-poison", "abc", "def"), ("evaluate", "abc")]
+)
 def test_a_data_root_that_is_not_there_is_told_with_what_names_it(tmp_path: Path, answer, words) -> None:
     status, told = answer(*words, "--root", tmp_path / "typo")
     assert (status, told["error"]) == (1, "UnknownArtefact")
