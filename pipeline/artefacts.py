@@ -73,6 +73,18 @@ class DataRoot:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
+    def check_there(self) -> None:
+        """Refuse a data root that is not there, where something in it is asked for.
+
+        Raises:
+            UnknownArtefact: names the folder, and the settings that name it.
+        """
+        if not self.path.exists():
+            raise UnknownArtefact(
+                f"there is no data root {self.path.absolute()}; on the command line --root names another one, and"
+                " SCANGATE_DATA_ROOT does so for the web application; import-dataset begins one"
+            )
+
     def find(self, kind: str, id_or_prefix: str) -> Path:
         """The folder of the artefact with this id, or with the only id that starts so.
 
@@ -83,6 +95,7 @@ class DataRoot:
             raise UnknownArtefact(f"{kind!r} is no kind of artefact; kinds are {', '.join(KINDS)}")
         if not _ID.fullmatch(id_or_prefix):
             raise UnknownArtefact(f"{id_or_prefix!r} is no id: an id is made of letters, digits, '.', '_' and '-'")
+        self.check_there()
         home = self.path / kind  # Not made here: who only looks leaves nothing behind.
         if (home / id_or_prefix).is_dir():
             return home / id_or_prefix
@@ -101,6 +114,7 @@ class DataRoot:
         Raises:
             UnknownArtefact: there is none yet.
         """
+        self.check_there()
         folders = _folders(self.path / kind)
         if not folders:
             raise UnknownArtefact(f"no {kind} under {self.path} yet; make one first, or name another root")

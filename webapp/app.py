@@ -30,6 +30,7 @@ from webapp.api import audits as api_audits
 from webapp.api import docs as api_docs
 from webapp.api import finding as api_finding
 from webapp.api import history as api_history
+from webapp.api import images as api_images
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
 from webapp.api import poisoning_repair as api_poisoning_repair
@@ -76,6 +77,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_poisoning_repair.bp, Access.ADMIN_KEY),
     (api_audits.bp, Access.ADMIN_KEY),
     (api_history.bp, Access.ADMIN_KEY),
+    (api_images.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

@@ -9,6 +9,7 @@ from webapp.context import user_id
 from webapp.forms.datasets import DatasetForm
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import dataset_view, open_stored_dataset, thumbnails
+from webapp.queries.galleries import gallery
 from webapp.queries.paging import page_number
 from webapp.records.artefacts import ArtefactKind
 from webapp.uploads import keep_upload, takes
@@ -48,6 +49,15 @@ def show(dataset_id: str) -> str:
     dataset = open_stored_dataset(row)
     view = dataset_view(dataset, kind=request.args.get("kind", ""), number=page_number())
     return render_template("datasets/show.html", row=row, view=view, thumbs=thumbnails(dataset))
+
+
+@bp.get("/<dataset_id>/images")
+def images(dataset_id: str) -> str:
+    """The images of a class, of a split, or all of them, each under its label and leading to its picture."""
+    row = artefact(ArtefactKind.DATASET, dataset_id)
+    label = request.args.get("label", type=int)
+    shown = gallery(open_stored_dataset(row), label=label, split=request.args.get("split", ""), number=page_number())
+    return render_template("datasets/images.html", row=row, shown=shown, label=label)
 
 
 @bp.get("/<dataset_id>/images/<int:index>")

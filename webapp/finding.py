@@ -18,7 +18,7 @@ from webapp.problems import Refusal
 from webapp.queries import suspects as found
 from webapp.queries.artefacts import artefact, artefacts_page, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here
+from webapp.queries.finding import classifiers_of, clean_classifiers, poisoned_here, trainings_for
 from webapp.queries.jobs import under_way
 from webapp.queries.paging import cut, page_number
 from webapp.queries.poisoning import run_that_made
@@ -60,7 +60,9 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("jobs.show", job_id=job.id))
         except (BadPoison, BadTraining) as e:
             form.form_errors.append(f"{e}.")
-    page = render_template("poisoning/finding_new.html", choice=choice, row=row, form=form)
+    epochs = None if form.epochs.errors else form.epochs.data
+    told = {"trainings": trainings_for(row, form.trusted_id.choices, epochs), "epochs": epochs}
+    page = render_template("poisoning/finding_new.html", choice=choice, row=row, form=form, **told)
     return page, 422 if form.errors else 200
 
 

@@ -7,12 +7,14 @@ from webapp.jobs.audit import JOB as AUDIT
 from webapp.jobs.finding import NAME as FIND_POISON
 from webapp.jobs.poisoning import LABS
 from webapp.jobs.repairing import REPAIR_JOB
+from webapp.jobs.replaying import REPLAY_JOB
 from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
 from webapp.queries.finding import clean_classifier_like
 from webapp.queries.history import keeping
+from webapp.queries.poisoning import recipes_asked, run_of
 from webapp.queries.repairs import RepairAsked
-from webapp.records.artefacts import ArtefactKind
+from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
 
 
@@ -119,6 +121,17 @@ def plant_backdoor(
     With `hardening` in it, and no proxy named, the run trains its proxy so before it plants anything.
     """
     return _poison("plant_backdoor", dataset_id, original_id, proxy_id, owner_id, order)
+
+
+def replay_poison(row: Artefact, *, owner_id: int) -> Job:
+    """Make the poisoned data of a run again from its record, and tell on the run's page whether they are the same."""
+    run = run_of(row)
+    asked = recipes_asked(run)
+    for dataset_id in run.page.sets.values():
+        artefact(ArtefactKind.DATASET, dataset_id)
+    sets = [{"what": what, "dataset_id": run.page.sets[what], "recipe": asked[what].to_json()} for what in asked]
+    params = {"run_id": row.id, "name": row.name, "parents": list(row.parents), "lab": run.report["lab"], "sets": sets}
+    return jobs().enqueue(REPLAY_JOB, {**params, "dataset_id": run.report["dataset_id"]}, owner_id)
 
 
 def audit_classifier(*, classifier_id: str, dataset_id: str, name: str, n_images: int, seed: int, owner_id: int) -> Job:

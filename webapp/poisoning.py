@@ -21,6 +21,7 @@ from webapp.queries.paging import page_number
 from webapp.queries.poisoning import (
     clean_datasets,
     hardened_proxy,
+    made_before_by,
     originals,
     proxies,
     run_of,
@@ -107,9 +108,17 @@ def show(run_id: str) -> str:
         made={one.id: one for one in named(list(row.parents))},
         tested=images.page_of_tests(run, seed=0, which=images.CHANGED, number=1, size=_FEW),
         trained=images.trained_page(run, which=images.POISONED, number=1, size=_FEW),
+        before=made_before_by(run),
         drawing=drawing,
         plane=(WIDTH, HEIGHT),
     )
+
+
+@bp.post("/<run_id>/replay")
+def replay(run_id: str) -> ResponseReturnValue:
+    """Make the poisoned data of a run again from its record, as a job; its outcome stands on the run's page."""
+    job = orders.replay_poison(artefact(ArtefactKind.POISONING, run_id), owner_id=user_id())
+    return redirect(url_for("jobs.show", job_id=job.id))
 
 
 @bp.get("/<run_id>/tests")

@@ -5,15 +5,18 @@ from pipeline.provenance.event import Event
 from pipeline.provenance.kept import Examination, examine
 from pipeline.provenance.record import has_history, trust
 from webapp import orders
-from webapp.queries.changes import is_large
+from webapp.queries.changes import compares_large, is_large
 from webapp.queries.history import place_of
 from webapp.records.artefacts import Artefact
 from webapp.records.jobs import Job
 
 
 def verify_now(row: Artefact, *, by: str, owner_id: int) -> Examination | Job:
-    """What a verification found, which changes nothing of the artefact; the job that finds it, of a large one."""
-    if is_large(row):
+    """What a verification found, which changes nothing of the artefact; the job that finds it, of a large one.
+
+    Large is also what is compared with it: the data set that a small classifier learned from.
+    """
+    if compares_large(row):
         return orders.verify_history(artefact_id=row.id, owner_id=owner_id)
     folder, root = place_of(row)
     return examine(folder, root, by=by)

@@ -50,6 +50,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     if args.of and args.dataset and args.of != args.dataset:
         raise UnknownArtefact(f"two data sets are named, {args.of} and {args.dataset}; name one")
     args.dataset = args.dataset or args.of
+    root.check_there()
     try:
         folder = root.find("detectors", args.id)
     except UnknownArtefact as no_detector:

@@ -12,6 +12,7 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.cli.lab_training import add_seed, add_training, training
+from pipeline.poisoning.search_trainings import LEAST_STEPS, MOST_EPOCHS, N_FOLDS
 from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="for a data set that the lab poisoned: id of a classifier of the data set before; every finder then tells"
         " what it flags there, all of it wrongly",
     )
-    add_training(parser)
+    add_training(
+        parser,
+        whose=f"of the {N_FOLDS} classifiers of the folds; those of the trusted images alone are given at least as many"
+        f" epochs as make {LEAST_STEPS} steps, up to {MOST_EPOCHS}",
+    )
     add_seed(parser)
 
 
@@ -43,6 +48,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
     from pipeline.poisoning.learned import check_learned
+    from pipeline.poisoning.search_trainings import search_trainings
     from pipeline.poisoning.trusted import open_trusted
     from pipeline.poisoning.truth import known_items
 
@@ -56,18 +62,24 @@ def run(args: Namespace, progress: Progress) -> Answer:
         clean = _clean_parent(root, dataset)
         unpoisoned = Subject(clean, open_classifier(root.find("models", args.unpoisoned)))
         check_learned(unpoisoned.classifier.folder, clean)
+    how = training(args, dataset)
+    trainings = search_trainings(
+        how, len(dataset.indices("train")), 0 if trusted is None else len(trusted.rows(dataset))
+    )
     suspects = find_poison(
         Subject(dataset, classifier),
-        training(args, dataset),
+        how,
         root,
         trusted=trusted,
         unpoisoned=unpoisoned,
         progress=progress,
     )
     truth = known_items(dataset, root)
-    facts = suspects.to_json(truth)
+    facts = {**suspects.to_json(truth), "trainings": trainings.to_json()}
     write_json(root.reports / dataset.id / "suspects.json", facts)
-    return Answer(facts, list(_lines(suspects, truth)))
+    return Answer(
+        facts, [*filter(None, [suspects.not_learned]), f"Trained: {trainings.words}", *_lines(suspects, truth)]
+    )
 
 
 def _clean_parent(root: DataRoot, dataset: Dataset) -> Dataset:

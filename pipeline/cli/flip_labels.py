@@ -49,7 +49,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     original = open_classifier(root.find("models", args.original)) if args.original else None
     report = run_flip_lab(dataset, recipe, training(args, dataset), root, original=original, progress=progress)
     write_json(root.reports / report.poisoned.id / "flips.json", report.to_json())
-    return Answer(report.to_json(), list(_lines(report)))
+    return Answer(report.to_json(), [*filter(None, [report.not_learned]), *_lines(report)])
 
 
 def _lines(report: "FlipReport") -> Iterator[str]:

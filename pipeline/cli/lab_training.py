@@ -9,9 +9,14 @@ from pipeline.training.settings import TrainingSettings
 _NAMED = ("architecture", "size", "epochs", "batch_size", "seed")
 
 
-def add_training(parser: ArgumentParser, *, usual: str = "what suits the images' size") -> None:
+def add_training(
+    parser: ArgumentParser,
+    *,
+    usual: str = "what suits the images' size",
+    whose: str = "of every classifier of the run",
+) -> None:
     """Declare what is most often set of a training; the rest is what `usual` says."""
-    how = parser.add_argument_group("training", f"of every classifier of the run; left out, {usual}")
+    how = parser.add_argument_group("training", f"{whose}; left out, {usual}")
     how.add_argument("--architecture", help="a registered architecture")
     how.add_argument("--size", type=int, help="side of the square that it sees, in pixels")
     how.add_argument("--epochs", type=int, help="at most so many epochs")

@@ -74,7 +74,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         progress=progress,
     )
     write_json(root.reports / report.rows[0].poisoned.id / "backdoor.json", report.to_json())
-    return Answer(report.to_json(), list(_lines(report)))
+    return Answer(report.to_json(), [*filter(None, [report.not_learned]), *_lines(report)])
 
 
 def _recipe(args: Namespace, dataset: Dataset) -> BackdoorRecipe:

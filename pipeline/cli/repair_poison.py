@@ -14,6 +14,7 @@ from pipeline.cli.lab_training import add_training, asked_of
 from pipeline.cli.mark_trusted import items
 from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
+from pipeline.poisoning.relabelling import FORM, numbered, relabelled
 from pipeline.poisoning.trusted import TrustedSubset, open_trusted
 from pipeline.provenance.opening import checked_dataset
 
@@ -26,7 +27,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("dataset", help="id of the poisoned data set")
     parser.add_argument("classifier", help="id of the classifier that was trained on it")
     parser.add_argument("--drop", type=items, default=[], help="numbers of images, with commas between")
-    parser.add_argument("--relabel", type=relabelled, default={}, help="such as 17=2,40=0: image and true class number")
+    parser.add_argument(
+        "--relabel",
+        type=named,
+        default={},
+        help=f"image and true class, by its name or number, with commas between, such as {FORM}",
+    )
     parser.add_argument(
         "--suspects",
         choices=("drop", "relabel"),
@@ -41,19 +47,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, help="of the trainings (default: that of the classifier of before)")
 
 
-def relabelled(text: str) -> dict[int, int]:
-    """Images and their classes, as 17=2,40=0.
+def named(text: str) -> dict[int, str]:
+    """Images and their classes, as 17:2,40:glioma.
 
     Raises:
         ArgumentTypeError: a part is not of that form.
     """
-    found = {}
-    for part in text.split(","):
-        image, _, label = (piece.strip() for piece in part.partition("="))
-        if not image.isdecimal() or not label.isdecimal():
-            raise ArgumentTypeError(f"{part!r}; give image and class number, such as 17=2")
-        found[int(image)] = int(label)
-    return found
+    try:
+        return relabelled(text)
+    except BadPoison as e:
+        raise ArgumentTypeError(str(e)) from e
 
 
 def run(args: Namespace, progress: Progress) -> Answer:
@@ -92,14 +95,15 @@ def run(args: Namespace, progress: Progress) -> Answer:
     alike = before.notes.get("settings") == after.notes.get("settings")
     trusted_id = None if trusted is None else trusted.id
     told = Reverified(dataset, report, flagged[0], flagged[1], alike=alike, trusted_id=trusted_id)
-    return Answer(told.to_json(), [f"{made.id}  {made.name}", f"{after.id}  {after.name}", *told.analysis])
+    made_lines = [f"{made.id}  {made.name}", f"{after.id}  {after.name}"]
+    return Answer(told.to_json(), [*filter(None, [told.not_learned]), *made_lines, *told.analysis])
 
 
 def _changes(
     args: Namespace, dataset: Dataset, listed: Mapping[str, Any], vouched: set[int]
 ) -> tuple[set[int], dict[int, int]]:
     """What is dropped and what is relabelled: the suspects, but for what was named otherwise or is vouched for."""
-    drop, relabel = set(args.drop), dict(args.relabel)
+    drop, relabel = set(args.drop), numbered(args.relabel, dataset)
     spared = {*args.drop, *args.relabel, *args.cleared, *vouched}
     for one in listed.get("suspects", ()):
         index, suggested = one["index"], one["suggested"]

@@ -20,23 +20,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace, progress: Progress) -> Answer:
     """Make it again, and compare."""
-    from pipeline.poisoning.replay import replay
+    from pipeline.poisoning.replay import DIFFERENCES_TOLD, replay
 
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
     told = replay(dataset, root, progress=progress)
     record = told.record
-    facts = {
-        "dataset_id": dataset.id,
-        "parent_id": record.parent,
-        "recipe": record.recipe.to_json(),
-        "proxy_id": record.proxy,
-        "replayed_id": told.replayed_id,
-        "same": told.same,
-    }
     under = "" if record.proxy is None else f" under the proxy {record.proxy}"
     said = "the same data set" if told.same else f"ANOTHER data set than {dataset.id}: the record does not tell it"
     if not told.same and record.proxy is not None:
         said += ", or its images were perturbed on a machine that rounds otherwise"
     lines = [f"{told.replayed_id}  made again from {record.parent}{under}: {said}"]
-    return Answer(facts, lines, 0 if told.same else _DIFFERENT)
+    more = len(told.differences) - DIFFERENCES_TOLD
+    lines += [f"  {one}" for one in told.differences[:DIFFERENCES_TOLD]]
+    lines += [f"  and {more} more"] if more > 0 else []
+    return Answer(told.to_json(), lines, 0 if told.same else _DIFFERENT)

@@ -38,6 +38,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
 
 def _everything(root: DataRoot) -> list[Path]:
+    root.check_there()
     homes = (root.path / kind for kind in FILES)
     found = [path for home in homes if home.is_dir() for path in sorted(home.iterdir()) if path.name[0] != "."]
     if not found:

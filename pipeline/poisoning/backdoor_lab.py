@@ -8,6 +8,7 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model
 from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates, taught, tested_trigger
+from pipeline.poisoning.chance import OF_RUN, Learning, learning_of, not_learned
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side
@@ -63,6 +64,17 @@ class BackdoorReport:
         """What happened, in sentences."""
         return list(_analysis(self))
 
+    @property
+    def learning(self) -> tuple[Learning, ...]:
+        """Whether the classifiers are better than chance on clean images."""
+        sides = {"clean model": self.side, **{row.what: row.side for row in self.rows}}
+        return tuple(learning_of(f"the {what}", one.report.confusion) for what, one in sides.items())
+
+    @property
+    def not_learned(self) -> str | None:
+        """Which classifier is not, and what to do; None where all are."""
+        return not_learned(self.learning, OF_RUN)
+
     def to_json(self) -> dict[str, object]:
         """Everything as JSON values."""
         return {
@@ -79,6 +91,8 @@ class BackdoorReport:
             "original": {**self.side.to_json(), **self.original.to_json()},
             "rows": [row.to_json() for row in self.rows],
             "analysis": self.analysis,
+            "learning": [one.to_json() for one in self.learning],
+            "not_learned": self.not_learned,
         }
 
 

@@ -1,5 +1,6 @@
 """What finders of poison are shown of a data set: pictures, labels, features, and what other models think."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +15,24 @@ from pipeline.errors import BadPoison
 from pipeline.models.adapter import PixelModel
 from pipeline.models.files import Classifier, load_model
 from pipeline.models.resize import fit_levels
+from pipeline.poisoning.chance import MORE_EPOCHS, Learning, learning
 from pipeline.poisoning.out_of_fold import judged_by, out_of_fold
-from pipeline.poisoning.quick import for_few, judging_settings
+from pipeline.poisoning.quick import judging_settings
+from pipeline.poisoning.search_trainings import N_FOLDS, N_TRUSTED_FOLDS, for_few
 from pipeline.poisoning.shown import shown
 from pipeline.poisoning.trusted import check_covers
 from pipeline.training.settings import TrainingSettings
 
 _BATCH = 64
-N_FOLDS, N_TRUSTED_FOLDS = 4, 3
 
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """Evidence, and of which items its rows are."""
+    """Evidence, of which items its rows are, and whether the models that gave it are better than chance."""
 
     rows: np.ndarray
     evidence: Evidence
+    learning: tuple[Learning, ...] = ()
 
 
 def gather(
@@ -63,7 +66,7 @@ def gather(
     if len(trusted):
         check_covers(dataset, trusted)
     model, judging = load_model(classifier), judging_settings(settings, dataset)
-    features = _features(model, dataset, rows, progress)
+    features, logits = _looked_at(model, dataset, rows, progress)
     probs = out_of_fold(dataset, rows, judging, n_folds=N_FOLDS, work=work, progress=progress)
     reference = _reference(dataset, rows, trusted, judging, work, progress) if len(trusted) else None
     evidence = Evidence(
@@ -75,7 +78,7 @@ def gather(
         probs=probs,
         reference_probs=reference,
     )
-    return Gathered(rows, evidence)
+    return Gathered(rows, evidence, tuple(_learning(evidence, logits)))
 
 
 def _reference(
@@ -95,16 +98,37 @@ def _reference(
     return probs
 
 
+def _learning(evidence: Evidence, logits: np.ndarray) -> Iterator[Learning]:
+    """Of each model that was asked; on labels as given but for those that somebody vouches for."""
+    given, asked = "training images as labelled", "look again with more epochs"
+    yield learning("the classifier", logits, evidence.labels, images=given, step=MORE_EPOCHS)
+    if evidence.probs is not None:
+        yield learning("the models of the other folds", evidence.probs, evidence.labels, images=given, step=asked)
+    if evidence.reference_probs is not None:
+        known = evidence.trusted
+        yield learning(
+            "the trusted reference",
+            evidence.reference_probs[known],
+            evidence.labels[known],
+            images="trusted images, each by a model that did not learn from it",
+            step=f"vouch for more images of each class, or {asked}",
+        )
+
+
 @torch.no_grad()
-def _features(model: PixelModel, dataset: Dataset, rows: np.ndarray, progress: Progress) -> np.ndarray:
-    """The penultimate vectors (n, D)."""
-    found = []
+def _looked_at(
+    model: PixelModel, dataset: Dataset, rows: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """The penultimate vectors (n, D) and the logits (n, K)."""
+    found, answers = [], []
     with model.frozen(channels_last=True):
         for start in range(0, len(rows), _BATCH):
             x = shown(model, dataset, rows[start : start + _BATCH].tolist())
-            found.append(model.features_and_logits(x)[0].cpu().numpy())
+            features, logits = model.features_and_logits(x)
+            found.append(features.cpu().numpy())
+            answers.append(logits.cpu().numpy())
             progress(min(start + _BATCH, len(rows)), len(rows), "looking at features")
-    return np.concatenate(found)
+    return np.concatenate(found), np.concatenate(answers)
 
 
 def _pixels(dataset: Dataset, rows: np.ndarray, model: PixelModel) -> np.ndarray:

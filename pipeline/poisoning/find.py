@@ -15,11 +15,13 @@ from detector.poisoned.interface import Finder, Finding
 from detector.poisoned.registry import FINDERS
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
+from pipeline.poisoning.chance import OF_SEARCH, Learning, not_learned
 from pipeline.poisoning.evidence import Gathered, gather
 from pipeline.poisoning.success import Share
 from pipeline.poisoning.trusted import TrustedSubset
 from pipeline.training.settings import TrainingSettings
 
+UNPOISONED = "of the same data unpoisoned"
 _NOBODY = np.empty(0, dtype=np.int64)
 
 
@@ -41,6 +43,7 @@ class Suspects:
         rows: the items, (n,) int64; everything a finding holds has so many rows.
         findings: by the finder's name.
         clean: what each finder flags on the same data unpoisoned, by its name; empty where these were not given.
+        learning: whether the models that the finders rely on are better than chance.
     """
 
     subject: Subject
@@ -48,6 +51,12 @@ class Suspects:
     rows: np.ndarray
     findings: dict[str, Finding]
     clean: dict[str, Share]
+    learning: tuple[Learning, ...] = ()
+
+    @property
+    def not_learned(self) -> str | None:
+        """Which of them are not, and what to do; None where all are."""
+        return not_learned(self.learning, OF_SEARCH)
 
     def ranked(self, finder: str = Fused.NAME) -> list[int]:
         """The items that a finder flags, the most suspicious first."""
@@ -76,6 +85,8 @@ class Suspects:
             "n": len(self.rows),
             "finders": {name: self._told(name, rates) for name in self.findings},
             "suspects": self._listed(),
+            "learning": [one.to_json() for one in self.learning],
+            "not_learned": self.not_learned,
         }
 
     def _told(self, name: str, rates: dict[str, tuple[Share, Share]]) -> dict[str, Any]:
@@ -137,11 +148,13 @@ def find_poison(
     asked: tuple[type[Finder], ...] = tuple(dict.fromkeys((Fused, *finders)))
     gathered, findings = _asked(subject, settings, root, trusted, asked, progress)
     clean: dict[str, Share] = {}
+    learned = gathered.learning
     if unpoisoned is not None:
         told = called(progress, "the same data unpoisoned")
         beside, quiet = _asked(unpoisoned, settings, root, trusted, asked, told)
         clean = {name: Share(int(found.flagged.sum()), len(beside.rows)) for name, found in quiet.items()}
-    return Suspects(subject, None if trusted is None else trusted.id, gathered.rows, findings, clean)
+        learned += tuple(one.of(UNPOISONED) for one in beside.learning)
+    return Suspects(subject, None if trusted is None else trusted.id, gathered.rows, findings, clean, learned)
 
 
 def _asked(

@@ -8,6 +8,7 @@ from datasets.progress import Progress, called, ignore
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier
+from pipeline.poisoning.chance import OF_RUN, Learning, learning_of, not_learned
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import check_poison, poison
@@ -43,6 +44,17 @@ class FlipReport:
         """What happened, in sentences."""
         return list(_analysis(self))
 
+    @property
+    def learning(self) -> tuple[Learning, ...]:
+        """Whether both classifiers are better than chance."""
+        sides = {"the original model": self.original, "the poisoned model": self.other}
+        return tuple(learning_of(who, one.report.confusion) for who, one in sides.items())
+
+    @property
+    def not_learned(self) -> str | None:
+        """Which classifier is not, and what to do; None where both are."""
+        return not_learned(self.learning, OF_RUN)
+
     def to_json(self) -> dict[str, object]:
         """Everything as JSON values; `pairs` names every (source, target) cell that flips aim at."""
         return {
@@ -57,6 +69,8 @@ class FlipReport:
             "original": self.original.to_json(),
             "poisoned": self.other.to_json(),
             "analysis": self.analysis,
+            "learning": [one.to_json() for one in self.learning],
+            "not_learned": self.not_learned,
         }
 
     @property

@@ -1,6 +1,6 @@
 """A poisoned data set: a clean one with the labels and pictures of a recipe, and the record to make it again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from pipeline.poisoning.backdoor import DIRTY, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.repair import REPAIRED
+from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import UNNAMED, EventKind, indices_digest
 from pipeline.provenance.opening import checked_dataset
 from pipeline.provenance.record import checked, has_history, recorded
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.models.files import Classifier
 
 FLIPS, BACKDOOR = "flips", "backdoor"
+AGAIN = "it changes the same images alike as one before, so that nothing was written anew"
 
 Recipe = FlipRecipe | BackdoorRecipe
 
@@ -66,7 +68,7 @@ def poison(
     """Write the poisoned data set to `root/<id>`; the same recipe on the same data set gives the same id.
 
     So does another recipe that changes the same images alike, such as a ratio that rounds to as many of them: that data
-    set is given back as it is, and its record and history name the recipe that came first.
+    set is given back as it is, its record names the recipe that came first, and its history every one.
 
     Args:
         dataset: a clean one; only its split "train" is poisoned.
@@ -96,9 +98,28 @@ def poison(
     made = derive_dataset(dataset, root, name=name, source=source, labels=labels, levels=levels, progress=progress)
     facts = {"recipe": recipe.to_json(), "proxy": source["proxy"], "indices": indices_digest(items)}
     kind = EventKind.FLIP if isinstance(recipe, FlipRecipe) else EventKind.INJECTION
-    if not has_history(made.folder):  # One that was there already has its own.
-        recorded(made.folder, DataRoot(root.parent), kind, by=by, facts=facts, parents=(parent,))
+    home = DataRoot(root.parent)
+    if not has_history(made.folder):
+        recorded(made.folder, home, kind, by=by, facts=facts, parents=(parent,))
+    elif recipe not in recipes_of(made, home):
+        recorded(made.folder, home, kind, by=by, facts={**facts, "again": AGAIN}, parents=(parent,))
     return made
+
+
+def recipes_of(dataset: Dataset, root: DataRoot) -> list[Recipe]:
+    """Every recipe that made this very data set, that of its record first, then those that its history tells.
+
+    Raises:
+        BrokenHistory: the history is not whole.
+        NoHistory: there is none.
+    """
+    kinds: dict[EventKind, type[FlipRecipe] | type[BackdoorRecipe]] = {
+        EventKind.FLIP: FlipRecipe,
+        EventKind.INJECTION: BackdoorRecipe,
+    }
+    record, events = poison_record(dataset), read_history(dataset.folder, root)
+    told: list[Recipe] = [kinds[event.kind].from_json(event.what["recipe"]) for event in events if event.kind in kinds]
+    return told if record is None or record.recipe in told else [record.recipe, *told]
 
 
 def poison_record(dataset: Dataset) -> PoisonRecord | None:
@@ -109,6 +130,13 @@ def poison_record(dataset: Dataset) -> PoisonRecord | None:
         return None
     recipe = kinds[said["kind"]].from_json(said["recipe"])
     return PoisonRecord(said["parent"], recipe, said["proxy"], np.array(said["items"], dtype=np.int64))
+
+
+def told_apart(recipe: Recipe, other: Recipe) -> str:
+    """What another recipe has otherwise, in words: "ratio 0.2, not 0.21"; nothing of the same one."""
+    own, theirs = (dict(_flat(one.to_json())) for one in (recipe, other))
+    names = [name for name in {**own, **theirs} if own.get(name) != theirs.get(name)]
+    return ", ".join(f"{name} {theirs.get(name, 'none')}, not {own.get(name, 'none')}" for name in names)
 
 
 def known_poison(
@@ -128,6 +156,14 @@ def known_poison(
     while dataset.source.get("kind") == REPAIRED:
         dataset = opened(root.find("datasets", str(dataset.source["parent"])))
     return poison_record(dataset)
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", value
 
 
 def _changes(

@@ -71,12 +71,5 @@ def settings_like(notes: Mapping[str, Any], dataset: Dataset) -> TrainingSetting
     return quick_settings(dataset) if own is None else TrainingSettings.from_json(dict(own))
 
 
-def for_few(settings: TrainingSettings, n: int, *, least_steps: int = 600) -> TrainingSettings:
-    """The settings with as many epochs as give so few images enough steps."""
-    batch = min(settings.batch_size, max(8, n // 8))
-    epochs = max(settings.epochs, min(60, -(-least_steps * batch // max(n, 1))))
-    return replace(settings, batch_size=batch, epochs=epochs)
-
-
 def _side(dataset: Dataset) -> int:
     return max(max(item.shape[:2]) for item in dataset.items)

@@ -8,6 +8,7 @@ from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from detector.poisoned.fused import Fused
 from pipeline.artefacts import DataRoot
+from pipeline.poisoning.chance import OF_REPAIR, Learning, learning_of, not_learned
 from pipeline.poisoning.find import Subject, find_poison
 from pipeline.poisoning.repaired import RepairReport
 from pipeline.poisoning.sides import Side
@@ -26,22 +27,27 @@ class Flagged:
         flagged: of all training images.
         poisoned: of those that are poisoned; None where nobody knows.
         honest: of all others; None where nobody knows.
+        learning: whether the models that it relies on are better than chance.
     """
 
     flagged: Share
     poisoned: Share | None = None
     honest: Share | None = None
+    learning: tuple[Learning, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The shares as JSON values."""
         known = {"flagged": self.flagged, "poisoned": self.poisoned, "honest": self.honest}
-        return {name: None if share is None else share.to_json() for name, share in known.items()}
+        shares = {name: None if share is None else share.to_json() for name, share in known.items()}
+        return {**shares, "learning": [one.to_json() for one in self.learning]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Flagged":
         """What `to_json` gave."""
         flagged, *known = (values[name] for name in ("flagged", "poisoned", "honest"))
-        return cls(_share(flagged), *(None if one is None else _share(one) for one in known))
+        poisoned, honest = (None if one is None else _share(one) for one in known)
+        learned = tuple(Learning.from_json(one) for one in values.get("learning", ()))
+        return cls(_share(flagged), poisoned, honest, learned)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,21 @@ class Reverified:
         """What was measured, in sentences."""
         return list(_analysis(self))
 
+    @property
+    def learning(self) -> tuple[Learning, ...]:
+        """Whether both classifiers are better than chance, and the models that the finder relied on each time."""
+        times = (("before", self.report.before, self.before), ("after", self.report.after, self.after))
+        return tuple(
+            one.of(when)
+            for when, judged, asked in times
+            for one in (learning_of("the classifier", judged.report.confusion), *asked.learning)
+        )
+
+    @property
+    def not_learned(self) -> str | None:
+        """Which of them are not, and what to do; None where all are."""
+        return not_learned(self.learning, OF_REPAIR)
+
     def to_json(self) -> dict[str, object]:
         """Everything as JSON values."""
         items, repaired = self.suspected.items, self.report.repaired
@@ -91,6 +112,8 @@ class Reverified:
             "flagged_after": self.after.to_json(),
             **self.report.to_json(),
             "analysis": self.analysis,
+            "learning": [one.to_json() for one in self.learning],
+            "not_learned": self.not_learned,
         }
 
 
@@ -122,9 +145,9 @@ def ask_finder(
     flagged = Share(int(flags.sum()), len(flags))
     truth = poisoned_items(subject.dataset, root)
     if truth is None:
-        return Flagged(flagged)
+        return Flagged(flagged, learning=found.learning)
     hits, alarms = found.rates(truth)[Fused.NAME]
-    return Flagged(flagged, hits, alarms)
+    return Flagged(flagged, hits, alarms, found.learning)
 
 
 def _share(told: Mapping[str, Any]) -> Share:

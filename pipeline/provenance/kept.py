@@ -22,14 +22,14 @@ FILE = "verified.json"
 
 @dataclass(frozen=True)
 class Examination:
-    """What a verification found, and what changed since the trusted root.
+    """What a verification found, and what changed since somebody vouched.
 
     Attributes:
         at: when, UTC, ISO 8601.
         by: who asked for it.
         head: hash of the newest event then; "" where the history could not be read.
         verification: whether the artefact is what its history says.
-        changes: since the trusted root; None where `not_compared` says why.
+        changes: since somebody vouched, for each of the roots that it stands on; none where `not_compared` says why.
         not_compared: nobody vouched for it, or something is broken.
     """
 
@@ -37,16 +37,19 @@ class Examination:
     by: str
     head: str
     verification: Verification
-    changes: Changes | None = None
+    changes: tuple[Changes, ...] = ()
     not_compared: str = ""
 
     def to_json(self) -> dict[str, object]:
         """As JSON values."""
-        told = self.changes
-        found = None
-        if told is not None:
-            differences = [one.to_json() for one in told.differences]
-            found = {"subject": told.subject, "since": told.since.to_json(), "differences": differences}
+        found = [
+            {
+                "subject": told.subject,
+                "since": told.since.to_json(),
+                "differences": [one.to_json() for one in told.differences],
+            }
+            for told in self.changes
+        ]
         return {**asdict(self), "verification": asdict(self.verification), "changes": found}
 
     @classmethod
@@ -58,15 +61,21 @@ class Examination:
         """
         verified, found = raw["verification"], raw["changes"]
         verification = Verification(**{**verified, "differences": tuple(verified["differences"])})
-        told = None
-        if found is not None:
-            differences = tuple(Difference(**one) for one in found["differences"])
-            told = Changes(found["subject"], Event.from_json(found["since"]), differences)
-        return cls(**{**raw, "verification": verification, "changes": told})
+        # Notes of before descents were followed hold one of them, or null.
+        several = found if isinstance(found, list) else [found] if found else []
+        told = (
+            Changes(
+                one["subject"],
+                Event.from_json(one["since"]),
+                tuple(Difference(**difference) for difference in one["differences"]),
+            )
+            for one in several
+        )
+        return cls(**{**raw, "verification": verification, "changes": tuple(told)})
 
 
 def examine(folder: Path, root: DataRoot, *, by: str = UNNAMED, progress: Progress = ignore) -> Examination:
-    """Verify an artefact, tell what changed since its trusted root, and keep both.
+    """Verify an artefact, tell what changed since somebody vouched for it or for what it descends from, and keep both.
 
     Args:
         folder: of the artefact, which stays as it is.
@@ -75,7 +84,8 @@ def examine(folder: Path, root: DataRoot, *, by: str = UNNAMED, progress: Progre
         progress: called now and then; may raise to cancel, and then nothing is kept.
     """
     verification = verify(folder, root, progress=progress)
-    head, found, why = "", None, ""
+    head, why = "", ""
+    found: tuple[Changes, ...] = ()
     try:
         head = read_history(folder, root)[-1].sha256
         found = changes(folder, root, progress=progress)

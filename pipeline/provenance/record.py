@@ -51,6 +51,7 @@ def artefact(root: DataRoot, id_or_prefix: str) -> Path:
     Raises:
         UnknownArtefact: there is none, or more than one.
     """
+    root.check_there()
     kind, _, name = id_or_prefix.rpartition("/")
     found = []
     for one in [kind] if kind else FILES:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -118,13 +118,19 @@ def verifying_key(root: DataRoot, file: Path | None = None) -> Ed25519PublicKey:
     Raises:
         BrokenHistory: it is not there, or no Ed25519 key.
     """
-    path = file or root.path / "keys" / PUBLIC
+    own = root.path / "keys" / PUBLIC
+    path = file or own
+    step = "bring it back" if file is None else f"name another file; the data root's own key lies in {own}"
     try:
-        key = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as e:
-        raise BrokenHistory(f"{path}: no public key to check signatures with ({e}); bring it back") from e
+        content = path.read_bytes()
+    except OSError as e:
+        raise BrokenHistory(f"{path}: no public key to check signatures with, {e.strerror or e}; {step}") from e
+    try:
+        key = load_pem_public_key(content)
+    except (ValueError, UnsupportedAlgorithm) as e:
+        raise BrokenHistory(f"{path}: not an Ed25519 public key in PEM; {step}") from e
     if not isinstance(key, Ed25519PublicKey):
-        raise BrokenHistory(f"{path}: not an Ed25519 key; bring back the one that was there")
+        raise BrokenHistory(f"{path}: not an Ed25519 public key in PEM but one of another kind; {step}")
     return key
 
 

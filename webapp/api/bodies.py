@@ -6,13 +6,15 @@ from webapp.routes import MAX_ROW_ID
 
 _BINARY = {"type": "string", "format": "binary"}
 
-_NUMBERS = {"job_id": MAX_ROW_ID, "label": 2**31 - 1}
+_NUMBERS = {"job_id": MAX_ROW_ID, "label": 2**31 - 1, "item": 2**31 - 1}
 _OF_HISTORY = "/api/v1/history/{artefact_id}"
 _GIVEN: dict[str, tuple[str, dict[str, Any]]] = {
     f"{_OF_HISTORY}/history.jsonl": ("application/jsonl", {"type": "string"}),
     f"{_OF_HISTORY}/croissant": ("application/ld+json", {"type": "object"}),
     f"{_OF_HISTORY}/cyclonedx": ("application/vnd.cyclonedx+json", {"type": "object"}),
     "/api/v1/poisoning/audits/{audit_id}/marks/{label}": ("image/png", _BINARY),
+    "/api/v1/poisoning/findings/{finding_id}/suspects/{item}/image": ("image/png", _BINARY),
+    "/api/v1/datasets/{dataset_id}/images/{item}": ("image/png", _BINARY),
 }
 """What is given that is no JSON of a schema of ours."""
 

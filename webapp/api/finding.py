@@ -68,6 +68,9 @@ def show(finding_id: str) -> ResponseReturnValue:
     row = artefact(ArtefactKind.FINDING, finding_id)
     report = finding_of(row)
     told = {name: report[name] for name in _TOLD}
+    # Searches of before this was asked do not say.
+    told |= {"not_learned": report.get("not_learned"), "learning": report.get("learning", [])}
+    told["trainings"] = report.get("trainings", {})
     return {"id": row.id, "name": row.name, "n_suspects": len(report["suspects"]), "decisions": _counts(row), **told}
 
 

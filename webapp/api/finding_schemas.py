@@ -7,6 +7,7 @@ from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 from marshmallow import ValidationError, validates_schema
 
+from pipeline.poisoning.search_trainings import LEAST_STEPS, MOST_EPOCHS
 from pipeline.poisoning.trusted import ENOUGH, LEAST
 from webapp.api.order_schemas import NAME, SEED
 from webapp.forms.trusted import MAX_PER_CLASS
@@ -90,7 +91,10 @@ class NewFinding(Schema):
         load_default=None,
         allow_none=True,
         validate=Range(1, 500),
-        metadata={"description": "Of the quick trainings of a search; null: what suits the size of the images."},
+        metadata={
+            "description": "Of the classifiers of the folds; null: what suits the size of the images. Those of the "
+            f"trusted images alone are given at least as many as make {LEAST_STEPS} steps, up to {MOST_EPOCHS}."
+        },
     )
 
 
@@ -114,6 +118,20 @@ class FindingTold(Schema):
         }
     )
     decisions = Dict(metadata={"description": "How many suspects are undecided, and how many of each decision."})
+    trainings = Dict(
+        metadata={
+            "description": "What was trained meanwhile: folds and reference, each n_classifiers, n_images, epochs."
+        }
+    )
+    not_learned = String(
+        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
+    )
+    learning = List(
+        Dict(),
+        metadata={
+            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
+        },
+    )
 
 
 class SuspectsAsked(Schema):

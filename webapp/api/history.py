@@ -80,15 +80,24 @@ def verification(artefact_id: str, query_data: dict[str, Any]) -> ResponseReturn
 @bp.output(history_schemas.ChangesTold)
 @documented(bp, 404, 409)
 def changes(artefact_id: str, query_data: dict[str, Any]) -> ResponseReturnValue:
-    """Tell what changed since somebody vouched for an artefact, or for what it was made of.
+    """Tell what changed in an artefact since somebody vouched for it, or for what it descends from.
 
-    A large artefact is compared while it is verified: 409 with the code `not_compared` asks for that.
+    `compared` has one entry for each such word, the nearest on every line of descent; `unvouched` names what nobody
+    vouched for. A large artefact is compared while it is verified: 409 with the code `not_compared` asks for that.
     """
     row = keeping(artefact_id)
     view = changes_view(row, what=query_data["what"], number=query_data["page"], size=_DIFFERENCES)
-    items = [one.to_json() for one in view.page.rows]
-    events = [event.to_json() for event in view.events]
-    told = {"id": row.id, "since": view.since.to_json(), "at": view.at, "counts": view.counts, "events": events}
+    items = [{"subject": subject, **one.to_json()} for subject, one in view.page.rows]
+    compared = [{"subject": one.what.subject, "since": one.since.to_json(), "n": one.n} for one in view.compared]
+    told = {
+        "id": row.id,
+        "since": compared[0]["since"],
+        "compared": compared,
+        "unvouched": [{"subject": one.subject, "missing": one.note} for one in view.unvouched],
+        "at": view.at,
+        "counts": view.counts,
+        "events": [event.to_json() for event in view.events],
+    }
     return {**told, **schemas.page_json(items, view.page.number, view.page.n_pages, view.page.n_total)}
 
 

@@ -76,6 +76,7 @@ class ChangesOf(Schema):
 class DifferenceTold(Schema):
     """One thing that is not as it was."""
 
+    subject = String(metadata={"description": "What differs: the artefact itself, or one that it descends from."})
     what = String(validate=OneOf(list(WORDS)))
     name = String()
     index = Integer(allow_none=True)
@@ -83,11 +84,28 @@ class DifferenceTold(Schema):
     was = String()
 
 
+class ComparedTold(Schema):
+    """What was held against the word that somebody gave."""
+
+    subject = String(metadata={"description": "The artefact itself, or one that it descends from."})
+    since = Nested(EventTold, metadata={"description": "Its own trust event, or that of what it was made of."})
+    n = Integer(metadata={"description": "Differences."})
+
+
+class UnvouchedTold(Schema):
+    """An artefact of the descent that nobody vouched for, or that itself."""
+
+    subject = String()
+    missing = String(metadata={"description": "Why the descent cannot be followed on there; empty where it can."})
+
+
 class ChangesTold(Schema):
-    """What changed since somebody vouched for an artefact."""
+    """What changed in an artefact since somebody vouched for it, or for what it descends from."""
 
     id = String()
-    since = Nested(EventTold, metadata={"description": "Its own trust event, or that of what it descends from."})
+    since = Nested(EventTold, metadata={"description": "Of the first of `compared`."})
+    compared = List(Nested(ComparedTold), metadata={"description": "One for each nearest word on a line of descent."})
+    unvouched = List(Nested(UnvouchedTold), metadata={"description": "What nobody vouched for, itself first."})
     at = String(metadata={"description": "When it was compared, of a large artefact; empty: just now."})
     counts = Dict(metadata={"description": "Changes of each kind."})
     events = List(Nested(EventTold), metadata={"description": "What was done since."})

@@ -12,9 +12,10 @@ from webapp.api.admin import take_json_only, told_artefact
 from webapp.api.authentication import calling_key
 from webapp.api.documented import documented
 from webapp.api.orders import accepted
+from webapp.jobs.poisoning_asked import proxy_of_its_own
 from webapp.queries.artefacts import artefact, artefacts_page
 from webapp.queries.contents import open_stored_dataset
-from webapp.queries.poisoning import run_of, textbook
+from webapp.queries.poisoning import made_before_by, run_of, textbook
 from webapp.records.artefacts import ArtefactKind
 
 bp = APIBlueprint("api_poisoning", __name__, url_prefix="/api/v1/poisoning", tag="Poisoning lab")
@@ -47,9 +48,13 @@ def plant_backdoor(json_data: dict[str, Any]) -> ResponseReturnValue:
     """Train with and without a trigger, and lay it on test images of both classifiers.
 
     `rate` is a share of all training images. With a `perturbation` the same without it is trained beside, as control.
+    It needs a proxy: one that `proxy_id` names, or with `train_proxy` a hardened one that the run trains first.
     """
     recipe = {**{name: json_data[name] for name in _BACKDOOR}, **_classes(json_data, "target")}
-    more = {"proxy_id": json_data["proxy_id"], "strength": json_data["strength"]}
+    proxy = {"proxy_id": json_data["proxy_id"]}
+    if json_data["train_proxy"]:
+        proxy = proxy_of_its_own(open_stored_dataset(artefact(ArtefactKind.DATASET, json_data["dataset_id"])))
+    more = {"strength": json_data["strength"], **proxy}
     return accepted(orders.plant_backdoor(**_common(json_data), **more, recipe=recipe))
 
 
@@ -84,7 +89,22 @@ def index(query_data: dict[str, Any]) -> ResponseReturnValue:
 def show(run_id: str) -> ResponseReturnValue:
     """Read the report of a run."""
     row = artefact(ArtefactKind.POISONING, run_id)
-    return {"id": row.id, "name": row.name, **run_of(row).report}
+    run = run_of(row)
+    more = {"replay": row.facts.get("replay"), "made_before_by": made_before_by(run)}
+    return {"id": row.id, "name": row.name, **run.report, **more}
+
+
+@bp.post("/runs/<run_id>/replay")
+@bp.output(schemas.JobTold, status_code=202)
+@documented(bp, 404, 409, 415, 422)
+def replay(run_id: str) -> ResponseReturnValue:
+    """Make the poisoned data of a run again from its record, beside the others, and compare.
+
+    What comes of it stands in the run as `replay`: whether every data set is bit-equal, or what differs. Nothing
+    that is made again is kept.
+    """
+    row = artefact(ArtefactKind.POISONING, run_id)
+    return accepted(orders.replay_poison(row, owner_id=calling_key().owner_id))
 
 
 def _common(body: dict[str, Any]) -> dict[str, Any]:

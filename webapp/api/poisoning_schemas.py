@@ -3,8 +3,9 @@
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Dict, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
+from marshmallow import ValidationError, validates_schema
 
 from pipeline.poisoning.backdoor import DIRTY, LABELS
 from pipeline.poisoning.flips import KINDS, MAX_RATIO, ONE_WAY
@@ -124,12 +125,22 @@ class NewBackdoor(_NewRun):
         validate=_ID,
         metadata={"description": "The classifier that images are perturbed under, best a hardened one."},
     )
+    train_proxy = Boolean(
+        load_default=False,
+        metadata={"description": "Have the run train a hardened one first, in place of naming one."},
+    )
     strength = Float(
         load_default=None,
         allow_none=True,
         validate=_STRENGTH,
         metadata={"description": "Of the trigger on test images; null: as in training."},
     )
+
+    @validates_schema
+    def name_one_proxy(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse a proxy that is named where one shall be trained."""
+        if data["train_proxy"] and data["proxy_id"] is not None:
+            raise ValidationError("A proxy is named already; leave out one of proxy_id and train_proxy.", "train_proxy")
 
 
 class RunTold(Schema):
@@ -155,6 +166,28 @@ class RunTold(Schema):
         metadata={"description": "Backdoors only: each poisoned model, with accuracy, success and without_trigger."},
     )
     analysis = List(String())
+    not_learned = String(
+        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
+    )
+    learning = List(
+        Dict(),
+        metadata={
+            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
+        },
+    )
+    replay = Dict(
+        allow_none=True,
+        metadata={
+            "description": "What came of the last replay: at, by, same, and of each of its sets what, dataset_id, "
+            "replayed_id, same, n_differences and the first differences; null: never replayed."
+        },
+    )
+    made_before_by = Dict(
+        metadata={
+            "description": "Of each data set whose record names another recipe, which changes the same images alike: "
+            "what that one has otherwise."
+        }
+    )
 
 
 FLIPS_EXAMPLE = {"dataset_id": "0123456789abcdef", "name": "20 % of 4 as 9", "source": "4", "target": "9", "ratio": 0.2}

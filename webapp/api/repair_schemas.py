@@ -85,6 +85,15 @@ class RepairTold(Schema):
     flagged_before = Dict(metadata={"description": "What it flags of the suspected data, with 95 % intervals."})
     flagged_after = Dict(metadata={"description": "The same of the repaired data."})
     analysis = List(String())
+    not_learned = String(
+        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
+    )
+    learning = List(
+        Dict(),
+        metadata={
+            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
+        },
+    )
 
 
 NAMED_EXAMPLE = {

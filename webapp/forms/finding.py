@@ -7,6 +7,7 @@ from wtforms import IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, NumberRange, Optional
 
+from pipeline.poisoning.search_trainings import LEAST_STEPS, MOST_EPOCHS
 from webapp.forms.parts import NamedForm, ScangateForm, artefact_field, choices_of, offer
 from webapp.records.artefacts import Artefact
 from webapp.records.suspects import Ruling
@@ -53,7 +54,8 @@ class FindingForm(NamedForm):
     epochs = IntegerField(
         "Epochs",
         [Optional(), NumberRange(1, 500, "Use 1 to 500.")],
-        description="Of the quick trainings of the search. Empty: what suits the size of the images.",
+        description="Of the classifiers of the folds. Empty: what suits the size of the images. Those of the trusted "
+        f"images alone are given at least as many as make {LEAST_STEPS} steps of so few images, up to {MOST_EPOCHS}.",
     )
 
     def suit(self, *, classifiers: Iterable[Artefact], trusted: Iterable[Artefact]) -> None:

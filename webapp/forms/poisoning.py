@@ -12,10 +12,13 @@ from pipeline.poisoning.backdoor import CLEAN, DIRTY, BackdoorRecipe
 from pipeline.poisoning.perturbation import CW, INTERPOLATED, PGD, Perturbation
 from pipeline.poisoning.triggers import BLEND, CORNERS, PATCH, Trigger
 from webapp.forms.parts import NamedForm, ScangateForm, artefact_field, choices_of, offer
+from webapp.jobs.poisoning_asked import proxy_of_its_own
 from webapp.records.artefacts import Artefact
 
 AT = "at"
 NO_METHOD = "none"
+TRAIN = "train"
+"""What stands for a proxy that the run trains."""
 METHOD_WORDS = {
     PGD: "PGD, away from the class within a radius",
     CW: "Carlini-Wagner, over the nearest boundary",
@@ -120,7 +123,9 @@ class BackdoorForm(LabForm):
         "same without it is trained beside, as control.",
     )
     proxy_id = SelectField(
-        "Proxy", description="The classifier that images are perturbed under; a hardened one works best."
+        "Proxy",
+        description="The classifier that images are perturbed under; a hardened one works best. One that is trained "
+        "for this run is hardened, of another seed than the models that it attacks, and takes longer than they do.",
     )
     eps = FloatField(
         "Length of the perturbation",
@@ -153,7 +158,10 @@ class BackdoorForm(LabForm):
         words = [
             (one.value, f"{one.label}{', hardened' if one.value in hardened else ''}") for one in self.proxy_id.choices
         ]
-        self.proxy_id.choices = choices_of([("", "None"), *words])
+        self.proxy_id.choices = choices_of([("", "None"), (TRAIN, "Train a hardened one for this run"), *words])
+        self._own_proxy = proxy_of_its_own(dataset)
+        if not self.is_submitted() and not hardened:
+            self.proxy_id.data = TRAIN
 
     def validate_at(self, field: Field) -> None:
         """Refuse a place that is asked for and not given."""
@@ -163,7 +171,9 @@ class BackdoorForm(LabForm):
     def validate_proxy_id(self, field: Field) -> None:
         """Refuse a perturbation that nothing is there for."""
         if self.method.data not in (NO_METHOD, None) and not field.data:
-            raise ValidationError("A perturbation needs a proxy; choose a classifier, best a hardened one.")
+            raise ValidationError(
+                "A perturbation needs a proxy; choose a classifier, best a hardened one, or have one trained."
+            )
 
     def validate_method(self, field: Field) -> None:
         """Refuse a perturbation of images whose wrong label is enough."""
@@ -197,6 +207,7 @@ class BackdoorForm(LabForm):
 
     def order(self) -> dict[str, Any]:
         """What is ordered."""
-        proxy_id = (self.proxy_id.data or None) if self.method.data != NO_METHOD else None
+        named = (self.proxy_id.data or None) if self.method.data != NO_METHOD else None
+        proxy = self._own_proxy if named == TRAIN else {"proxy_id": named}
         strength = self.test_strength.data
-        return {**self.chosen(), "recipe": self.recipe().to_json(), "proxy_id": proxy_id, "strength": strength}
+        return {**self.chosen(), "recipe": self.recipe().to_json(), **proxy, "strength": strength}

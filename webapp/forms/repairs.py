@@ -10,7 +10,7 @@ from wtforms.validators import DataRequired, NumberRange, Optional
 
 from datasets.store import Dataset
 from pipeline.errors import BadPoison
-from pipeline.poisoning.classes import class_number
+from pipeline.poisoning.relabelling import FORM, numbered, relabelled
 from webapp.forms.parts import NamedForm, offer
 from webapp.records.artefacts import Artefact
 
@@ -67,7 +67,7 @@ class NamedImagesForm(_RepairForm):
     )
     relabel = TextAreaField(
         "Images to relabel",
-        description="Number and true class, by its name or number, one a line or with commas between, such as 40:0.",
+        description=f"Number and true class, by its name or number, one a line or with commas between, such as {FORM}.",
         render_kw={"rows": 3},
     )
 
@@ -107,25 +107,16 @@ def items_of(text: str) -> list[int]:
 
 
 def classes_of(text: str, dataset: Dataset) -> dict[int, int]:
-    """The new class of each image of a list such as 40:0, 41:left.
+    """The new class of each image of a list such as 40:0, 41=left.
 
     Raises:
         ValidationError: a part is not of that form, names no class of the data set, or an image that is named already.
     """
-    found: dict[int, int] = {}
-    for part in filter(None, (one.strip() for one in re.split(r"[\n,;]+", text))):
-        item, colon, name = (piece.strip() for piece in part.partition(":"))
-        if not colon or not name:
-            raise ValidationError(
-                f"{part[:40]} names no class; give number and class, such as 40:{dataset.classes[0]}."
-            )
-        if _item(item) in found:
-            raise ValidationError(f"Image {item} is named twice; name it once.")
-        try:
-            found[int(item)] = class_number(dataset, name)
-        except BadPoison as e:
-            raise ValidationError(f"{e}.") from e
-    return found
+    try:
+        return numbered(relabelled(text), dataset)
+    except BadPoison as e:
+        told = str(e)
+        raise ValidationError(f"{told[0].upper()}{told[1:]}.") from e
 
 
 def _item(part: str) -> int:

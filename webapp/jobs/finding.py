@@ -20,6 +20,7 @@ from pipeline.models.spec import check_side
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.quick import quick_settings, settings_like
+from pipeline.poisoning.search_trainings import search_trainings
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.poisoning.truth import known_items
 from pipeline.provenance.chain import read_history
@@ -171,16 +172,19 @@ def _look(work: Work, side: str, trained: Path | None) -> None:
         looked_at, classifier_id = _clean(work, dataset)[0], _clean_classifier(params, trained)
         words, progress = f"{_BESIDE}: ", called(work.progress, _BESIDE)
     trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
+    how, n_trusted = settings_asked(params, dataset), 0 if trusted is None else len(trusted.rows(looked_at))
+    trainings = search_trainings(how, len(looked_at.indices("train")), n_trusted)
+    work.note(f"{words}{trainings.words}")
     found = find_poison(
         Subject(looked_at, open_classifier(root.find("models", classifier_id))),
-        settings_asked(params, dataset),
+        how,
         DataRoot(work.scratch),  # What is trained meanwhile lies apart from any other search of the same data.
         trusted=trusted,
         progress=Course(_costs(root, params, dataset, side), progress),
     )
     for name, finding in found.findings.items():
         work.note(f"{words}{name} flags {int(finding.flagged.sum())} of {len(found.rows)}")
-    write_json(work.output, found.to_json(truth))
+    write_json(work.output, {**found.to_json(truth), "trainings": trainings.to_json()})
 
 
 def _clean_classifier(params: Params, trained: Path | None) -> str:
@@ -192,6 +196,9 @@ def _clean_classifier(params: Params, trained: Path | None) -> str:
 
 def _report(work: Work, before: Mapping[str, Path]) -> Made:
     """What both sides said, as one report, kept under an id of its own."""
+    from pipeline.poisoning.chance import OF_SEARCH, Learning, not_learned
+    from pipeline.poisoning.find import UNPOISONED
+
     params = work.params
     dataset = dataset_named(work, params["dataset_id"])
     found: Any = read_json(before[_SUBJECT])
@@ -209,6 +216,11 @@ def _report(work: Work, before: Mapping[str, Path]) -> Made:
             if name in quiet["finders"]:
                 finder["flagged_unpoisoned"] = quiet["finders"][name]["flagged"]
         told["unpoisoned"] = {name: quiet[name] for name in ("dataset_id", "classifier_id", "n")}
+        learned = [Learning.from_json(one).of(UNPOISONED) for one in quiet["learning"]]
+        told["learning"] = [*told["learning"], *(one.to_json() for one in learned)]
+        told["not_learned"] = not_learned(map(Learning.from_json, told["learning"]), OF_SEARCH)
+    if told["not_learned"]:
+        work.note(told["not_learned"])
     finding_id = content_id({"finding": told, "settings": settings_asked(params, dataset).to_json()})
     folder = data_root(work).reports / finding_id
     with replacing_folder(folder) as incoming:

@@ -1,6 +1,6 @@
 """What each stretch of a search for poison costs next to the others."""
 
-from pipeline.poisoning.quick import for_few
+from pipeline.poisoning.search_trainings import for_few
 from pipeline.training.settings import TrainingSettings
 from webapp.jobs.course import learning
 

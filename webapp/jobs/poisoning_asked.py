@@ -1,12 +1,13 @@
 """What the parameters of a run of the poisoning lab ask for; known without torch."""
 
 from dataclasses import replace
+from typing import Any
 
 from datasets.store import Dataset
 from pipeline.poisoning.backdoor import BackdoorRecipe, taught
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import FLIPS, Recipe
-from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.quick import quick_hardening, quick_settings
 from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 from webapp.jobs.registry import Params
@@ -39,6 +40,11 @@ def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
     """
     usual = quick_settings(dataset, seed=recipe_of(params).seed)
     return TrainingSettings.from_json({**usual.to_json(), **params.get("settings", {})})
+
+
+def proxy_of_its_own(dataset: Dataset) -> dict[str, Any]:
+    """What an order says where the run shall train its proxy: none is named, and how one is hardened."""
+    return {"proxy_id": None, "hardening": quick_hardening(dataset).to_json()}
 
 
 def proxy_settings(params: Params, dataset: Dataset) -> TrainingSettings | None:

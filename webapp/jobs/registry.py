@@ -95,7 +95,7 @@ def register(kind: Kind) -> Kind:
 
 def load_kinds(settings: Settings) -> None:
     """Import the modules that register kinds: our own, and those that the settings name."""
-    lab = ("poisoning", "finding", "repairing", "audit")
+    lab = ("poisoning", "finding", "repairing", "replaying", "audit")
     ours = ("kinds", "recalibration", "judging", "attacking", *lab, "verifying")
     for module in (*(f"webapp.jobs.{name}" for name in ours), *settings.kind_modules):
         importlib.import_module(module)

@@ -1,15 +1,26 @@
 """What can be chosen for a search for poison, and which searches are under way."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
+
+from wtforms.fields.choices import SelectChoice
 
 from datasets.atomic import read_json
 from pipeline.artefacts import DataRoot
+from pipeline.errors import BadPoison
 from pipeline.poisoning.learned import learned_from
+from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.search_trainings import search_trainings
 from webapp.context import context
 from webapp.jobs.finding import clean_parent
 from webapp.queries.artefacts import artefacts_of, named
 from webapp.queries.contents import open_stored_dataset
+from webapp.queries.trusted import subset_of
 from webapp.records.artefacts import Artefact, ArtefactKind
+
+_SUBSETS_TOLD = 5
 
 
 def classifiers_of(dataset_id: str) -> list[Artefact]:
@@ -49,6 +60,23 @@ def clean_classifier_like(row: Artefact, classifier_id: str) -> Artefact | None:
 def poisoned_here(row: Artefact) -> bool:
     """Whether the lab poisoned a data set and still has it as it was, so that every alarm rate can be told."""
     return clean_parent(DataRoot(context().settings.data_root), open_stored_dataset(row)) is not None
+
+
+def trainings_for(row: Artefact, offered: Iterable[SelectChoice], epochs: int | None) -> list[tuple[str, str]]:
+    """For each of the first trusted subsets that are offered its name, and what a search trains of its images alone.
+
+    Before them what is trained of the folds, under an empty name.
+    """
+    dataset = open_stored_dataset(row)
+    how = quick_settings(dataset)
+    how = how if epochs is None else replace(how, epochs=epochs)
+    n = len(dataset.indices("train"))
+    told = [("", search_trainings(how, n, 0).words)]
+    for one in named([str(choice.value) for choice in offered if choice.value])[:_SUBSETS_TOLD]:
+        with suppress(BadPoison):  # One that is not as it was written is refused where it is chosen.
+            n_trusted = len(subset_of(one).rows(dataset))
+            told.append((one.name, search_trainings(how, n, n_trusted).reference_words))
+    return told
 
 
 def _settings_of(classifier_id: str) -> object:

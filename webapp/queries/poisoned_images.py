@@ -14,7 +14,7 @@ from pipeline.poisoning.poison import FLIPS, poison_record
 from webapp.queries.artefacts import artefact
 from webapp.queries.contents import open_stored_dataset
 from webapp.queries.paging import Page
-from webapp.queries.poisoning import Run
+from webapp.queries.poisoning import Run, recipes_asked
 from webapp.records.artefacts import ArtefactKind
 
 ALL, CHANGED, POISONED = "all", "changed", "poisoned"
@@ -103,10 +103,11 @@ def run_picture(run: Run, index: int, side: str) -> bytes:
     if side in ("poisoned", "difference"):
         learned = poisoned_set(run).levels(index)
         return shown_png(learned, bits) if side == "poisoned" else difference_png(levels, learned)
-    record = poison_record(poisoned_set(run))
-    if record is None or not isinstance(record.recipe, BackdoorRecipe):
+    # By what the run asked for: the record of the data set may name another recipe that changes the same images alike.
+    recipe = next(iter(recipes_asked(run).values()))
+    if not isinstance(recipe, BackdoorRecipe):
         raise UnknownItem(f"{clean.name}: flipped labels change no picture; ask for the clean one.")
-    trigger = record.recipe.trigger if side == "stamped" else tested_trigger(record.recipe, run.report["strength"])
+    trigger = recipe.trigger if side == "stamped" else tested_trigger(recipe, run.report["strength"])
     return shown_png(trigger.stamped(levels, bits), bits)
 
 

@@ -12,13 +12,14 @@ from pipeline.errors import BadPoison
 from pipeline.poisoning.answers import Answers
 from pipeline.poisoning.backdoor import CLEAN as CLEAN_LABEL
 from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
+from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.perturbation import Perturbation
-from pipeline.poisoning.quick import quick_hardening
+from pipeline.poisoning.poison import FLIPS, Recipe, poison_record, told_apart
 from pipeline.poisoning_report.page import RunPage, run_page
 from webapp.context import context
 from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, REPORT_FILE
-from webapp.jobs.poisoning_asked import FLIPPED
-from webapp.queries.artefacts import artefacts_of, labelled_datasets
+from webapp.jobs.poisoning_asked import FLIPPED, proxy_of_its_own
+from webapp.queries.artefacts import artefacts_of, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
 
@@ -35,6 +36,28 @@ class Run:
 def run_of(row: Artefact) -> Run:
     """What a run left."""
     return _kept(context().path(row.folder))
+
+
+def recipes_asked(run: Run) -> dict[str, Recipe]:
+    """What a run asked for, by the words of the model that learned from the data set that it made."""
+    report = run.report
+    if report["lab"] == FLIPS:
+        return {FLIPPED: FlipRecipe.from_json(report["recipe"])}
+    return {row["what"]: BackdoorRecipe.from_json(row["recipe"]) for row in report["rows"]}
+
+
+def made_before_by(run: Run) -> dict[str, str]:
+    """Where the record of a poisoned data set names another recipe, by the same words: what that one has otherwise.
+
+    Recipes that change the same images alike make the same data set, which keeps the record of the first.
+    """
+    found = {}
+    for what, recipe in recipes_asked(run).items():
+        (row,) = named([run.page.sets[what]]) or (None,)
+        record = None if row is None else poison_record(open_stored_dataset(row))
+        if record is not None and (said := told_apart(recipe, record.recipe)):
+            found[what] = said
+    return found
 
 
 def run_that_made(dataset_id: str) -> Artefact | None:
@@ -91,9 +114,8 @@ def textbook(row: Artefact) -> dict[str, Any]:
         "recipe": BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()).to_json(),
         "settings": {},
         "strength": None,
-        "proxy_id": hardened.id if hardened else None,
-        "hardening": None if hardened else quick_hardening(dataset).to_json(),
         "original_id": None,
+        **({"proxy_id": hardened.id, "hardening": None} if hardened else proxy_of_its_own(dataset)),
     }
 
 

@@ -182,6 +182,7 @@ def test_weights_that_are_no_classifier(
     ids=" ".join,
 )
 def test_an_unknown_id(tmp_path: Path, answer, arguments: list[str]) -> None:
+    (tmp_path / "data").mkdir()
     status, said = answer(*arguments, "--root", tmp_path / "data")
     assert (status, said["error"]) == (1, "UnknownArtefact")
     assert arguments[-1] in said["detail"]

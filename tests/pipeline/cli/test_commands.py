@@ -57,6 +57,7 @@ def test_a_missing_file_is_a_sentence(tiny_chain: TinyChain, tmp_path: Path, ans
 
 def test_screening_without_a_gate_says_what_to_do(tmp_path: Path, answer) -> None:
     (tmp_path / "scan.png").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
     status, said = answer("screen", tmp_path / "scan.png", "--root", tmp_path / "empty")
     assert (status, said["error"]) == (1, "UnknownArtefact")
     assert "make one first" in said["detail"]

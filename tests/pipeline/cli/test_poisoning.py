@@ -1,9 +1,15 @@
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from datasets.atomic import write_json
+from datasets.decoding import decode
 from pipeline.artefacts import DataRoot
+from pipeline.cli.main import main
+from pipeline.cli.mark_trusted import _written
 from pipeline.models.files import save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.flips import FlipRecipe
@@ -108,6 +114,7 @@ def test_from_poison_to_repair(answer, bars):
     assert status == 0, found
     assert found["finders"]["fused"]["true_positives"]["value"] > 0.9
     assert found["finders"]["fused"]["flagged_unpoisoned"]["value"] < 0.05
+    assert (found["trainings"]["folds"]["epochs"], found["trainings"]["reference"]["epochs"]) == (4, 60)
     status, told = answer("repair-poison", poisoned, classifier, "--suspects", "drop", *root)
     assert status == 0, told
     assert told["alike"]
@@ -131,7 +138,10 @@ def test_from_poison_to_repair(answer, bars):
         (("find-poison", "POISONED", "CLEAN"), "CLEAN was not trained on bars, flipped"),
         (("find-poison", "POISONED", "FLIPPED", "--unpoisoned", "FLIPPED"), "FLIPPED was not trained on bars"),
         (("repair-poison", "POISONED", "CLEAN", "--drop", 0), "CLEAN was not trained on bars, flipped"),
-        (("repair-poison", "POISONED", "FLIPPED", "--drop", "0,3", "--relabel", "0=2"), "0 is both dropped and relab"),
+        (
+            ("repair-poison", "POISONED", "FLIPPED", "--drop", "0,3", "--relabel", "0:right"),
+            "0 is both dropped and relab",
+        ),
     ],
 )
 def test_refuses_a_classifier_of_other_data_and_two_words_for_one_image(answer, bars, flipped, arguments, said):
@@ -193,6 +203,8 @@ def test_replays_a_poisoning_from_its_record_and_leaves_nothing(answer, bars, fl
         "proxy_id": None,
         "replayed_id": made.id,
         "same": True,
+        "n_differences": 0,
+        "differences": [],
     }
     assert names(root, "datasets") == before
     assert not names(root, "work")
@@ -252,10 +264,36 @@ def test_proposes_images_to_look_at_and_marks_nothing(answer, bars):
     assert not (root[1] / "trusted").exists()
 
 
+def test_proposed_images_are_written_as_pictures_named_by_item_and_class(answer, bars, tmp_path, capsys):
+    (dataset, root), folder = bars, tmp_path / "look" / "here"
+    asked = ("mark-trusted", dataset.id, "--per-class", 4, "--propose")
+    _, facts = answer(*asked, "--pictures", folder, *root)
+    names_there = sorted(path.name for path in folder.iterdir())
+    assert names_there == sorted(f"{one['index']:06d}-{one['label']}.png" for one in facts["items"])
+    for one in facts["items"]:
+        shown = decode(Path(one["picture"]).read_bytes()).levels
+        np.testing.assert_array_equal(shown, dataset.levels(one["index"]))
+    assert not (root[1] / "trusted").exists()
+    assert main([str(word) for word in (*asked, "--pictures", folder, *root, "--quiet")]) == 0
+    assert f"12 pictures lie in {folder}, named by item and class" in capsys.readouterr().out
+    assert main([str(word) for word in (*asked, *root, "--quiet")]) == 0
+    assert (
+        f"--pictures FOLDER writes them as PNG, and the page /trusted-subsets/new/{dataset.id}"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_class_that_is_no_file_name_gets_one(tmp_path):
+    odd = replace(pictures(tmp_path), classes=("../../up", "..", "no tumour/none"))
+    files = [_written(odd, index, tmp_path / "look").name for index in range(3)]
+    assert files == ["000000-up.png", "000001-class-1.png", "000002-no_tumour_none.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("mark-trusted", "--per-class", "5"), "nobody is named who vouches for these images; give --by NAME, or"),
+        (("mark-trusted", "--by", "me", "--pictures", "x"), "--pictures goes with --propose: look at the images first"),
         (("mark-trusted", "--by", "me", "--items", "0,3"), "0 of middle (lacks 4)"),
         (("mark-trusted", "--by", "me", "--items", "149"), "item 149 is no training image"),
         (("mark-trusted", "--by", "me", "--except", "9999"), "image 9999 is not among those to be vouched for"),

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from datasets.store import MANIFEST, Dataset
 from pipeline.artefacts import DataRoot
@@ -112,11 +114,42 @@ def test_nothing_at_all_is_not_whole(tmp_path: Path, answer) -> None:
     assert not (tmp_path / "typo").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [("verify", "--all"), ("history", "abc"), ("find-poison", "abc", "def"), ("evaluate", "abc")]
+)
+def test_a_data_root_that_is_not_there_is_told_with_what_names_it(tmp_path: Path, answer, words) -> None:
+    status, told = answer(*words, "--root", tmp_path / "typo")
+    assert (status, told["error"]) == (1, "UnknownArtefact")
+    assert told["detail"].startswith(f"there is no data root {tmp_path / 'typo'}; on the command line --root names")
+    assert "SCANGATE_DATA_ROOT" in told["detail"]
+    assert not (tmp_path / "typo").exists()
+
+
 def test_verify_with_a_key_that_was_kept_elsewhere(own: DataRoot, dataset: Dataset, tmp_path: Path, answer) -> None:
     kept = shutil.copy(own.keys / PUBLIC, tmp_path / "kept.pem")
     assert answer("verify", dataset.id, "--key", kept, "--root", own.path)[0] == 0
     status, told = answer("verify", dataset.id, "--key", tmp_path / "none.pem", "--root", own.path)
     assert (status, told["error"]) == (1, "BrokenHistory")
+    assert "none.pem: no public key to check signatures with, No such file or directory; name another" in told["detail"]
+
+
+OTHER = X25519PrivateKey.generate().public_key()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a note", b"", OTHER.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)],
+    ids=["text", "empty", "another kind"],
+)
+def test_a_file_that_is_no_key_is_told_as_that(
+    own: DataRoot, dataset: Dataset, tmp_path: Path, answer, content
+) -> None:
+    file = tmp_path / "kept.pem"
+    file.write_bytes(content)
+    status, told = answer("verify", dataset.id, "--key", file, "--root", own.path)
+    assert (status, told["error"]) == (1, "BrokenHistory")
+    assert told["detail"].startswith(f"{file}: not an Ed25519 public key in PEM")
+    assert told["detail"].endswith(f"the data root's own key lies in {own.keys / PUBLIC}")
 
 
 def test_trust_begins_a_history_and_changes_are_told_against_it(own: DataRoot, answer, capsys) -> None:
@@ -132,6 +165,23 @@ def test_trust_begins_a_history_and_changes_are_told_against_it(own: DataRoot, a
     assert (status, told["counts"]) == (0, {"label": 1})
     assert main(["changes", old.id, "--root", str(own.path), "--quiet"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == "  item 2 glioma/2.png: label 1, was 0"
+
+
+def test_changes_of_a_model_are_told_by_what_it_learned_from(own: DataRoot, dataset: Dataset, answer, capsys) -> None:
+    model = trained(own, checked(dataset.folder))
+    status, told = answer("changes", model.name, "--root", own.path)
+    assert (status, told["error"]) == (1, "NoHistory")
+    answer("trust", dataset.id, "--by", "Dr A", "--why", "read by two", "--root", own.path)
+    status, told = answer("changes", model.name, "--root", own.path)
+    assert (status, told["id"], told["differences"]) == (0, f"models/{model.name}", [])
+    assert (told["since"]["by"], told["since"]["subject"]) == ("Dr A", f"datasets/{dataset.id}")
+    assert [one["subject"] for one in told["compared"]] == [f"datasets/{dataset.id}"]
+    assert told["unvouched"] == [{"subject": f"models/{model.name}", "missing": ""}]
+    assert main(["changes", model.name, "--root", str(own.path), "--quiet"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"datasets/{dataset.id} since event 2 of datasets/{dataset.id} (trust, ")
+    assert first.endswith(", Dr A): nothing changed")
+    assert last == f"models/{model.name}: nobody vouched for it"
 
 
 def test_what_was_changed_is_trusted_only_anew(own: DataRoot, dataset: Dataset, answer) -> None:

@@ -45,6 +45,7 @@ def test_finds_what_was_stamped_and_stays_quiet_on_the_same_data_without(stamped
     assert found.clean[Fused.NAME].value < 0.05
     assert set(found.ranked()[:10]) <= set(truth.tolist())
     told = found.to_json(truth)
+    assert (told["not_learned"], [one["above_chance"] for one in told["learning"]]) == (None, [True] * 6)
     assert told["finders"]["fused"]["true_positives"]["n"] == 18
     assert told["finders"]["fused"]["flagged_unpoisoned"]["n"] == 90
     first = told["suspects"][0]
@@ -62,6 +63,24 @@ def test_without_anybody_who_vouches_the_reference_is_left_out(stamped, settings
     assert "trusted reference" not in found.findings
     assert found.trusted_id is None
     assert "true_positives" not in found.to_json()["finders"]["fused"]
+
+
+def test_models_that_learned_nothing_are_named(stamped, dataset, settings, root, monkeypatch):
+    monkeypatch.setattr("pipeline.poisoning.evidence.for_few", lambda how, n: how)
+    spec = default_spec("SmallCNN", classes=dataset.classes, channels=1, height=16, width=16)
+    idle = save_classifier(build_model(spec), root.models, name="idle", parents=(stamped.id,))
+    quick = replace(settings, epochs=1, learning_rate=1e-6)
+    trusted = trusted_of(stamped, root)
+    found = find_poison(Subject(stamped, idle), quick, root, trusted=trusted, unpoisoned=Subject(dataset, idle))
+    who = ["the classifier", "the models of the other folds", "the trusted reference"]
+    assert [one.who for one in found.learning] == [*who, *(f"{one} of the same data unpoisoned" for one in who)]
+    assert not any(one.above_chance for one in found.learning)
+    assert found.learning[2].right.n == len(trusted.rows(stamped))
+    told = found.to_json()
+    assert [one["above_chance"] for one in told["learning"]] == [False] * 6
+    assert "The accuracy of the trusted reference is" in told["not_learned"]
+    assert "vouch for more images of each class, or look again with more epochs" in told["not_learned"]
+    assert "What the finders flag means little. Next: train for more epochs; " in told["not_learned"]
 
 
 def test_evidence_has_a_row_a_training_image_and_shows_it_in_8_bits(stamped, settings, root):

@@ -34,6 +34,20 @@ def test_half_flipped_labels_cost_the_source_its_recall_and_others_nothing(datas
     assert any("nothing in the data can tell" in line for line in told["analysis"])
 
 
+def test_a_run_that_learned_nothing_says_so(dataset, settings, root):
+    quick = replace(settings, epochs=1, learning_rate=1e-6)
+    flips = run_flip_lab(dataset, FlipRecipe(source=0, target=2, ratio=0.2), quick, root)
+    told = flips.to_json()
+    assert [(one["who"], one["above_chance"]) for one in told["learning"]] == [
+        ("the original model", False),
+        ("the poisoned model", False),
+    ]
+    assert told["not_learned"].endswith("What this says of poison means little. Next: train for more epochs.")
+    backdoor = run_backdoor_lab(dataset, BackdoorRecipe(target=1, rate=0.2), quick, root).to_json()
+    assert [one["who"] for one in backdoor["learning"]] == ["the clean model", "the dirty-label backdoor"]
+    assert "The accuracy of the dirty-label backdoor is" in backdoor["not_learned"]
+
+
 def test_a_classifier_that_is_there_is_not_trained_again(dataset, settings, root):
     recipe = FlipRecipe(kind=CYCLIC, ratio=0.1)
     first = run_flip_lab(dataset, recipe, settings, root)
@@ -58,6 +72,7 @@ def test_a_dirty_backdoor_works_and_the_clean_model_does_not_know_it(dataset, se
     assert told["rates"] == {"n": 18, "n_train": 90, "n_target": 48, "of_all": 0.2, "of_target": 18 / 48}
     assert told["rows"][0]["report"]["accuracy"] == told["rows"][0]["accuracy"]["value"]
     assert len(told["original"]["history"]) == 8
+    assert (told["not_learned"], [one["above_chance"] for one in told["learning"]]) == (None, [True, True])
     assert told["analysis"][0].startswith("18 of 90 training images (20.0 %) carry the trigger: 37.5 % of those")
     assert not any("told from chance" in line for line in told["analysis"])
 

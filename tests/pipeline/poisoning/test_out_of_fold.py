@@ -7,6 +7,7 @@ from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.out_of_fold import folds, out_of_fold
 from pipeline.poisoning.poison import poison
 from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.search_trainings import for_few, search_trainings
 
 
 def test_every_class_is_spread_evenly_over_the_folds(dataset):
@@ -48,3 +49,24 @@ def test_nobody_learned_the_label_that_he_is_asked_about(tmp_path, dataset):
     )
     np.testing.assert_array_equal(again, probs)
     assert said == []  # One that was killed has what it had.
+
+
+def test_few_images_get_as_many_steps(dataset):
+    settings = quick_settings(dataset)
+    few = for_few(settings, 60)
+    assert (few.batch_size, few.epochs) == (8, 60)
+    assert for_few(settings, 8000) == settings
+
+
+def test_what_a_search_trains_is_told_with_why_it_differs(settings):
+    both = search_trainings(replace(settings, epochs=2, batch_size=64), 2000, 80)
+    assert both.words == (
+        "4 classifiers of the folds, each on about 1500 images for 2 epochs. 4 of the 80 trusted images alone for 60 "
+        "epochs with 10 images a step: so few images want more epochs than the folds to make 600 steps, at most 60."
+    )
+    assert both.to_json()["reference"] == {"n_classifiers": 4, "n_images": 80, "epochs": 60, "batch_size": 10}
+    alike = search_trainings(replace(settings, epochs=90), 2000, 80)
+    assert alike.words.endswith("for 90 epochs with 10 images a step.")
+    alone = search_trainings(replace(settings, epochs=1), 2000, 0)
+    assert alone.words == "4 classifiers of the folds, each on about 1500 images for 1 epoch."
+    assert list(alone.to_json()) == ["folds"]

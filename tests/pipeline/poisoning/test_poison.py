@@ -13,12 +13,12 @@ from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe, poisoned_rows
 from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.perturbation import Perturbation
-from pipeline.poisoning.poison import check_poison, poison, poison_record
+from pipeline.poisoning.poison import check_poison, poison, poison_record, recipes_of, told_apart
 from pipeline.poisoning.repair import repair
 from pipeline.poisoning.triggers import Trigger
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
-from pipeline.provenance.record import recorded
+from pipeline.provenance.record import recorded, verify
 from tests.pipeline.poisoning.pictures import CLASSES
 
 FLIP = FlipRecipe(source=0, target=2)
@@ -146,6 +146,26 @@ def test_recipes_that_flip_the_same_labels_share_a_data_set_of_the_first(dataset
     again = (made(dataset, first).id, made(dataset, other))
     assert again[0] == again[1].id
     assert poison_record(again[1]).recipe == first
+    root = DataRoot(dataset.folder.parent.parent)
+    assert recipes_of(again[1], root) == [first, other]
+    assert [made(dataset, one).id for one in (other, first)] == [again[0], again[0]]
+    events = read_history(again[1].folder, root)
+    assert [("again" in event.what, event.what["recipe"]["ratio"]) for event in events] == [
+        (False, 0.2),
+        (True, 0.2001),
+    ]
+    assert verify(again[1].folder, root).ok
+
+
+def test_what_another_recipe_has_otherwise_is_told():
+    own = BackdoorRecipe(rate=0.05)
+    assert told_apart(own, own) == ""
+    assert (
+        told_apart(own, BackdoorRecipe(rate=0.0501, trigger=Trigger(height=3)))
+        == "trigger height 3, not 2, rate 0.0501, not 0.05"
+    )
+    perturbed = BackdoorRecipe(labels="clean", perturbation=Perturbation())
+    assert "perturbation method interpolated, not none" in told_apart(BackdoorRecipe(labels="clean"), perturbed)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import BadTraining
-from pipeline.poisoning.quick import for_few, quick_settings, settings_like
+from pipeline.poisoning.quick import quick_settings, settings_like
 
 
 def test_a_second_classifier_is_trained_like_the_first(dataset, settings):
@@ -18,10 +18,3 @@ def test_one_that_was_imported_says_nothing_and_another_is_trained_as_suits_the_
 def test_notes_that_no_training_takes_are_refused(dataset):
     with pytest.raises(BadTraining, match="no setting colour"):
         settings_like({"settings": {"colour": 1}}, dataset)
-
-
-def test_few_images_get_as_many_steps(dataset):
-    settings = quick_settings(dataset)
-    few = for_few(settings, 60)
-    assert (few.batch_size, few.epochs) == (8, 60)
-    assert for_few(settings, 8000) == settings

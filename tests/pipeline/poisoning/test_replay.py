@@ -10,8 +10,8 @@ from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.perturbation import Perturbation
-from pipeline.poisoning.poison import poison
-from pipeline.poisoning.replay import replay
+from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.replay import check_replay, replay
 from tests.pipeline.poisoning.pictures import CLASSES
 
 
@@ -43,7 +43,29 @@ def test_a_record_that_tells_another_recipe_gives_another_id(dataset, root):
     told = replay(open_dataset(made.folder), root)
     assert not told.same
     assert told.replayed_id != made.id
+    assert {one.what for one in told.differences} == {"label"}
+    items = [f"item {i} left/{i}.png: label 1, was 2" for i in poison_record(made).items]
+    assert [str(one) for one in told.differences] == items
+    assert told.to_json()["differences"] == items[:20]
+    assert told.to_json()["n_differences"] == len(items)
     assert sorted(path.name for path in root.datasets.iterdir()) == sorted([dataset.id, made.id])
+
+
+def test_a_run_is_replayed_by_its_own_recipe(dataset, root):
+    made = poison(dataset, FlipRecipe(source=0, target=2, ratio=0.2), root.datasets, name="flipped")
+    own = FlipRecipe(source=0, target=2, ratio=0.2001)
+    told = replay(made, root, recipe=own)
+    assert (told.same, told.record.recipe, told.differences) == (True, own, ())
+    assert not replay(made, root, recipe=FlipRecipe(source=0, target=2, ratio=0.5)).same
+
+
+def test_what_cannot_be_replayed_is_refused_beforehand(dataset, perturbed, root, proxy):
+    check_replay(perturbed, root)
+    with pytest.raises(BadPoison, match="was not poisoned here"):
+        check_replay(dataset, root)
+    shutil.rmtree(proxy.folder)
+    with pytest.raises(BadPoison, match=f"the proxy {proxy.id}, .*is gone"):
+        check_replay(perturbed, root)
 
 
 def test_refuses_where_the_proxy_is_gone(perturbed, root, proxy):

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from pipeline.artefacts import DataRoot
 from pipeline.poisoning.backdoor import BackdoorRecipe
+from pipeline.poisoning.chance import Learning
 from pipeline.poisoning.find import Subject
 from pipeline.poisoning.poison import poison, poison_record
 from pipeline.poisoning.repair import repair
@@ -68,6 +70,27 @@ def test_settings_that_differ_are_told(dataset, settings, root):
     assert "were not trained with the same settings" in unlike.analysis[-1]
 
 
+def test_models_that_learned_nothing_are_named_with_when_they_were_asked(dataset, settings, root):
+    made = verified(dataset, settings, root, [0])
+    asked = (Learning("the trusted reference", Share(5, 20), "trusted images", 0.35),)
+    unlike = replace(made, after=replace(made.after, learning=asked))
+    assert made.not_learned is None
+    assert [one.who for one in unlike.learning] == [
+        "the classifier before",
+        *(f"{one.who} before" for one in made.before.learning),
+        "the classifier after",
+        "the trusted reference after",
+    ]
+    assert unlike.not_learned.startswith("The accuracy of the trusted reference after is 25.00%")
+    assert unlike.to_json()["not_learned"] == unlike.not_learned
+    assert unlike.not_learned.endswith("What this says of the repair means little. Next: train for more epochs.")
+
+
 def test_flags_survive_the_way_through_a_file():
-    for flags in (Flagged(Share(3, 90)), Flagged(Share(3, 90), Share(2, 5), Share(1, 85))):
+    learned = (Learning("the classifier", Share(5, 20), "test images", 0.35),)
+    for flags in (
+        Flagged(Share(3, 90), learning=learned),
+        Flagged(Share(3, 90)),
+        Flagged(Share(3, 90), Share(2, 5), Share(1, 85)),
+    ):
         assert Flagged.from_json(json.loads(json.dumps(flags.to_json()))) == flags

@@ -9,7 +9,7 @@ from datasets.store import MANIFEST, Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory
 from pipeline.provenance.chain import HISTORY
-from pipeline.provenance.descent import changes, lineage
+from pipeline.provenance.descent import changes, lineage, standing
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.manifest import kept_as, manifest_of
 from pipeline.provenance.record import checked, recorded, trust
@@ -58,8 +58,8 @@ def test_lineage_says_where_it_ends(root: DataRoot, dataset: Dataset, flipped: D
 
 def test_what_changed_is_told_against_the_trusted_ancestor(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
     trusted = trust(dataset.folder, root, by="ann", why="read by two")
-    found = changes(flipped.folder, root)
-    assert found.since == trusted
+    (found,) = changes(flipped.folder, root)
+    assert (found.subject, found.since) == (f"datasets/{flipped.id}", trusted)
     assert sorted((one.what, one.name) for one in found.differences) == [
         ("added", "injected"),
         ("label", "glioma/0.png"),
@@ -73,8 +73,56 @@ def test_what_changed_is_told_against_the_trusted_ancestor(root: DataRoot, datas
 def test_its_own_trusted_root_comes_first(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
     trust(dataset.folder, root, by="ann", why="")
     own = trust(flipped.folder, root, by="bob", why="")
-    found = changes(flipped.folder, root)
+    (found,) = changes(flipped.folder, root)
     assert (found.since, found.differences) == (own, ())
+
+
+def test_a_model_stands_on_the_word_for_its_data(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
+    model = trained(root, checked(flipped.folder))
+    with pytest.raises(NoHistory, match=f"nobody vouched for it, nor for .*pipeline trust {model.name}"):
+        changes(model, root)
+    word = trust(dataset.folder, root, by="ann", why="read by two")
+    (found,) = changes(model, root)
+    (of_data,) = changes(flipped.folder, root)
+    assert found == of_data
+    assert (found.subject, found.since, len(found.differences)) == (f"datasets/{flipped.id}", word, 6)
+    stands = standing(model, root)
+    assert [one.subject for one in stands.unvouched] == [f"models/{model.name}", f"datasets/{flipped.id}"]
+    assert [event.kind for event in stands.events] == ["flip", "training"]
+
+
+def test_behind_a_word_nothing_is_looked_for(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
+    model = trained(root, checked(flipped.folder))
+    trust(dataset.folder, root, by="ann", why="")
+    own = trust(flipped.folder, root, by="bob", why="")
+    (found,) = changes(model, root)
+    assert (found.since, found.differences) == (own, ())
+    assert [one.subject for one in standing(model, root).unvouched] == [f"models/{model.name}"]
+    own = trust(model, root, by="cid", why="")
+    assert [one.since for one in changes(model, root)] == [own]
+    assert standing(model, root).unvouched == standing(model, root).events == ()
+
+
+def test_every_line_of_descent_is_followed(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
+    words = [trust(one.folder, root, by="ann", why="") for one in (dataset, flipped)]
+    model = trained(root, checked(flipped.folder), checked(dataset.folder))
+    assert [one.since for one in changes(model, root)] == words[::-1]
+
+
+def test_a_line_that_cannot_be_followed_is_told(root: DataRoot, dataset: Dataset, flipped: Dataset) -> None:
+    trust(dataset.folder, root, by="ann", why="")
+    model = trained(root, checked(flipped.folder), checked(dataset.folder))
+    shutil.rmtree(flipped.folder)
+    assert [one.since.subject for one in changes(model, root)] == [f"datasets/{dataset.id}"]
+    assert [one.missing for one in standing(model, root).unvouched] == ["", "no longer in this data root"]
+
+
+def test_a_model_whose_data_have_a_broken_history_stands_on_nothing(root: DataRoot, dataset: Dataset) -> None:
+    model = trained(root, checked(dataset.folder))
+    trust(dataset.folder, root, by="ann", why="")
+    (dataset.folder / HISTORY).write_text("")
+    with pytest.raises(BrokenHistory, match=f"datasets/{dataset.id}: .*its last line is not whole"):
+        changes(model, root)
 
 
 def test_a_trusted_subset_is_no_trusted_root(root: DataRoot, dataset: Dataset) -> None:
@@ -88,7 +136,7 @@ def test_tampering_since_an_event_is_told(root: DataRoot, dataset: Dataset) -> N
     manifest = json.loads(path.read_text())
     manifest["items"][1]["label"] = 0
     path.write_text(json.dumps(manifest))
-    found = changes(dataset.folder, root, since=1)
+    (found,) = changes(dataset.folder, root, since=1)
     assert [str(one) for one in found.differences] == ["item 1 none/1.png: label 0, was 1"]
     with pytest.raises(NoHistory, match="no event 2; its history has 1 to 1"):
         changes(dataset.folder, root, since=2)
@@ -97,7 +145,8 @@ def test_tampering_since_an_event_is_told(root: DataRoot, dataset: Dataset) -> N
 def test_a_model_is_compared_by_its_files(root: DataRoot) -> None:
     folder = trained(root)
     (folder / "weights.safetensors").write_bytes(b"other")
-    (found,) = changes(folder, root, since=1).differences
+    (found,) = changes(folder, root, since=1)
+    (found,) = found.differences
     assert (found.what, found.name) == ("sha256", "weights.safetensors")
 
 

@@ -7,7 +7,7 @@ from datasets.store import MANIFEST, Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory
 from pipeline.provenance.chain import HISTORY, read_history
-from pipeline.provenance.descent import trusted_root
+from pipeline.provenance.descent import standing
 from pipeline.provenance.kept import Examination, examine, last_examination
 from pipeline.provenance.record import trust
 
@@ -27,7 +27,7 @@ def test_what_was_found_is_what_is_read_again(root: DataRoot, dataset: Dataset) 
     assert Examination.from_json(json.loads(json.dumps(found.to_json()))) == found
     assert (found.by, found.head) == ("bob", read_history(dataset.folder, root)[-1].sha256)
     assert found.verification.differences[1:] == ("item 2 glioma/2.png: label 1, was 0",)
-    assert [(one.what, one.index) for one in found.changes.differences] == [("label", 2)]
+    assert [(one.what, one.index) for one in found.changes[0].differences] == [("label", 2)]
 
 
 def test_it_changes_nothing_of_the_artefact(root: DataRoot, dataset: Dataset) -> None:
@@ -40,10 +40,10 @@ def test_it_changes_nothing_of_the_artefact(root: DataRoot, dataset: Dataset) ->
 def test_what_cannot_be_compared_says_why(root: DataRoot, dataset: Dataset) -> None:
     found = examine(dataset.folder, root)
     assert found.verification.ok
-    assert (found.changes, "nobody vouched for it" in found.not_compared) == (None, True)
+    assert (found.changes, "nobody vouched for it" in found.not_compared) == ((), True)
     (dataset.folder / HISTORY).write_text("")
     found = examine(dataset.folder, root)
-    assert (found.head, found.verification.ok, found.changes) == ("", False, None)
+    assert (found.head, found.verification.ok, found.changes) == ("", False, ())
     assert "its last line is not whole" in found.not_compared
 
 
@@ -67,12 +67,21 @@ def test_who_cancels_leaves_no_note(root: DataRoot, dataset: Dataset, monkeypatc
     assert last_examination(dataset.folder, root) is None
 
 
-def test_the_trusted_root_is_the_newest_trust(root: DataRoot, dataset: Dataset) -> None:
+def test_a_note_of_before_descents_were_followed_is_read(root: DataRoot, dataset: Dataset) -> None:
+    trust(dataset.folder, root, by="ann", why="read by two")
+    relabel(dataset)
+    found = examine(dataset.folder, root)
+    told = json.loads(json.dumps(found.to_json()))
+    assert Examination.from_json({**told, "changes": told["changes"][0]}) == found
+    assert Examination.from_json({**told, "changes": None}).changes == ()
+
+
+def test_the_newest_word_counts(root: DataRoot, dataset: Dataset) -> None:
     with pytest.raises(NoHistory, match="nobody vouched for it"):
-        trusted_root(dataset.folder, root)
+        standing(dataset.folder, root)
     trust(dataset.folder, root, by="ann", why="once")
     newest = trust(dataset.folder, root, by="bob", why="twice")
-    assert trusted_root(dataset.folder, root) == newest
+    assert [one.since for one in standing(dataset.folder, root).roots] == [newest]
     (dataset.folder / HISTORY).write_text("")
     with pytest.raises(BrokenHistory, match="its last line is not whole"):
-        trusted_root(dataset.folder, root)
+        standing(dataset.folder, root)

@@ -114,5 +114,5 @@ def test_keys_of_another_kind_are_refused(root: DataRoot) -> None:
     (root.keys / PUBLIC).write_bytes(public)
     with pytest.raises(BrokenHistory, match="not an Ed25519 key"):
         signing_key(root)
-    with pytest.raises(BrokenHistory, match="not an Ed25519 key"):
+    with pytest.raises(BrokenHistory, match="not an Ed25519 public key in PEM but one of another kind; bring it back"):
         verifying_key(root)

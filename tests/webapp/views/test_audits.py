@@ -15,6 +15,7 @@ from pipeline.training.train import train_classifier
 from tests.pipeline.poisoning.pictures import CLASSES, pictures
 from tests.webapp.views.own import copied
 from tests.webapp.views.site import Site, n_jobs, token_of
+from webapp import audits
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact
 
@@ -212,3 +213,20 @@ def test_a_suspicion_leads_to_what_the_classifier_learned_from(bars, audit):
     way = f"/lab/poisoning/finding/new?dataset={dataset_id}&amp;classifier={classifier_id}"
     assert way not in quiet
     assert f'href="{way}">Look for poison in bars dataset' in loud
+
+
+def test_a_suspected_class_leads_to_its_images(bars, audit, monkeypatch):
+    own, _, dataset_id = bars
+    real = audits.audit_of
+
+    def suspicious(row):
+        told = real(row)
+        classes = [{**one, "suspected": one["class"] == "middle"} for one in told["classes"]]
+        return {**told, "classes": classes}
+
+    monkeypatch.setattr(audits, "audit_of", suspicious)
+    page = own.client("admin").get(f"/lab/poisoning/audits/{audit}").text
+    link = f'href="/datasets/{dataset_id}/images?label=1&amp;split=train"'
+    assert page.count(link) == 2
+    assert "Training images of middle in " in page
+    assert f"/datasets/{dataset_id}/images?label=0" not in page

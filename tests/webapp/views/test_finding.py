@@ -4,6 +4,7 @@ import re
 
 import pytest
 from sqlalchemy import delete, select
+from wtforms.fields.choices import SelectChoice
 
 from datasets.atomic import write_json
 from pipeline.poisoning.repair import repair
@@ -11,7 +12,8 @@ from pipeline.poisoning.trusted import proposed
 from tests.webapp.views.lab import FINDING_ID, N_FUSED, N_SUSPECTS, report_of
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
-from webapp.queries.finding import clean_classifiers, poisoned_here
+from webapp.queries import suspects
+from webapp.queries.finding import clean_classifiers, poisoned_here, trainings_for
 from webapp.queries.suspects import confirmed, finding_of, suspects_of
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.suspects import SuspectDecision
@@ -50,6 +52,14 @@ def decided(lab):
 
 def items_of(page):
     return [int(found) for found in re.findall(r'<li id="item-(\d+)"', page)]
+
+
+def test_a_search_by_models_that_learned_nothing_says_so_first(lab, client, monkeypatch):
+    assert "Nothing was learned" not in client.get(SHOWN).text
+    report = {**report_of(lab.stamped, lab.of_stamped), "not_learned": "The accuracy of the folds is 23 %."}
+    monkeypatch.setattr(suspects, "_kept", lambda folder: report)
+    page = client.get(SHOWN).text
+    assert "The accuracy of the folds is 23 %." in page[: page.index("What the finders flag</h2>")]
 
 
 @pytest.mark.parametrize("path", ["/lab/poisoning/finding/", NEW, SHOWN, f"{SHOWN}?finder=any"])
@@ -375,3 +385,21 @@ def tally(page):
     """The counts above the list, by their words."""
     words = page.partition('<dl class="tally">')[2].partition("</dl>")[0]
     return {name: int(n) for name, n in re.findall(r"<dt>([^<]+)</dt><dd>(\d+)</dd>", words)}
+
+
+def test_the_form_tells_what_is_trained_and_why_it_differs(lab, client):
+    with lab.app.app_context(), lab.database.reading() as session:
+        row = session.get_one(Artefact, lab.bars.id)
+        made = vouch(row, proposed(lab.bars, 6).tolist(), by="a@b.example", owner_id=1)
+        told = trainings_for(row, [SelectChoice(made.id, made.name), SelectChoice("", "none")], 2)
+    page = client.get(f"{NEW}?dataset={lab.stamped.id}&trusted={made.id}").text
+    with lab.database.transaction() as session:
+        session.delete(session.get_one(Artefact, made.id))
+    assert told[0] == ("", "4 classifiers of the folds, each on about 67 images for 2 epochs.")
+    few = "4 of the 18 trusted images alone for 60 epochs with 8 images a step: so few images want more epochs"
+    assert told[1][0] == made.name
+    assert told[1][1].startswith(few)
+    assert "With the epochs left empty these are trained:" in page
+    assert "4 classifiers of the folds, each on about 67 images for 6 epochs." in page
+    assert f"With {made.name}: 4 of the " in page
+    assert "given at least as many as make 600 steps of so few images, up to 60" in page

@@ -191,6 +191,31 @@ def test_an_administrator_vouches_under_their_name_and_later_changes_are_told(ow
     assert "<td>removed</td>" not in shown
 
 
+def test_a_detector_is_told_by_the_word_for_what_it_descends_from(own, person, monkeypatch):
+    where = f"/history/{own.chain.detector.id}"
+    assert "nobody vouched for it, nor for anything that it descends from" in person.get(f"{where}/changes").text
+    assert send(person, f"/history/{own.chain.dataset.id}/trust", why=WHY).status_code == 302
+    page = person.get(f"{where}/changes").text
+    assert re.search("Nobody vouched for .+ itself, only for what it descends from", page)
+    for words in (WHY, EMAILS["admin"], "Nothing changed in it since", "Nothing changed in what was vouched for"):
+        assert words in page
+    listed = page[page.index('id="unvouched"') : page.index('id="differences"')]
+    named = re.findall(r'href="/history/([^"]+)"', listed)
+    assert named[0] == own.chain.detector.id
+    assert own.chain.classifier.id in named
+    assert own.chain.dataset.id not in named
+    since = page[page.index("Events since then") :]
+    of_classifier = f'In the history of the <a href="/history/{own.chain.classifier.id}">classifier '
+    assert since.count(of_classifier) == len(read_history(folder_of(own, "models"), DataRoot(own.settings.data_root)))
+    relabel(folder_of(own, "datasets"))
+    assert "Relabelled (1)" in person.get(f"{where}/changes").text
+    monkeypatch.setattr(changes, "LARGE_ITEMS", 10)
+    assert "compared while it is verified" in person.get(f"{where}/changes").text
+    job_id = int(send(person, f"{where}/verify").location.rpartition("/")[2])
+    assert Jobs(own.database, own.settings).run_until_ended(job_id).state == "done"
+    assert "Relabelled (1)" in person.get(f"{where}/changes").text
+
+
 def test_vouching_for_some_images_is_not_told_as_vouching_for_all(own, person):
     folder = folder_of(own, "datasets")
     trust(folder, DataRoot(own.settings.data_root), by="a reader", why="some of it", facts={SUBSET: "5ab5e7"})

@@ -132,6 +132,13 @@ def test_somebody_vouches_and_changes_are_told_against_that(own, program, admin_
     (one,) = told["items"]
     assert (one["what"], one["index"], one["now"], one["was"]) == ("label", 3, "1", "0")
     assert program.get(f"{where}/changes?what=added", headers=admin_key).get_json()["counts"] == {"label": 1}
+    subject = f"datasets/{own.chain.dataset.id}"
+    assert (one["subject"], told["unvouched"]) == (subject, [])
+    assert told["compared"] == [{"subject": subject, "since": event, "n": 1}]
+    of_model = program.get(f"{path_of(own, 'models')}/changes", headers=admin_key).get_json()
+    assert (of_model["since"], of_model["compared"], of_model["items"]) == (event, told["compared"], told["items"])
+    subject = f"models/{own.chain.classifier.id}"
+    assert of_model["unvouched"] == [{"subject": subject, "missing": ""}]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The pages of the poisoning lab, as an administrator without JavaScript meets them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -8,6 +9,7 @@ from sqlalchemy import select
 from pipeline.poisoning.perturbation import Perturbation
 from tests.webapp.views.own import copied, unhardened
 from tests.webapp.views.site import n_jobs, row_of, token_of
+from webapp import poisoning
 from webapp.jobs.service import Jobs
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
@@ -68,6 +70,21 @@ def test_a_page_has_one_heading_and_no_inline_code(site, admin, path):
         assert answer.status_code == 200
         assert answer.text.count("<h1") == 1
         assert not re.search(r"<script(?! src=)|<style|\sstyle=|\son[a-z]+=|https?://(?!localhost)", answer.text)
+
+
+def test_a_run_that_learned_nothing_says_so_first(site, admin, flips, monkeypatch):
+    told = admin.get(f"/lab/poisoning/{flips}/report.json").get_json()
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    assert ("Nothing was learned" in page) is bool(told["not_learned"])
+    real = poisoning.run_of
+
+    def idle(row):
+        run = real(row)
+        return replace(run, report={**run.report, "not_learned": "The accuracy of both is 23 %."})
+
+    monkeypatch.setattr(poisoning, "run_of", idle)
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    assert "The accuracy of both is 23 %." in page[: page.index("At a glance</h2>")]
 
 
 def test_the_classes_of_the_chosen_data_set_are_offered(site, admin):
@@ -377,3 +394,65 @@ def test_what_is_poisoned_cannot_be_poisoned_again(site, admin, flips):
     assert "poisoned already" in answer.text
     assert made.id not in admin.get(FLIPS).text
     assert admin.get(f"{FLIPS}?dataset=gone").status_code == 404
+
+
+def test_a_run_is_replayed_from_its_page_and_its_outcome_stands_there(site, admin, flips):
+    where = f"/lab/poisoning/{flips}"
+    assert "Not replayed yet" in admin.get(where).text
+    answer = admin.post(f"{where}/replay", data={"csrf_token": token_of(admin, where)})
+    assert ended(site, answer) == flips
+    page = admin.get(where).text
+    assert "Bit-equal" in page
+    assert "every picture, label, split and group is the same" in page
+    assert "Not replayed yet" not in page
+    assert "Another recipe had changed the same images alike" not in page
+
+
+def test_a_replay_that_differs_names_what_does(site, admin, flips):
+    one = {"what": "poisoned model", "dataset_id": "d", "replayed_id": "0ther", "same": False, "n_differences": 21}
+    outcome = {"at": "2026-01-02T03:04:05+00:00", "by": "a@b.example", "same": False}
+    outcome["sets"] = [{**one, "proxy_id": None, "differences": [f"item {i}: label 1, was 0" for i in range(20)]}]
+    with site.database.transaction() as session:
+        row = session.get_one(Artefact, flips)
+        kept, row.facts = row.facts, {**row.facts, "replay": outcome}
+    page = admin.get(f"/lab/poisoning/{flips}").text
+    with site.database.transaction() as session:
+        session.get_one(Artefact, flips).facts = kept
+    for words in ("Not the same", "0ther", "with 21 differences, of which the first:", "item 3: label 1, was 0"):
+        assert words in page
+
+
+def test_a_run_whose_data_were_there_by_another_recipe_tells_its_own(site, admin, flips):
+    run_id = ended(site, send(admin, site, FLIPS, FLIP, name="Nearly half", ratio_percent="49.9"))
+    page = admin.get(f"/lab/poisoning/{run_id}").text
+    assert "49.9 % asked for" in page
+    assert "Its record names that one (ratio 0.5, not 0.499)" in page
+    assert "Another recipe had changed" not in admin.get(f"/lab/poisoning/{flips}").text
+    told = admin.get(f"/lab/poisoning/{run_id}/report.json").get_json()
+    assert told["recipe"]["ratio"] == 0.499
+
+
+def test_a_hand_made_backdoor_has_its_proxy_trained_by_the_run(site, tmp_path):
+    with copied(site, tmp_path / "root") as own:
+        admin = unhardened(own).client("admin")
+        where = f"{BACKDOOR}?dataset={own.chain.dataset.id}"
+        assert '<option selected value="train">Train a hardened one for this run' in admin.get(where).text
+        form = {"labels": "clean", "method": "pgd", "proxy_id": "train"}
+        asked = params_of(own, admin, **form)
+        assert asked["proxy_id"] is None
+        assert asked["hardening"] == textbook_of(own, admin, where)["hardening"]
+        jobs, job_id = Jobs(own.database, own.settings), int(send(admin, own, BACKDOOR, TRIGGER, **form).location[6:])
+        # The proxy, two data sets, three trainings, the comparison.
+        assert jobs.get(job_id).n_shards == 7
+        jobs.cancel(job_id)
+        without = params_of(own, admin, proxy_id="train")
+        assert (without["proxy_id"], without.get("hardening")) == (None, None)
+
+
+def test_where_a_hardened_classifier_is_there_none_is_trained_unasked(site, tmp_path):
+    with copied(site, tmp_path / "root") as own:
+        with own.database.transaction() as session:
+            row = session.get(Artefact, own.chain.classifier.id)
+            row.facts = {**row.facts, "hardening": {"by": "PGD"}}
+        page = own.client("admin").get(f"{BACKDOOR}?dataset={own.chain.dataset.id}").text
+        assert '<option value="train">' in page

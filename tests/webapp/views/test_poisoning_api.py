@@ -30,6 +30,12 @@ def test_flips_are_ordered_and_their_report_is_read(site, api, admin_key):
     assert [(pair["source"], pair["target"]) for pair in told["pairs"]] == [(0, 1), (1, 0)]
     assert "nothing in the data can tell flips from truth" in told["warning"]
     assert len(told["poisoned"]["history"]) == 1
+    assert (told["replay"], told["made_before_by"]) == (None, {})
+    answer = api.post(f"/api/v1/poisoning/runs/{run_id}/replay", headers=admin_key)
+    assert done(site, api, admin_key, answer) == run_id
+    again = api.get(f"/api/v1/poisoning/runs/{run_id}", headers=admin_key).get_json()
+    assert (again["replay"]["same"], [one["same"] for one in again["replay"]["sets"]]) == (True, [True])
+    assert api.post("/api/v1/poisoning/runs/gone/replay", headers=admin_key).status_code == 404
     listed = api.get("/api/v1/poisoning/runs", headers=admin_key).get_json()
     assert run_id in [row["id"] for row in listed["items"]]
 
@@ -72,6 +78,15 @@ def _textbook_by_api(site, admin_key):
     assert "rate" in order(dataset_id=dataset.id, rate=0.1).get_json()["error"]["detail"]
 
 
+def test_a_backdoor_has_its_proxy_trained_by_the_run(site, api, admin_key):
+    answer = ordered(site, api, admin_key, "backdoors", labels="clean", perturbation={}, rate=0.1, train_proxy=True)
+    assert answer.status_code == 202, answer.text
+    jobs, job_id = Jobs(site.database, site.settings), int(answer.headers["Location"].rpartition("/")[2])
+    jobs.cancel(job_id)
+    asked = jobs.get(job_id).params
+    assert (asked["proxy_id"], asked["hardening"]["method"], jobs.get(job_id).n_shards) == (None, "fast", 7)
+
+
 @pytest.mark.parametrize("kind", ["cyclic", "uniform"])
 def test_flips_of_every_class_name_none(site, api, admin_key, kind):
     answer = ordered(site, api, admin_key, "flips", kind=kind, ratio=0.1)
@@ -103,6 +118,8 @@ def test_flips_of_every_class_name_none(site, api, admin_key, kind):
             "no classifier with the id gone",
         ),
         ("backdoors", {"perturbation": {}}, 422, "a perturbation of dirty-label images"),
+        ("backdoors", {"labels": "clean", "train_proxy": True}, 422, "without perturbation takes no proxy"),
+        ("backdoors", {"train_proxy": True, "proxy_id": "gone"}, 422, "leave out one of proxy_id and train_proxy"),
         ("backdoors", {"strength": 0}, 422, "A strength is above 0"),
     ],
 )

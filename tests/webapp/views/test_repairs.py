@@ -155,7 +155,7 @@ def test_what_changes_is_counted_before_anything_is_ordered(site, admin, suspect
         ({"drop": "7x"}, "7x is no number of an image; give digits alone, such as 17"),
         ({"drop": "9999999999"}, "9999999999 is no number of an image"),
         ({"drop": "-3"}, "-3 is no number of an image"),
-        ({"relabel": "7"}, "7 names no class; give number and class, such as 40:left"),
+        ({"relabel": "7"}, "7 names no class; give number and class, such as 40:0"),
         ({"relabel": "7:middle"}, "has no class &#39;middle&#39;; its classes are left, right"),
         ({"relabel": "7:0, 7:1"}, "Image 7 is named twice"),
         ({"relabel": "BAD:right"}, "is labelled right already"),
