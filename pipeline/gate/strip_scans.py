@@ -21,7 +21,7 @@ class StripScans:
     Attributes:
         choice: by which they were drawn.
         dataset: that they are of.
-        overlays: (m,), are laid over others.
+        overlays: (m,), are drawn to be mixed with others; by parts so many of them as are asked for will be.
         calibrating: (n,), set the threshold; none of them is an overlay, or looks like one.
     """
 
@@ -40,14 +40,14 @@ def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripS
         UnknownArtefact: the detector is gone.
     """
     origin = lineage(root, detector_id)
-    if choice.n_overlays >= origin.n_calibration:
+    if choice.n_drawn >= origin.n_calibration:
         raise BadStrip(
-            f"{choice.n_overlays} overlays of {origin.n_calibration} clean calibration images; expected fewer, since "
+            f"{choice.n_drawn} of {origin.n_calibration} clean calibration images for overlays; expected fewer, since "
             "the others set the threshold: choose fewer overlays, or recalibrate on more images"
         )
     dataset, items = _calibration(root, origin)
     drawn = np.random.default_rng(choice.seed).permutation(items)
-    overlays, others = drawn[: choice.n_overlays], drawn[choice.n_overlays :]
+    overlays, others = drawn[: choice.n_drawn], drawn[choice.n_drawn :]
     # A look-alike of an overlay is no stranger to it, as the scans to come will be.
     others = others[~np.isin(dataset.groups[others], dataset.groups[overlays])]
     _require_support(len(others), choice)
@@ -80,6 +80,6 @@ def _require_support(n: int, choice: StripChoice) -> None:
         require_support(n, choice.rate)
     except detector_errors.NotEnoughClean as e:
         raise NotEnoughClean(
-            f"STRIP, with {choice.n_overlays} of the calibration images as overlays: {e}; or choose fewer overlays",
+            f"STRIP, with {choice.n_drawn} of the calibration images for overlays: {e}; or choose fewer overlays",
             supported_alpha=e.supported_alpha,
         ) from e
