@@ -24,6 +24,7 @@ from benchmarks.poisoning_plan import (
 )
 from detector.poisoned.confident_labels import ConfidentLabels
 from detector.poisoned.fused import Fused
+from pipeline.gate.strip_choice import WAYS
 
 Json = dict[str, Any]
 
@@ -156,14 +157,14 @@ def _informed(counted: Json) -> float:
 
 
 def _strip(what: str, some: Sequence[Json]) -> Iterator[Goal]:
-    yield _least(f"STRIP, {what}: triggered images found", 0.95, some, lambda row: row["strip"]["found"])
-    # The threshold promises 1 %; what comes true on other images differs by chance.
-    rejected = [row["strip"]["false_rejects"] for row in some]
-    yield _most(f"STRIP, {what}: clean images rejected, threshold of 1 %", 0.01, some, _share("strip", "false_rejects"))
-    slowest = max((row["strip"]["ms_an_image"] for row in some), default=0.0)
-    yield Goal(
-        f"STRIP, {what}: an image", "at most 100 ms", f"{slowest:.1f} ms", len(rejected), bool(some) and slowest <= 100
-    )
+    """STRIP at the gate's default, and as published beside it."""
+    for by in WAYS:
+        name, rows = f"STRIP by {by}, {what}", [row["strip"][by] for row in some]
+        yield _least(f"{name}: triggered images found", 0.95, rows, lambda row: row["found"])
+        # The threshold promises 1 %; what comes true on other images differs by chance.
+        yield _most(f"{name}: clean images rejected, threshold of 1 %", 0.01, rows, lambda row: row["false_rejects"])
+        slowest = max((row["ms_an_image"] for row in rows), default=0.0)
+        yield Goal(f"{name}: an image", "at most 100 ms", f"{slowest:.1f} ms", len(rows), bool(rows) and slowest <= 100)
 
 
 def _flips(ratio: float, some: Sequence[Json]) -> Iterator[Goal]:

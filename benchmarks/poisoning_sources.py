@@ -19,7 +19,8 @@ FINDERS = (
     *(f"pipeline/poisoning/{name}.py" for name in _POISONING),
 )
 STRIP = (
-    *("detector/poisoned/strip.py", "detector/poisoned/strip_rule.py", "benchmarks/poisoning_strip.py"),
+    *("detector/poisoned/parts.py", "detector/poisoned/strip.py", "detector/poisoned/strip_rule.py"),
+    *("benchmarks/poisoning_strip.py", "pipeline/gate/strip_choice.py"),
     *("pipeline/poisoning/shown.py", "pipeline/poisoning/triggers.py"),
 )
 TIMED = (*FINDERS, "pipeline/poisoning/flip_lab.py", "benchmarks/poisoning_timed.py")

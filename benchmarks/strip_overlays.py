@@ -1,8 +1,8 @@
 """What STRIP holds with so many overlays, on small classifiers of digits with a backdoor: a part of strip_report.
 
 A network of two convolutions learns digits, some of which carry a 2x2 white trigger and the label 0. What STRIP then
-holds is told for several numbers of overlays, judged by `StripRule`, and beside it by one threshold for all classes as
-in the paper: of triggered images that bring the target, and of clean ones.
+holds is told for both ways and several numbers of overlays, judged by `StripRule`, and beside it by one threshold for
+all classes as in the paper: of triggered images that bring the target, and of clean ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +19,10 @@ from datasets.array_columns import ArrayLimits
 from datasets.errors import BadArrays
 from datasets.idx import find_pairs, idx_columns
 from detector.conformal import threshold
+from detector.poisoned.parts import Parts, choose_for_parts
 from detector.poisoned.strip import Strip
 from detector.poisoned.strip_rule import StripRule
+from pipeline.gate.strip_choice import PARTS, SUMS
 from pipeline.poisoning.success import Share
 
 Json = dict[str, Any]
@@ -36,7 +38,8 @@ class Plan:
     Attributes:
         shares: of the training images that are poisoned, a classifier each.
         seeds: a seed decides the division, the weights and the batches.
-        overlays: how many, upwards; fewer are the first of the most.
+        overlays: how many are added, upwards; fewer are the first of the most.
+        by_parts: onto how many parts are pasted.
         rate: of false rejects that both thresholds are set for.
         n_train: images that a classifier learns.
         n_calibrating: clean images, beside the overlays, that usual entropies and thresholds are known by.
@@ -49,6 +52,7 @@ class Plan:
     shares: tuple[float, ...] = (0.05, 0.01)
     seeds: tuple[int, ...] = (0, 1, 2)
     overlays: tuple[int, ...] = (10, 20, 32, 64, 100)
+    by_parts: tuple[int, ...] = (2, 4, 8)
     rate: float = 0.01
     n_train: int = 5_000
     n_calibrating: int = 600
@@ -73,7 +77,7 @@ def read_digits(images: Path) -> tuple[Tensor, Tensor]:
 
 
 def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, share: float, seed: int) -> Iterator[Json]:
-    """One row a number of overlays: how often the trigger works, and what is held, by the rule and by one threshold.
+    """One row a way and number of overlays: how often the trigger works, what is held by the rule and by one threshold.
 
     Args:
         x: (N, 1, 28, 28).
@@ -93,16 +97,20 @@ def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, share: float, seed: int)
         shown = {"known": x[calibrating], "found": triggered[brings], "alarms": x[test[: plan.n_clean]]}
         called = {name: model(some).argmax(1).numpy() for name, some in shown.items()}
         entropies = {name: nested_entropies(model, x[laid_over], plan.overlays, some) for name, some in shown.items()}
+        tried = {(SUMS, m): {name: some[m] for name, some in entropies.items()} for m in plan.overlays}
+        for m in plan.by_parts:
+            parts = parts_of(model, x[laid_over], m)
+            tried[PARTS, m] = {name: kept_by_parts(parts, some, called[name]) for name, some in shown.items()}
     works = Share(int(brings.sum()), len(brings)).to_json()
-    for m in plan.overlays:
-        of_m = {name: some[m] for name, some in entropies.items()}
+    for (by, m), wavering in tried.items():
         yield {
             "poisoned": share,
             "seed": seed,
+            "by": by,
             "overlays": m,
             "works": works,
-            "rule": _held_by_rule(of_m, called, plan.rate),
-            "single": _held_by_one(of_m, plan.rate),
+            "rule": _held_by_rule(wavering, called, plan.rate),
+            "single": _held_by_one(wavering, plan.rate),
         }
 
 
@@ -118,6 +126,24 @@ def nested_entropies(
         total = total + (m - before) * Strip(predict, overlays[before:m]).entropy(x).double()
         entropies[m], before = (total / m).numpy(), m
     return entropies
+
+
+def parts_of(model: nn.Module, drawn: Tensor, m: int) -> Parts:
+    """Parts to be pasted onto m of the images that were drawn (n, C, H, W), as a gate chooses them."""
+
+    def answers(pixels: np.ndarray) -> np.ndarray:
+        told: np.ndarray = model(torch.from_numpy(pixels)).softmax(1).numpy()
+        return told
+
+    overlays = drawn.numpy()
+    called = answers(overlays).argmax(1)
+    places = choose_for_parts(called, m)
+    return Parts(answers, overlays[places], called[places], batch=1024)
+
+
+def kept_by_parts(parts: Parts, x: Tensor, called: np.ndarray) -> np.ndarray:
+    """How much each of x (N, C, H, W), called so, wavers by parts (N,)."""
+    return np.array([parts.wavering(one, int(k)) for one, k in zip(x.numpy(), called, strict=True)])
 
 
 def stamped(x: Tensor) -> Tensor:

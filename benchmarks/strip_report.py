@@ -16,7 +16,7 @@ from benchmarks.strip_cost import CASES, Case, cost_of
 from benchmarks.strip_overlays import Json, Plan, overlays_tried, read_digits
 from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
-from pipeline.gate.strip_choice import N_OVERLAYS
+from pipeline.gate.strip_choice import N_OVERLAYS, PARTS, SUMS, WAYS
 
 _PLAN = Plan()
 _DIGITS = CASES[0][0]
@@ -58,13 +58,23 @@ def main(argv: Sequence[str] | None = None, *, plan: Plan = _PLAN, cases: Sequen
 
 def strip_goals(rows: Sequence[Json], costs: Sequence[Json], plan: Plan) -> Iterator[Goal]:
     """What was promised of STRIP as the gate has it where nobody chose, beside what came of it."""
-    for poisoned in plan.shares:
-        some = [row for row in rows if row["overlays"] == N_OVERLAYS and row["poisoned"] == poisoned]
-        name = f"STRIP at the gate's default, {N_OVERLAYS} overlays, {poisoned:.0%} poisoned"
-        found, alarms = ([row["rule"][of] for row in some] for of in _OF)
-        yield _mean_goal(f"{name}: triggered found", "at least 95%, mean", found, lambda mean: mean >= 0.95)
-        yield _mean_goal(f"{name}: clean rejected", "at most 1%, mean", alarms, lambda mean: mean <= 0.01)
-    yield _speed_goal([row for row in costs if row["classifier"] == _DIGITS])
+    for by in WAYS:
+        for poisoned in plan.shares:
+            some = [row for row in rows if _is_default(row, by) and row["poisoned"] == poisoned]
+            name = f"{_named(by)}, {poisoned:.0%} poisoned"
+            found, alarms = ([row["rule"][of] for row in some] for of in _OF)
+            yield _mean_goal(f"{name}: triggered found", "at least 95%, mean", found, lambda mean: mean >= 0.95)
+            yield _mean_goal(f"{name}: clean rejected", "at most 1%, mean", alarms, lambda mean: mean <= 0.01)
+        yield _speed_goal(by, [row for row in costs if row["classifier"] == _DIGITS])
+
+
+def _is_default(told: Json, by: str) -> bool:
+    """Whether a row or a cost is of what the gate does by this way where nobody chose a number."""
+    return bool(told["by"] == by and told["overlays"] == N_OVERLAYS[by])
+
+
+def _named(by: str) -> str:
+    return f"STRIP by {by}, {N_OVERLAYS[by]} overlays"
 
 
 def _mean_goal(what: str, goal: str, seeds: Sequence[Json], reached: Callable[[float], bool]) -> Goal:
@@ -76,9 +86,9 @@ def _mean_goal(what: str, goal: str, seeds: Sequence[Json], reached: Callable[[f
     return Goal(what, goal, _mean(seeds), sum(one["n"] for one in seeds), met)
 
 
-def _speed_goal(costs: Sequence[Json]) -> Goal:
-    what, goal = "STRIP at the gate's default: an image of digits", f"at most {_MOST_MS} ms"
-    taken = [one["ms"] for row in costs for one in row["with"] if one["overlays"] == N_OVERLAYS]
+def _speed_goal(by: str, costs: Sequence[Json]) -> Goal:
+    what, goal = f"{_named(by)}: an image of digits", f"at most {_MOST_MS} ms"
+    taken = [one["ms"] for row in costs for one in row["with"] if _is_default(one, by)]
     if not taken:
         return Goal(what, goal, NOT_MEASURED, 0, False)
     return Goal(what, goal, f"{max(taken):.1f} ms, {_DIGITS}", costs[0]["rounds"], max(taken) <= _MOST_MS)
@@ -89,7 +99,7 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
     yield from ("# STRIP at the gate", "", "Made by `make results-strip`.")
     yield (
         f"{facts['digits']['name']}, divided by the seed: {plan.n_train} digits to learn from, {max(plan.overlays)} to "
-        f"lay over, {plan.n_calibrating} to know usual entropies by; of the others {plan.n_triggered} are judged with "
+        f"mix with, {plan.n_calibrating} to know by what is usual; of the others {plan.n_triggered} are judged with "
         f"the trigger and {plan.n_clean} without."
     )
     yield "Small networks of two convolutions with a dirty-label backdoor: a 2x2 white trigger, target 0."
@@ -101,18 +111,22 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
     )
     yield from ("", f"## What is held at {plan.rate:.0%} false rejects", "")
     yield "Triggered held: of the triggered images that bring the target. By the predicted class: as the gate judges,"
-    yield "by what is usual for the class that an image is called. By one threshold: the same entropies, one threshold"
-    yield "for all classes, as in the paper. Both are set on the same clean images by conformal rank."
+    yield "by what is usual for the class that an image is called. By one threshold: the same values, one threshold for"
+    yield "all classes, as in the paper. Both are set on the same clean images by conformal rank. By parts: each of 25"
+    yield "parts is pasted onto the overlays; by sums: the overlays are added, as in the paper."
     yield ""
-    yield from table(_head("poisoned", "overlays"), _means(rows, plan))
+    yield from table(_head("way", "poisoned", "overlays"), _means(rows, plan))
     yield from ("", "## Every classifier", "", "In brackets the 95 % interval of Wilson.", "")
-    yield from table(_head("poisoned", "seed", "trigger works", "overlays"), map(_cells, rows))
+    yield from table(_head("way", "poisoned", "seed", "trigger works", "overlays"), map(_cells, rows))
     yield from ("", "## What it costs", "")
     yield "Compiled graphs with weights as they begin, processor time of one thread for a scan, without decoding."
     yield "Times: with STRIP to without, the median of rounds taken in turns, in brackets the least and the greatest."
     yield ""
     yield from table(
-        ["classifier", "side", "rounds", "without", *(f"{one['overlays']} overlays" for one in costs[0]["with"])],
+        [
+            *("classifier", "side", "rounds", "without"),
+            *(f"by {one['by']}, {one['overlays']} overlays" for one in costs[0]["with"]),
+        ],
         (
             [row["classifier"], str(row["side"]), str(row["rounds"]), f"{row['without_ms']:.1f} ms"]
             + [f"{one['ms']:.1f} ms, {_ratio(one['ratio'])}" for one in row["with"]]
@@ -127,17 +141,24 @@ def _head(*first: str) -> list[str]:
 
 
 def _means(rows: Sequence[Json], plan: Plan) -> Iterator[list[str]]:
-    for poisoned in plan.shares:
-        for m in plan.overlays:
-            some = [row for row in rows if row["poisoned"] == poisoned and row["overlays"] == m]
-            held = [_mean([row[by][of] for row in some]) for of in _OF for by in _BY]
-            yield [f"{poisoned:.0%}", str(m), *held, *(str(sum(row["rule"][of]["n"] for row in some)) for of in _OF)]
+    for by, counts in ((PARTS, plan.by_parts), (SUMS, plan.overlays)):
+        for poisoned in plan.shares:
+            for m in counts:
+                some = [row for row in rows if (row["by"], row["poisoned"], row["overlays"]) == (by, poisoned, m)]
+                held = [_mean([row[how][of] for row in some]) for of in _OF for how in _BY]
+                yield [
+                    by,
+                    f"{poisoned:.0%}",
+                    str(m),
+                    *held,
+                    *(str(sum(row["rule"][of]["n"] for row in some)) for of in _OF),
+                ]
 
 
 def _cells(row: Json) -> list[str]:
-    held = [share(row[by][of]) for of in _OF for by in _BY]
-    counts = [str(row["rule"][of]["n"]) for of in _OF]
-    return [f"{row['poisoned']:.0%}", str(row["seed"]), share(row["works"]), str(row["overlays"]), *held, *counts]
+    held = [share(row[how][of]) for of in _OF for how in _BY]
+    first = [row["by"], f"{row['poisoned']:.0%}", str(row["seed"]), share(row["works"]), str(row["overlays"])]
+    return [*first, *held, *(str(row["rule"][of]["n"]) for of in _OF)]
 
 
 def _mean(seeds: Sequence[Json]) -> str:

@@ -7,12 +7,13 @@ from detector.conformal import alarms
 from detector.named import UNKNOWN
 from pipeline.attacks.names import type_name
 from pipeline.gate.decision import Verdict
+from pipeline.gate.strip_choice import SUMS
 from webapp.records.screenings import Screening
 
 HELD = (Verdict.ADVERSARIAL, Verdict.UNCERTAIN)
 """The verdicts that withhold the class."""
 
-_SHOWN_OF_STRIP = ("rate", "band", "n_calibration", "n_overlays", "p_value", "fired", "guess")
+_SHOWN_OF_STRIP = ("by", "rate", "band", "n_calibration", "n_overlays", "p_value", "fired", "guess")
 _POINT = ("alpha", "alpha_uncertain", "band", "n_calibration")
 _MODELS = (
     "gate_id",
@@ -66,9 +67,10 @@ def withheld(row: Screening) -> dict[str, Any] | None:
 
 
 def _strip(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What STRIP says, without the entropy, which would guide an attacker; None for gates that do not have it."""
+    """What STRIP says, but for how much it wavers, which would guide an attacker; None for gates without it."""
     strip = found.get("strip")
-    return None if strip is None else {name: strip[name] for name in _SHOWN_OF_STRIP}
+    # Before there were parts, nothing said that it was by sums.
+    return None if strip is None else {"by": SUMS, **{name: strip[name] for name in _SHOWN_OF_STRIP if name in strip}}
 
 
 def decision_json(row: Screening) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pipeline.artefacts import DataRoot
 from pipeline.cli.arguments import seed
 from pipeline.cli.command import Answer
 from pipeline.errors import BadStrip
-from pipeline.gate.strip_choice import N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import N_OVERLAYS, WAYS, StripChoice
 from pipeline.provenance.event import COMMAND_LINE
 
 if TYPE_CHECKING:
@@ -34,10 +34,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strip", action="store_true", help="hold scans with a backdoor trigger as well, by STRIP")
     usual = StripChoice()
     parser.add_argument(
+        "--strip-by",
+        choices=WAYS,
+        help=f"parts of a scan are pasted onto clean ones, or clean ones are added to it (default: {usual.by})",
+    )
+    counts = ", ".join(f"{m} by {by}" for by, m in N_OVERLAYS.items())
+    parser.add_argument(
         "--strip-overlays",
         type=int,
         metavar="N",
-        help=f"calibration scans laid over each scan, one pass of the classifier each (default: {N_OVERLAYS})",
+        help=f"clean calibration scans that each scan is mixed with (default: {counts})",
     )
     parser.add_argument(
         "--strip-rate",
@@ -81,7 +87,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
 
 def _strip(args: Namespace) -> StripChoice | None:
-    given = {"n_overlays": args.strip_overlays, "rate": args.strip_rate, "seed": args.strip_seed}
+    given = {"by": args.strip_by, "n_overlays": args.strip_overlays, "rate": args.strip_rate, "seed": args.strip_seed}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.strip:
         return StripChoice(**chosen)
@@ -95,5 +101,5 @@ def _strip_lines(gate: "Gate", at: "StripRate") -> list[str]:
         f"  STRIP holds {at.rate:.1%} of clean scans by design; with n = {at.n_calibration} others the true rate lies "
         f"between {at.band[0]:.2%} and {at.band[1]:.2%} (95 %)",
         f"  together they hold at most {gate.point.held_at_most:.1%} of clean scans by design",
-        f"  {at.n_overlays} overlays; the graph takes {gate.notes['strip_cost']:.1f} times as long for a scan",
+        f"  by {at.by}, {at.n_overlays} overlays: the graph takes {gate.notes['strip_cost']:.1f} times as long a scan",
     ]

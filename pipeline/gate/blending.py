@@ -1,4 +1,4 @@
-"""The entropy of STRIP from a gate's own graph, in ONNX Runtime: as `detector.poisoned.strip` takes it from torch."""
+"""How much an answer wavers under overlays, from a gate's own graph in ONNX Runtime: by sums, or by parts."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,10 +8,12 @@ import numpy as np
 import onnxruntime
 from scipy.special import entr
 
+from detector.poisoned.parts import Parts, Predict
 from pipeline.gate.decision import StripFinding
 from pipeline.gate.graph import ANSWERED, INPUT, open_answering
 from pipeline.gate.overlays import load_overlays
 from pipeline.gate.strip import StripPoint
+from pipeline.gate.strip_choice import SUMS
 from pipeline.models.spec import ClassifierSpec
 
 _BATCH = 32
@@ -25,9 +27,26 @@ class OpenStrip:
     overlays: np.ndarray = field(repr=False)  # (m, C, H, W) float32 in [0, 1]
     answering: onnxruntime.InferenceSession
 
+    def wavering(self, pixels: np.ndarray, predicted: int) -> float:
+        """How much the answer for the pixels (C, H, W) in [0, 1] wavers that are called this class."""
+        if self.point.by == SUMS:
+            return mean_entropy(self.answering, self.overlays, pixels)
+        parts = Parts(answers_of(self.answering), self.overlays, np.array(self.point.called), batch=_BATCH)
+        return parts.wavering(pixels, predicted)
+
     def look(self, pixels: np.ndarray, predicted: int) -> StripFinding:
         """What it says of the pixels (C, H, W) in [0, 1] that the classifier sees, and calls this class."""
-        return self.point.finding(mean_entropy(self.answering, self.overlays, pixels), predicted)
+        return self.point.finding(self.wavering(pixels, predicted), predicted)
+
+
+def answers_of(answering: onnxruntime.InferenceSession) -> Predict:
+    """The part of a gate's graph that gives probabilities, to be asked about pixels (B, C, H, W)."""
+
+    def told(pixels: np.ndarray) -> np.ndarray:
+        (probs,) = answering.run(list(ANSWERED), {INPUT: pixels})
+        return np.asarray(probs)
+
+    return told
 
 
 def mean_entropy(answering: onnxruntime.InferenceSession, overlays: np.ndarray, pixels: np.ndarray) -> float:

@@ -5,9 +5,15 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from detector.named import UNKNOWN
+from pipeline.gate.strip_choice import PARTS, SUMS
 
 TRIGGER = "backdoor trigger"
 """What a scan is suspected of that STRIP holds."""
+TRIGGER_SEEN = {
+    SUMS: "the classifier's answer survives clean scans that are added to this one",
+    PARTS: "one small part of this scan brings the classifier's answer to other scans",
+}
+"""What STRIP has seen of such a scan, by its way."""
 
 
 class Verdict(StrEnum):
@@ -77,12 +83,14 @@ class StripRate:
     """At what rate STRIP holds clean scans, and what its own calibration scans promise.
 
     Attributes:
+        by: "parts" where parts of a scan are pasted onto others, "sums" where others are added to it.
         rate: up to this p-value of STRIP a scan is held.
         band: where the realised rate of clean scans under `rate` lies with 95 % probability.
         n_calibration: how many clean scans it was calibrated on.
-        n_overlays: how many others are laid over each scan.
+        n_overlays: how many others each scan is mixed with.
     """
 
+    by: str
     rate: float
     band: tuple[float, float]
     n_calibration: int
@@ -95,12 +103,13 @@ class StripFinding:
 
     Attributes:
         p_value: small where the answer wavers under the overlays less than is usual for the class called.
-        entropy: mean over the overlays, in bits.
+        wavering: by sums the mean entropy over the overlays, in bits; by parts one less the probability of the class
+            that the best part of the scan brings to other scans.
         fired: whether the scan is held for it.
     """
 
     p_value: float
-    entropy: float
+    wavering: float
     fired: bool
 
 
@@ -171,7 +180,7 @@ class Decision:
         shown = self.to_json()
         del shown["score"]
         if (strip := self._strip_json()) is not None:
-            del strip["entropy"]
+            del strip["wavering"]
             shown["strip"] = strip
         if self.verdict is not Verdict.CLEAN:
             shown["prediction"] = None
@@ -185,8 +194,8 @@ class Decision:
             lines.append(f"  class {self.prediction.class_name}, probability {self.prediction.probability:.3f}")
         if self.attack is not None:
             lines.append(f"  {self.attack.in_words()}; class withheld")
-        if self.strip is not None and self.strip.fired:
-            lines.append(f"  suspected {TRIGGER}: the answer survives clean scans laid over this one; class withheld")
+        if self.strip is not None and self.strip.fired and point.strip is not None:
+            lines.append(f"  suspected {TRIGGER}: {TRIGGER_SEEN[point.strip.by]}; class withheld")
         if self.p_value is not None:
             lines.append(
                 f"  p = {self.p_value:.4g}; flags at {point.alpha:g}, true rate on clean scans "
@@ -205,6 +214,6 @@ class Decision:
         """Rate and finding of STRIP; null for a gate without it."""
         if self.operating_point.strip is None:
             return None
-        found = {"p_value": None, "entropy": None, "fired": None} if self.strip is None else asdict(self.strip)
+        found = {"p_value": None, "wavering": None, "fired": None} if self.strip is None else asdict(self.strip)
         guess = TRIGGER if self.strip is not None and self.strip.fired else None
         return {**asdict(self.operating_point.strip), **found, "guess": guess}

@@ -15,7 +15,16 @@ from detector.conformal import alarms, p_values
 from detector.named import name_attack
 from detector.types import attack_probabilities, family_probabilities
 from pipeline.gate.blending import OpenStrip, open_strip
-from pipeline.gate.decision import AttackGuess, Decision, Models, Prediction, StripFinding, Verdict
+from pipeline.gate.decision import (
+    TRIGGER_SEEN,
+    AttackGuess,
+    Decision,
+    Models,
+    Prediction,
+    StripFinding,
+    StripRate,
+    Verdict,
+)
 from pipeline.gate.files import GRAPH_FILE, PREPROCESSING, Gate, read_gate
 from pipeline.gate.graph import INPUT, JUDGED, NAMED, GraphParts, open_graph
 from pipeline.models.resize import fit_levels
@@ -26,10 +35,7 @@ _REASONS = {
     Verdict.ADVERSARIAL: "The scan looks attacked; the class is withheld. Have a person review it.",
     Verdict.UNCERTAIN: "More suspicious than most clean scans; the class is withheld. Have a person review it.",
 }
-_TRIGGER_REASON = (
-    "The classifier's answer survives clean scans laid over this one, as it does for a scan with a backdoor trigger; "
-    "the class is withheld. Have a person review it."
-)
+_AS_TRIGGER = "as a backdoor trigger does; the class is withheld. Have a person review it."
 _NO_NUMBER = (
     "The models gave no number for this scan. Send the original file; if it happens again, "
     "have an administrator check the gate."
@@ -80,7 +86,7 @@ class OpenGate:
             named: gives the probabilities (len(TYPES),) of the types; asked only of a scan that the detector flags.
             strip: what STRIP says, where the gate has it.
         """
-        numbers = [*probs, score, 0.0 if strip is None else strip.entropy]
+        numbers = [*probs, score, 0.0 if strip is None else strip.wavering]
         if not np.isfinite(numbers).all():
             return self.not_screened(_NO_NUMBER)
         p_value = float(p_values(self.gate.calibration, np.array([score]))[0])
@@ -90,7 +96,7 @@ class OpenGate:
             return self.not_screened(_NO_NUMBER)
         k = int(probs.argmax())
         return replace(
-            self.not_screened(_reason(verdict, strip)),
+            self.not_screened(_reason(verdict, self.gate.point.strip if _fired(strip) else None)),
             verdict=Verdict.ADVERSARIAL if _fired(strip) else verdict,
             p_value=p_value,
             score=score,
@@ -174,13 +180,18 @@ def _fired(strip: StripFinding | None) -> bool:
     return strip is not None and strip.fired
 
 
-def _reason(by_detector: Verdict, strip: StripFinding | None) -> str:
-    """Why a scan is decided so; what both fired on gets both sentences."""
-    if not _fired(strip):
+def _reason(by_detector: Verdict, strip: StripRate | None) -> str:
+    """Why a scan is decided so; what both fired on gets both sentences.
+
+    Args:
+        by_detector: what the detector leads to.
+        strip: how the gate's STRIP looks, where it fired.
+    """
+    if strip is None:
         return _REASONS[by_detector]
-    if by_detector is Verdict.CLEAN:
-        return _TRIGGER_REASON
-    return f"{_REASONS[by_detector]} And: {_TRIGGER_REASON}"
+    seen = TRIGGER_SEEN[strip.by]
+    reason = f"{seen[0].upper()}{seen[1:]}, {_AS_TRIGGER}"
+    return reason if by_detector is Verdict.CLEAN else f"{_REASONS[by_detector]} And: {reason}"
 
 
 def _guess(type_probs: np.ndarray) -> AttackGuess:

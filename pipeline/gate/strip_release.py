@@ -1,25 +1,30 @@
-"""STRIP at a release: overlays are written, and other clean scans tell which entropies are usual for each class."""
+"""STRIP at a release: overlays are written, and other clean scans tell what is usual for each class."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
 from datasets.progress import Progress
 from datasets.store import Dataset
+from detector.errors import NotEnoughSamples
+from detector.poisoned.parts import choose_for_parts
 from detector.poisoned.strip_rule import StripRule
-from pipeline.errors import BadGate
-from pipeline.gate.blending import mean_entropy
+from pipeline.errors import BadGate, BadStrip
+from pipeline.gate.blending import OpenStrip, answers_of
 from pipeline.gate.graph import INPUT, JUDGED, open_answering, open_graph
 from pipeline.gate.overlays import OVERLAYS_FILE, save_overlays
 from pipeline.gate.strip import StripPoint
+from pipeline.gate.strip_choice import SUMS
 from pipeline.gate.strip_scans import StripScans
 from pipeline.models.resize import fit_levels
 from pipeline.models.spec import ClassifierSpec
 from pipeline.provenance.event import indices_digest
 
 _N_TIMED = 30
+_NO_RULE = StripRule(np.zeros(0), np.ones(0), np.zeros(0))  # Before anything is calibrated.
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Calibrated:
         """What the history says: enough to draw the same scans again."""
         return {
             **self.scans.choice.to_json(),
+            "n_overlays": self.point.n_overlays,
             "n_calibration": self.point.at().n_calibration,
             "dataset_id": self.scans.dataset.id,
             "overlays": indices_digest(self.scans.overlays),
@@ -53,33 +59,55 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
     """Write the overlays beside the compiled graph, and ask the graph itself about the scans that calibrate.
 
     Raises:
-        BadGate: the classifier gives no number for a blended scan.
+        BadGate: the classifier gives no number for a mixed scan.
+        BadStrip: by parts, the scans that were drawn are all called one class.
     """
     answering, judging = open_answering(graph, n_threads=1), open_graph(graph, n_threads=1).judging
-    overlays = np.stack([_pixels(scans.dataset, item, spec) for item in scans.overlays])
-    entropies, predicted, blended, alone = [], [], [], []
-    for done, item in enumerate(scans.calibrating):
-        progress(done, len(scans.calibrating), "STRIP: blending clean scans")
-        pixels = _pixels(scans.dataset, item, spec)
-        began = time.thread_time()
-        entropies.append(mean_entropy(answering, overlays, pixels))
-        middle = time.thread_time()
-        probs, _ = judging.run(list(JUDGED), {INPUT: pixels[None]})
-        predicted.append(int(probs[0].argmax()))
-        if done < _N_TIMED:
-            blended.append(middle - began)
-            alone.append(time.thread_time() - middle)
-    if not np.isfinite(entropies).all():
-        raise BadGate("the classifier gives NaN or infinity for blended scans; check its weights, or leave STRIP out")
+    overlays, called = _overlays(answering, spec, scans)
     path = graph.with_name(OVERLAYS_FILE)
+    choice = scans.choice
     point = StripPoint(
+        by=choice.by,
         overlays_sha256=save_overlays(overlays, path),
         n_overlays=len(overlays),
-        rate=scans.choice.rate,
-        seed=scans.choice.seed,
-        rule=StripRule.fit(np.array(entropies), np.array(predicted), len(spec.classes)),
+        rate=choice.rate,
+        seed=choice.seed,
+        called=called,
+        rule=_NO_RULE,
     )
-    return Calibrated(point, path, float(1 + np.median(blended) / np.median(alone)), scans)
+    asked = OpenStrip(point, overlays, answering)
+    wavering, predicted, mixed, alone = [], [], [], []
+    for done, item in enumerate(scans.calibrating):
+        progress(done, len(scans.calibrating), "STRIP: mixing clean scans")
+        pixels = _pixels(scans.dataset, item, spec)
+        began = time.thread_time()
+        probs, _ = judging.run(list(JUDGED), {INPUT: pixels[None]})
+        predicted.append(int(probs[0].argmax()))
+        middle = time.thread_time()
+        wavering.append(asked.wavering(pixels, predicted[-1]))
+        if done < _N_TIMED:
+            alone.append(middle - began)
+            mixed.append(time.thread_time() - middle)
+    if not np.isfinite(wavering).all():
+        raise BadGate("the classifier gives NaN or infinity for mixed scans; check its weights, or leave STRIP out")
+    rule = StripRule.fit(np.array(wavering), np.array(predicted), len(spec.classes))
+    return Calibrated(replace(point, rule=rule), path, float(1 + np.median(mixed) / np.median(alone)), scans)
+
+
+def _overlays(
+    answering: onnxruntime.InferenceSession, spec: ClassifierSpec, scans: StripScans
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The overlays (m, C, H, W), and by parts what class each is called."""
+    drawn = np.stack([_pixels(scans.dataset, item, spec) for item in scans.overlays])
+    if scans.choice.by == SUMS:
+        return drawn, ()
+    answers = answers_of(answering)
+    called = np.concatenate([answers(one[None]).argmax(1) for one in drawn])
+    try:
+        places = choose_for_parts(called, scans.choice.m)
+    except NotEnoughSamples as e:
+        raise BadStrip(f"STRIP by parts: {e}; draw with another seed, or more overlays") from e
+    return drawn[places], tuple(called[places].tolist())
 
 
 def _pixels(dataset: Dataset, item: int, spec: ClassifierSpec) -> np.ndarray:

@@ -11,9 +11,9 @@ from pipeline.artefacts import DataRoot
 from pipeline.detection.lineage import Lineage, lineage
 from pipeline.detection.local_scans import local_scans
 from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
-from pipeline.gate.strip_choice import N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import N_OVERLAYS, PARTS, StripChoice
 
-_FEWER = (48, 32, 24, 16, 8)
+_FEWER = (3, 2)
 """Overlays to fall back on where the usual number leaves too few scans; each step finds less of a weak backdoor."""
 
 
@@ -24,7 +24,7 @@ class StripScans:
     Attributes:
         choice: by which they were drawn.
         dataset: that they are of.
-        overlays: (m,), are laid over others.
+        overlays: (m,), are drawn to be mixed with others; by parts so many of them as are asked for will be.
         calibrating: (n,), set the threshold; none of them is an overlay, or looks like one.
     """
 
@@ -43,9 +43,9 @@ def strip_scans(root: DataRoot, detector_id: str, choice: StripChoice) -> StripS
         UnknownArtefact: the detector is gone.
     """
     origin = lineage(root, detector_id)
-    if choice.n_overlays >= origin.n_calibration:
+    if choice.n_drawn >= origin.n_calibration:
         raise BadStrip(
-            f"{choice.n_overlays} overlays of {origin.n_calibration} clean calibration images; expected fewer, since "
+            f"{choice.n_drawn} of {origin.n_calibration} clean calibration images for overlays; expected fewer, since "
             "the others set the threshold: choose fewer overlays, or recalibrate on more images"
         )
     dataset, items = _calibration(root, origin)
@@ -64,7 +64,7 @@ def strip_preset(root: DataRoot, detector_id: str) -> StripChoice | None:
         UnknownArtefact: the detector is gone.
     """
     dataset, items = _calibration(root, lineage(root, detector_id))
-    for n_overlays in (N_OVERLAYS, *_FEWER):
+    for n_overlays in (N_OVERLAYS[PARTS], *_FEWER):
         n_left = len(_divided(dataset, items, StripChoice(n_overlays=n_overlays))[1])
         rate = supported_alpha(n_left)
         if supports(n_left, rate):
@@ -75,7 +75,7 @@ def strip_preset(root: DataRoot, detector_id: str) -> StripChoice | None:
 def _divided(dataset: Dataset, items: np.ndarray, choice: StripChoice) -> tuple[np.ndarray, np.ndarray]:
     """The overlays, and the scans that are left to calibrate on."""
     drawn = np.random.default_rng(choice.seed).permutation(items)
-    overlays, others = drawn[: choice.n_overlays], drawn[choice.n_overlays :]
+    overlays, others = drawn[: choice.n_drawn], drawn[choice.n_drawn :]
     # A look-alike of an overlay is no stranger to it, as the scans to come will be.
     return overlays, others[~np.isin(dataset.groups[others], dataset.groups[overlays])]
 
@@ -106,6 +106,6 @@ def _require_support(n: int, choice: StripChoice) -> None:
         require_support(n, choice.rate)
     except detector_errors.NotEnoughClean as e:
         raise NotEnoughClean(
-            f"STRIP, with {choice.n_overlays} of the calibration images as overlays: {e}; or choose fewer overlays",
+            f"STRIP, with {choice.n_drawn} of the calibration images for overlays: {e}; or choose fewer overlays",
             supported_alpha=e.supported_alpha,
         ) from e

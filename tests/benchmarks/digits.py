@@ -13,6 +13,7 @@ SMALL = Plan(
     shares=(0.05,),
     seeds=(0, 1),
     overlays=(2, 4),
+    by_parts=(),
     rate=0.05,
     n_train=300,
     n_calibrating=200,

@@ -44,7 +44,9 @@ def backdoor(what, seed, *, data="digits", success=1.0, accuracy=0.99, found=1.0
             SS_TOLD: counted(0.9, 0.1),
         },
         "repaired": {"success": share(repaired), "accuracy": share(accuracy)},
-        "strip": {"found": share(0.99), "false_rejects": share(0.008), "ms_an_image": 12.0},
+        "strip": {
+            by: {"found": share(0.99), "false_rejects": share(0.008), "ms_an_image": 12.0} for by in ("parts", "sums")
+        },
     }
 
 

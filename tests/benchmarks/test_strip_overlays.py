@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from benchmarks import strip_overlays
-from benchmarks.strip_overlays import Plan, nested_entropies, overlays_tried, read_digits, stamped
+from benchmarks.strip_overlays import (
+    Plan,
+    kept_by_parts,
+    nested_entropies,
+    overlays_tried,
+    parts_of,
+    read_digits,
+    stamped,
+)
 from datasets.errors import BadArrays
 from detector.poisoned.strip import Strip
 from tests.benchmarks.digits import N_DIGITS, SMALL, noise_digits
@@ -52,6 +60,17 @@ def test_nested_entropies_are_those_of_strip():
         np.testing.assert_allclose(entropies, Strip(linear, x[:m]).entropy(x[9:]).numpy(), atol=1e-5)
 
 
+def test_parts_are_those_that_a_gate_would_paste():
+    x = torch.rand(16, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    called = linear(x).argmax(1)
+    parts = parts_of(linear, x[:12], 3)
+    assert len(set(parts.called.tolist())) == 3
+    assert all(any(np.array_equal(one, other) for other in x[:12].numpy()) for one in parts.overlays)
+    found = kept_by_parts(parts, x[12:], called[12:].numpy())
+    assert found.tolist() == [parts.wavering(one, int(k)) for one, k in zip(x[12:].numpy(), called[12:], strict=True)]
+    assert (found > 0).all()
+
+
 def test_no_image_is_used_twice():
     parts = strip_overlays._divided(1000, SMALL, torch.Generator().manual_seed(0))
     assert sorted(torch.cat(parts).tolist()) == list(range(1000))
@@ -63,7 +82,8 @@ def test_every_number_of_overlays_has_a_row(digits):
     before = torch.get_rng_state()
     rows = list(overlays_tried(x, y, SMALL, share=0.05, seed=1))
     assert torch.equal(before, torch.get_rng_state())
-    assert [(row["poisoned"], row["seed"], row["overlays"]) for row in rows] == [(0.05, 1, m) for m in SMALL.overlays]
+    told = [(row["by"], row["poisoned"], row["seed"], row["overlays"]) for row in rows]
+    assert told == [("sums", 0.05, 1, m) for m in SMALL.overlays]
     for row in rows:
         assert row["works"]["n"] == SMALL.n_triggered
         for by in ("rule", "single"):

@@ -2,10 +2,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from torch.nn.functional import avg_pool2d
 
+from benchmarks import strip_overlays
 from benchmarks.strip_overlays import Plan
 from benchmarks.strip_report import main, strip_goals
-from pipeline.gate.strip_choice import N_OVERLAYS
+from pipeline.gate.strip_choice import N_OVERLAYS, PARTS, SUMS, WAYS
 from tests.benchmarks.digits import SMALL, noise_digits
 
 PLAN = Plan()
@@ -16,25 +18,28 @@ def share(value, n=1000):
     return {"value": value, "low": value, "high": value, "n_hit": 0, "n": n}
 
 
-def rows(found=0.99, alarms=0.008, *, overlays=N_OVERLAYS):
-    """As promised, and single thresholds that would fail."""
+def rows(found=0.99, alarms=0.008, *, more=0):
+    """As promised by both ways, and single thresholds that would fail."""
     return [
         {
+            "by": by,
             "poisoned": poisoned,
             "seed": seed,
-            "overlays": overlays,
+            "overlays": N_OVERLAYS[by] + more,
             "works": share(1.0),
             "rule": {"found": share(found), "alarms": share(alarms, 2000)},
             "single": {"found": share(0.1), "alarms": share(0.5)},
         }
+        for by in WAYS
         for poisoned in PLAN.shares
         for seed in PLAN.seeds
     ]
 
 
-def cost(ms=2.0, classifier="SmallCNN", overlays=N_OVERLAYS):
+def cost(ms=2.0, classifier="SmallCNN", more=0):
     ratio = {"value": 5.0, "low": 4.0, "high": 6.0}
-    return {"classifier": classifier, "rounds": 7, "with": [{"overlays": overlays, "ms": ms, "ratio": ratio}]}
+    taken = [{"by": by, "overlays": N_OVERLAYS[by] + more, "ms": ms, "ratio": ratio} for by in WAYS]
+    return {"classifier": classifier, "rounds": 7, "with": taken}
 
 
 def unmet(some, costs):
@@ -44,20 +49,20 @@ def unmet(some, costs):
 def test_all_goals_are_met_where_everything_is_as_promised():
     goals = list(strip_goals(rows(), [cost()], PLAN))
     assert all(goal.met for goal in goals)
-    assert len({goal.what for goal in goals}) == len(goals) == 5
+    assert len({goal.what for goal in goals}) == len(goals) == 10
     assert goals[0].value == "99.00% (99.00% to 99.00%)"
-    assert [goal.n for goal in goals] == [3000, 6000, 3000, 6000, 7]
+    assert [goal.n for goal in goals] == 2 * [3000, 6000, 3000, 6000, 7]
 
 
 @pytest.mark.parametrize(
     ("some", "costs", "words"),
     [
-        (rows(found=0.94), [cost()], ["triggered found"] * 2),
-        (rows(alarms=0.011), [cost()], ["clean rejected"] * 2),
-        (rows(), [cost(ms=101)], ["an image of digits"]),
-        (rows(), [cost(classifier="resnet18")], ["an image of digits"]),
-        (rows(), [cost(overlays=N_OVERLAYS + 1)], ["an image of digits"]),
-        (rows()[:3], [cost()], ["triggered found", "clean rejected"]),
+        (rows(found=0.94), [cost()], ["triggered found"] * 4),
+        (rows(alarms=0.011), [cost()], ["clean rejected"] * 4),
+        (rows(), [cost(ms=101)], ["an image of digits"] * 2),
+        (rows(), [cost(classifier="resnet18")], ["an image of digits"] * 2),
+        (rows(), [cost(more=1)], ["an image of digits"] * 2),
+        (rows()[3:], [cost()], ["triggered found", "clean rejected"]),
     ],
 )
 def test_each_goal_fails_by_its_own_figure(some, costs, words):
@@ -65,7 +70,7 @@ def test_each_goal_fails_by_its_own_figure(some, costs, words):
 
 
 def test_other_numbers_of_overlays_are_not_the_default():
-    goals = list(strip_goals(rows(overlays=N_OVERLAYS + 1), [], PLAN))
+    goals = list(strip_goals(rows(more=1), [], PLAN))
     assert {(goal.value, goal.n, goal.met) for goal in goals} == {("not measured", 0, False)}
 
 
@@ -81,20 +86,23 @@ def test_the_mean_decides_and_not_the_worst_seed():
     assert unmet(some, [cost()]) == []
 
 
-def test_page_and_json_tell_the_same(tmp_path, capsys):
-    plan, out = replace(SMALL, overlays=(2, N_OVERLAYS), n_train=200), tmp_path / "strip"
+def test_page_and_json_tell_the_same(tmp_path, capsys, monkeypatch):
+    # Of noise nothing is learned in an epoch, and every image would be called the same.
+    monkeypatch.setattr(strip_overlays, "_trained", lambda *given: lambda x: 8 * avg_pool2d(x, 7).flatten(1)[:, :10])
+    counts = {"overlays": (2, N_OVERLAYS[SUMS]), "by_parts": (N_OVERLAYS[PARTS],)}
+    plan, out = replace(SMALL, **counts, n_train=200), tmp_path / "strip"
     said = [str(noise_digits(tmp_path)), "--rounds", "1", "--out", str(out)]
     assert main(said, plan=plan, cases=[DIGITS]) == 0
     assert capsys.readouterr().out.endswith(f"{out}.md\n")
     facts, page = json.loads(out.with_suffix(".json").read_text()), out.with_suffix(".md").read_text()
-    assert len(facts["rows"]) == len(plan.shares) * len(plan.seeds) * len(plan.overlays)
+    assert len(facts["rows"]) == len(plan.shares) * len(plan.seeds) * 3
     assert [row["classifier"] for row in facts["costs"]] == ["SmallCNN"]
-    assert len(facts["goals"]) == 3
+    assert len(facts["goals"]) == 6
     for goal in facts["goals"]:
         assert set(goal) == {"what", "goal", "value", "n", "met"}
         assert f"| {goal['value']} | {goal['n']} | {'yes' if goal['met'] else '**no**'} |" in page
     assert page.startswith("# STRIP at the gate\n\nMade by `make results-strip`.")
     assert page.endswith("Research use; no medical device.\n")
     tables = [line.count("|") for line in page.splitlines() if line.startswith("|")]
-    assert len(tables) == (2 + 3) + (2 + 2) + (2 + 4) + (2 + 1)
-    assert set(tables) == {6, 9, 11, 8}
+    assert len(tables) == (2 + 6) + (2 + 3) + (2 + 3 * len(plan.seeds)) + (2 + 1)
+    assert set(tables) == {6, 10, 12, 11}

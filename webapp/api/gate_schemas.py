@@ -2,26 +2,35 @@
 
 from apiflask import Schema
 from apiflask.fields import Float, Integer, Nested, String
-from apiflask.validators import Length, Range
+from apiflask.validators import Length, OneOf, Range
 
-from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, PARTS, SUMS, WAYS, StripChoice
 from webapp.api.order_schemas import NAME, SEED
 
 GATE_EXAMPLE = {
     "detector_id": "...",
     "name": "1 % and 1 %",
     "alpha": 0.01,
-    "strip": {"n_overlays": N_OVERLAYS, "rate": StripChoice().rate},
+    "strip": {"by": PARTS, "rate": StripChoice().rate},
 }
 
 
 class NewStrip(Schema):
     """How a gate looks for backdoor triggers."""
 
+    by = String(
+        load_default=PARTS,
+        validate=OneOf(WAYS),
+        metadata={"description": "Parts of a scan are pasted onto clean ones, or clean ones are added to it."},
+    )
     n_overlays = Integer(
-        load_default=N_OVERLAYS,
-        validate=Range(1, MAX_OVERLAYS),
-        metadata={"description": "Calibration scans laid over each scan; one more pass of the classifier each."},
+        load_default=None,
+        allow_none=True,
+        validate=Range(1, MAX_OVERLAYS[SUMS]),
+        metadata={
+            "description": f"Clean calibration scans that each scan is mixed with; null: {N_OVERLAYS[PARTS]} by parts, "
+            f"{N_OVERLAYS[SUMS]} by sums. Each by sums is one more pass of the classifier, each by parts 25."
+        },
     )
     rate = Float(
         load_default=StripChoice().rate,

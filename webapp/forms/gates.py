@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wtforms import BooleanField, Field, FloatField, IntegerField, ValidationError
+from wtforms import BooleanField, Field, FloatField, IntegerField, RadioField, ValidationError
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, StripChoice
+from pipeline.gate.strip_choice import MAX_OVERLAYS, N_OVERLAYS, PARTS, SUMS, StripChoice
 from webapp.forms.parts import NamedForm, artefact_field, choices_of
 
 _RANGE = NumberRange(0.01, 50, "Use 0.01 to 50.")
@@ -41,17 +41,27 @@ class GateForm(NamedForm):
     strip = BooleanField(
         "Hold scans with a backdoor trigger as well (STRIP)",
         description=(
-            "Lays clean calibration images over every scan and holds it where the classifier's answer wavers less than "
-            "is usual for that class. A backdoor is what poisoned training data taught the classifier."
+            "Mixes every scan with clean calibration images and holds it where the classifier's answer wavers less "
+            "than is usual for that class. A backdoor is what poisoned training data taught the classifier."
         ),
     )
+    strip_by = RadioField(
+        "How scans and images are mixed",
+        choices=choices_of(
+            [
+                (PARTS, "Parts: every part of the scan is pasted onto the images. Finds small marks."),
+                (SUMS, "Sums: the images are added to the scan, as published."),
+            ]
+        ),
+        default=PARTS,
+    )
     strip_overlays = IntegerField(
-        "Overlays of STRIP",
-        [Optional(), NumberRange(1, MAX_OVERLAYS, f"Use 1 to {MAX_OVERLAYS}.")],
-        default=N_OVERLAYS,
+        "Images that each scan is mixed with",
+        [Optional(), NumberRange(1, MAX_OVERLAYS[SUMS], f"Use 1 to {MAX_OVERLAYS[SUMS]}.")],
         description=(
-            "Calibration images that are laid over each scan; the others tell what is usual. Each one costs another "
-            "pass of the classifier for every scan. The gate keeps these images."
+            f"Calibration images; the others tell what is usual. Empty: {N_OVERLAYS[PARTS]} by parts, "
+            f"{N_OVERLAYS[SUMS]} by sums. Each costs 25 more passes of the classifier for every scan by parts, and one "
+            "by sums. The gate keeps these images."
         ),
     )
     strip_percent = FloatField(
@@ -74,7 +84,8 @@ class GateForm(NamedForm):
         """Begin with what the calibration of the detector supports."""
         self.alpha_percent.data = _percent(alpha)
         if strip is not None:
-            self.strip_overlays.data, self.strip_percent.data = strip.n_overlays, _percent(strip.rate)
+            self.strip_by.data, self.strip_percent.data = strip.by, _percent(strip.rate)
+            self.strip_overlays.data = None if strip.m == N_OVERLAYS[strip.by] else strip.m
 
     def asked(self) -> dict[str, Any]:
         """What can be held against the calibration, as an order takes it: what its fields refuse is left out."""
@@ -103,7 +114,11 @@ class GateForm(NamedForm):
         """What is asked of STRIP, as an order takes it; None where its box is not ticked."""
         if not self.strip.data:
             return None
-        given = {"n_overlays": self.strip_overlays.data, "rate": _share(self.strip_percent.data)}
+        given = {
+            "by": self.strip_by.data,
+            "n_overlays": self.strip_overlays.data,
+            "rate": _share(self.strip_percent.data),
+        }
         return {name: value for name, value in given.items() if value is not None}
 
     def validate_alpha_uncertain_percent(self, field: Field) -> None:

@@ -48,7 +48,7 @@ def test_onnx_and_torch_give_the_same_entropies_and_the_same_verdicts(backdoored
     called = model(x).argmax(1).numpy()
     found = [strip.look(one, int(k)) for one, k in zip(x.numpy(), called, strict=True)]
     entropies, rule = theirs.entropy(x).numpy(), strip.point.rule
-    np.testing.assert_allclose([one.entropy for one in found], entropies, atol=1e-5)
+    np.testing.assert_allclose([one.wavering for one in found], entropies, atol=1e-5)
     near = np.isclose(rule.score(entropies, called), rule.threshold(strip.point.rate), atol=1e-3)
     fired = np.array([one.fired for one in found])
     np.testing.assert_array_equal(
@@ -56,7 +56,7 @@ def test_onnx_and_torch_give_the_same_entropies_and_the_same_verdicts(backdoored
     )
 
 
-def test_a_scan_gets_the_same_entropy_every_time(backdoored_chain):
+def test_a_scan_wavers_the_same_every_time(backdoored_chain):
     strip = open_gate(backdoored_chain.gate.folder).strip
     pixels = np.random.default_rng(1).random((1, 28, 28), np.float32)
-    assert strip.look(pixels, 0).entropy == strip.look(pixels, 0).entropy
+    assert strip.look(pixels, 0).wavering == strip.look(pixels, 0).wavering

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from detector.poisoned.strip_rule import StripRule
 from pipeline.gate.strip import StripPoint
+from pipeline.gate.strip_choice import PARTS
 
 
 def point(entropies, rate, predicted=None):
@@ -42,3 +45,10 @@ def test_a_point_survives_its_description():
     again = StripPoint.from_json(one.to_json())
     assert again == one
     assert again.finding(0.3, 1) == one.finding(0.3, 1)
+
+
+def test_by_sums_the_description_is_what_it_was_before_there_were_parts():
+    assert set(point([0.5, 0.25], 0.2).to_json()) == {"overlays_sha256", "n_overlays", "rate", "seed", "rule"}
+    by_parts = replace(point([0.5, 0.25], 0.2), by=PARTS, called=(0, 1, 0, 1))
+    assert StripPoint.from_json(by_parts.to_json()) == by_parts
+    assert by_parts.at().by == PARTS

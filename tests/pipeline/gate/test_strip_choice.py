@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BadStrip
-from pipeline.gate.strip_choice import StripChoice
+from pipeline.gate.strip_choice import WAYS, StripChoice
 
 
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"n_overlays": 0}, "0 overlays; give 1 to 1000"),
-        ({"n_overlays": 1001}, "1001 overlays; give 1 to 1000"),
+        ({"by": "halves"}, "STRIP by 'halves'; give parts or sums"),
+        ({"by": "sums", "n_overlays": 0}, "0 overlays, by sums; give 1 to 1000, for instance 64"),
+        ({"by": "sums", "n_overlays": 1001}, "1001 overlays, by sums; give 1 to 1000"),
+        ({"n_overlays": 1}, "1 overlays, by parts; give 2 to 40, for instance 4"),
+        ({"n_overlays": 41}, "41 overlays, by parts; give 2 to 40"),
         ({"rate": 0.0}, r"rate of false rejects 0; give a share within \(0, 0.5\]"),
         ({"rate": 0.6}, "rate of false rejects 0.6"),
         ({"rate": float("nan")}, "rate of false rejects nan"),
@@ -22,6 +25,12 @@ from pipeline.gate.strip_choice import StripChoice
 def test_a_choice_out_of_range_is_refused(asked, says):
     with pytest.raises(BadStrip, match=says):
         StripChoice(**asked)
+
+
+def test_each_way_has_its_usual_number_of_overlays():
+    assert [StripChoice(by=by).m for by in WAYS] == [4, 64]
+    assert [StripChoice(by=by).n_drawn for by in WAYS] == [32, 64]
+    assert StripChoice(n_overlays=6).m == 6
 
 
 def test_reading_a_choice_loads_no_scipy():

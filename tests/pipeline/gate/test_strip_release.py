@@ -12,11 +12,12 @@ from detector.poisoned.strip_rule import StripRule
 from pipeline.artefacts import DataRoot
 from pipeline.detection.files import open_detector
 from pipeline.detection.recalibrate import recalibrate
-from pipeline.errors import BadGate
+from pipeline.errors import BadGate, BadStrip
 from pipeline.gate.decision import Verdict
 from pipeline.gate.release import release
 from pipeline.gate.screening import open_gate
-from pipeline.gate.strip_choice import StripChoice
+from pipeline.gate.strip_choice import PARTS, SUMS, StripChoice
+from pipeline.gate.strip_scans import strip_scans
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.record import verify
 from tests.fixtures.backdoored import ALPHA, CLASSES, STRIP, stamped
@@ -29,9 +30,22 @@ BEFORE = (
 """What a gate's id was made from before there was STRIP."""
 
 
+BY_PARTS = StripChoice(by=PARTS, n_overlays=2, rate=STRIP.rate, seed=STRIP.seed)
+CHOICES = {SUMS: STRIP, PARTS: BY_PARTS}
+
+
 @pytest.fixture(scope="module")
-def gate(backdoored_chain):
-    return open_gate(backdoored_chain.gate.folder)
+def released(backdoored_chain, tmp_path_factory):
+    """By the way that STRIP looks: the gate of the chain, and one in a copy of its data root."""
+    root = DataRoot(shutil.copytree(backdoored_chain.root.path, tmp_path_factory.mktemp("parts") / "data"))
+    detector = open_detector(root.detectors / backdoored_chain.detector.id)
+    by_parts = release(detector, root, name="parts", alpha=ALPHA, alpha_uncertain=2 * ALPHA, strip=BY_PARTS)
+    return {SUMS: backdoored_chain.gate, PARTS: by_parts}
+
+
+@pytest.fixture(scope="module", params=[SUMS, PARTS])
+def gate(request, released):
+    return open_gate(released[request.param].folder)
 
 
 @pytest.fixture(scope="module")
@@ -87,22 +101,27 @@ def test_what_both_find_is_told_of_both(gate, triggered):
     assert one.strip.fired
     assert one.attack is not None
     assert "looks attacked" in one.reason
-    assert "survives clean scans laid over" in one.reason
+    assert {SUMS: "survives clean scans that are added", PARTS: "one small part of this scan"}[
+        gate.gate.strip.by
+    ].casefold() in one.reason.casefold()
 
 
 def test_the_operating_point_says_both_rates_and_their_sum(gate, clean):
     told = clean[0].to_public()
     assert (told["alpha"], told["strip"]["rate"], told["held_at_most"]) == (ALPHA, STRIP.rate, ALPHA + STRIP.rate)
-    assert (told["strip"]["n_overlays"], told["strip"]["n_calibration"]) == (20, 160)
+    by = gate.gate.strip.by
+    assert told["strip"]["by"] == by
+    # By parts 2 overlays are chosen of 16.
+    assert (told["strip"]["n_overlays"], told["strip"]["n_calibration"]) == {SUMS: (20, 160), PARTS: (2, 164)}[by]
     assert told["strip"]["band"][0] < STRIP.rate < told["strip"]["band"][1]
     assert "together they hold at most 10.00% of clean scans by design" in " ".join(clean[0].sentences())
     refused = gate.not_screened("no image").to_public()
     assert (refused["held_at_most"], refused["strip"]["fired"]) == (ALPHA + STRIP.rate, None)
 
 
-def test_the_entropy_is_kept_and_not_told(clean):
-    assert clean[0].to_json()["strip"]["entropy"] == clean[0].strip.entropy
-    assert "entropy" not in clean[0].to_public()["strip"]
+def test_how_much_it_wavers_is_kept_and_not_told(clean):
+    assert clean[0].to_json()["strip"]["wavering"] == clean[0].strip.wavering
+    assert "wavering" not in clean[0].to_public()["strip"]
 
 
 def test_a_gate_without_strip_is_what_it_was_before(backdoored_chain, copied):
@@ -188,22 +207,46 @@ def test_calibration_uses_scans_that_are_no_overlays(gate, backdoored_chain):
     strip, dataset = gate.strip, backdoored_chain.dataset
     shown = np.stack([dataset.levels(int(item)) for item in dataset.indices("calibration")]).transpose(0, 3, 1, 2) / 255
     flat = shown.reshape(len(shown), -1)
-    is_overlay = [bool(np.isclose(strip.overlays.reshape(20, -1), one, atol=1e-6).all(1).any()) for one in flat]
-    assert sum(is_overlay) == 20
-    others = [one.astype(np.float32) for one, over in zip(shown, is_overlay, strict=True) if not over]
+    m = strip.point.n_overlays
+    is_overlay = [bool(np.isclose(strip.overlays.reshape(m, -1), one, atol=1e-6).all(1).any()) for one in flat]
+    assert sum(is_overlay) == m
+    scans = strip_scans(released_root(gate), gate.gate.detector_id, CHOICES[strip.point.by])
+    items = dataset.indices("calibration").tolist()
+    others = [shown[items.index(int(item))].astype(np.float32) for item in scans.calibrating]
     called = [int(gate.graph.judging.run(["probs"], {"pixels": one[None]})[0].argmax()) for one in others]
-    entropies = [strip.look(one, k).entropy for one, k in zip(others, called, strict=True)]
-    again = StripRule.fit(np.array(entropies), np.array(called), len(CLASSES))
+    wavering = [strip.look(one, k).wavering for one, k in zip(others, called, strict=True)]
+    again = StripRule.fit(np.array(wavering), np.array(called), len(CLASSES))
     np.testing.assert_allclose(again.calibration, strip.point.rule.calibration, atol=1e-4)
+
+
+def test_by_parts_the_overlays_are_of_several_classes(released, backdoored_chain):
+    strip = released[PARTS].strip
+    assert len(set(strip.called)) == len(strip.called) == 2
+    opened = open_gate(released[PARTS].folder)
+    told = [opened.graph.judging.run(["probs"], {"pixels": one[None]})[0].argmax() for one in opened.strip.overlays]
+    assert tuple(told) == strip.called
+
+
+def test_scans_of_one_class_are_refused_as_overlays_of_parts(backdoored_chain, copied, monkeypatch):
+    detector = open_detector(copied.detectors / backdoored_chain.detector.id)
+    monkeypatch.setattr(
+        "pipeline.gate.strip_release.answers_of", lambda _: lambda pixels: np.eye(3)[np.zeros(len(pixels), int)]
+    )
+    with pytest.raises(BadStrip, match=r"STRIP by parts: 2 overlays of 16 .* of 1 predicted classes.*another seed"):
+        release(detector, copied, alpha=ALPHA, strip=BY_PARTS)
 
 
 def test_a_recalibrated_detector_gets_its_overlays_from_its_own_scans(tiny_chain, tmp_path):
     root = DataRoot(shutil.copytree(tiny_chain.root.path, tmp_path / "data"))
     local = local_dataset(root, tmp_path)
     made = recalibrate(open_detector(root.detectors / tiny_chain.detector.id), local, root, alpha=0.1)
-    gate = release(made.detector, root, alpha=0.1, strip=StripChoice(n_overlays=8, rate=0.1))
+    gate = release(made.detector, root, alpha=0.1, strip=StripChoice(by=SUMS, n_overlays=8, rate=0.1))
     assert (gate.strip.n_overlays, gate.strip.at().n_calibration) == (8, N_LOCAL - 8)
     assert read_history(gate.folder, root)[-1].what["strip"]["dataset_id"] == local.id
+
+
+def released_root(gate):
+    return DataRoot(gate.gate.folder.parent.parent)
 
 
 def flip(path):

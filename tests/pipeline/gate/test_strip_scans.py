@@ -6,12 +6,14 @@ import pytest
 from datasets.atomic import read_json, write_json
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadStrip, NotEnoughClean, UnknownArtefact
-from pipeline.gate.strip_choice import StripChoice
+from pipeline.gate.strip_choice import PARTS, SUMS, StripChoice
 from pipeline.gate.strip_scans import strip_preset, strip_scans
 
 
 def drawn(chain, **choice):
-    return strip_scans(chain.root, chain.detector.id, StripChoice(**{"n_overlays": 20, "rate": 0.05, **choice}))
+    return strip_scans(
+        chain.root, chain.detector.id, StripChoice(**{"by": SUMS, "n_overlays": 20, "rate": 0.05, **choice})
+    )
 
 
 def test_overlays_are_calibration_scans_and_none_of_them_calibrates(backdoored_chain):
@@ -19,6 +21,11 @@ def test_overlays_are_calibration_scans_and_none_of_them_calibrates(backdoored_c
     whole = backdoored_chain.dataset.indices("calibration").tolist()
     assert len(scans.overlays) == len(set(scans.overlays.tolist())) == 20
     assert sorted([*scans.overlays.tolist(), *scans.calibrating.tolist()]) == whole
+
+
+def test_by_parts_more_are_drawn_to_choose_from(backdoored_chain):
+    scans = drawn(backdoored_chain, by=PARTS, n_overlays=3)
+    assert (len(scans.overlays), len(scans.calibrating)) == (24, 156)
 
 
 def test_the_seed_alone_draws_them(backdoored_chain):
@@ -38,12 +45,12 @@ def test_a_look_alike_of_an_overlay_does_not_calibrate(backdoored_chain, monkeyp
 
 
 def test_as_many_overlays_as_scans_are_refused(backdoored_chain):
-    with pytest.raises(BadStrip, match="180 overlays of 180 clean calibration images; expected fewer"):
+    with pytest.raises(BadStrip, match="180 of 180 clean calibration images for overlays; expected fewer"):
         drawn(backdoored_chain, n_overlays=180)
 
 
 def test_a_rate_that_the_others_cannot_support_is_refused_with_one_that_they_do(backdoored_chain):
-    says = r"STRIP, with 20 of the calibration images as overlays: 160 clean .* of 0.01 .*choose 0.02 .*fewer overlays"
+    says = r"STRIP, with 20 of the calibration images for overlays: 160 clean .* of 0.01 .*choose 0.02 .*fewer overlays"
     with pytest.raises(NotEnoughClean, match=says) as e:
         drawn(backdoored_chain, rate=0.01)
     assert e.value.supported_alpha == 0.02
@@ -53,7 +60,7 @@ def test_scans_that_are_gone_or_others_are_refused(backdoored_chain, tmp_path):
     root = DataRoot(shutil.copytree(backdoored_chain.root.path, tmp_path / "data"))
     path = root.detectors / backdoored_chain.detector.id / "detector.json"
     described = read_json(path)
-    choice = StripChoice(n_overlays=20, rate=0.05)
+    choice = StripChoice(by=SUMS, n_overlays=20, rate=0.05)
     write_json(path, {**described, "calibration": described["calibration"][:100]})
     with pytest.raises(BadStrip, match=r"has 180 scans to calibrate on, .* was calibrated on 100"):
         strip_scans(root, backdoored_chain.detector.id, choice)
@@ -72,11 +79,11 @@ def test_overlays_are_not_drawn_from_what_was_learned(backdoored_chain):
 
 def test_the_preset_can_be_had(backdoored_chain):
     preset = strip_preset(backdoored_chain.root, backdoored_chain.detector.id)
-    assert (preset.n_overlays, preset.rate) == (64, 0.05)
-    assert len(strip_scans(backdoored_chain.root, backdoored_chain.detector.id, preset).overlays) == 64
+    assert (preset.by, preset.n_overlays, preset.rate) == (PARTS, 4, 0.05)
+    assert len(strip_scans(backdoored_chain.root, backdoored_chain.detector.id, preset).overlays) == 32
 
 
-@pytest.mark.parametrize(("n", "n_overlays", "rate"), [(100, 64, 0.1), (60, 32, 0.2), (30, 8, 0.2), (20, None, None)])
+@pytest.mark.parametrize(("n", "n_overlays", "rate"), [(70, 4, 0.1), (45, 3, 0.2), (35, 2, 0.2), (20, None, None)])
 def test_few_scans_get_fewer_overlays_in_the_preset(backdoored_chain, monkeypatch, n, n_overlays, rate):
     calibration = backdoored_chain.dataset.indices("calibration")[:n]
     monkeypatch.setattr(
