@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import betabinom, poisson
 
 _SCATTERED = 0.9  # Share of the cells that natural mistakes are told by: the fullest tenth may be the poison.
-_NATURAL = 0.01  # A pair is natural where the trusted samples let expect so many at least once in a hundred times.
+_PRIOR = 0.25  # So light that look-alikes go by what is seen of them, and a pair of which nothing is seen by all.
 
 
 def confusions(given: np.ndarray, believed: np.ndarray, n_classes: int) -> np.ndarray:
@@ -34,13 +34,13 @@ def unnatural(counts: np.ndarray, *, alpha: float = 1e-4) -> np.ndarray:
     return odd
 
 
-def as_trusted(counts: np.ndarray, n: np.ndarray, trusted: np.ndarray, n_trusted: np.ndarray) -> np.ndarray:
-    """The pairs (K, K) that are no more frequent than the trusted samples let expect: two classes that look alike.
+def chance_by_trusted(counts: np.ndarray, n: np.ndarray, trusted: np.ndarray, n_trusted: np.ndarray) -> np.ndarray:
+    """How likely each pair (K, K) is to be as frequent as it is, going by the trusted samples: two classes look alike.
 
     Nobody mislabelled the trusted samples, so what models doubt of them is natural. The share of a pair gets a Beta
-    prior of the weight of one such doubt, whose mean is that of all pairs; what it predicts of the others after the
-    trusted were seen is beta-binomial. With few classes a single pair of look-alikes holds most of the mistakes, and
-    scatter alone cannot tell it from poison.
+    prior of the weight of a quarter of such a doubt, whose mean is that of all pairs; what it predicts of the others
+    after the trusted were seen is beta-binomial. With few classes a single pair of look-alikes holds most of the
+    mistakes, and scatter alone cannot tell it from poison.
 
     Args:
         counts: (K, K), as `confusions` has them, of all samples that are not trusted.
@@ -49,7 +49,6 @@ def as_trusted(counts: np.ndarray, n: np.ndarray, trusted: np.ndarray, n_trusted
         n_trusted: (K,) how many of these.
     """
     mean = max(trusted.sum(), 1) / max(n_trusted.sum(), 2) / (len(counts) - 1)
-    others = 1 / mean - 1 + n_trusted[:, None] - trusted
-    chance = betabinom.sf(counts - 1, np.maximum(n, 1)[:, None], 1 + trusted, others)
-    natural: np.ndarray = chance >= _NATURAL
-    return natural
+    others = _PRIOR * (1 / mean - 1) + n_trusted[:, None] - trusted
+    chance: np.ndarray = betabinom.sf(counts - 1, np.maximum(n, 1)[:, None], _PRIOR + trusted, others)
+    return chance

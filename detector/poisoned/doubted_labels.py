@@ -7,11 +7,12 @@ import numpy as np
 from scipy.stats import beta
 
 from detector.conformal import n_allowed, threshold
-from detector.poisoned.concentration import as_trusted, confusions, unnatural
+from detector.poisoned.concentration import chance_by_trusted, confusions, unnatural
 from detector.poisoned.interface import Evidence, Finding
 from detector.poisoned.trusted_reference import contradiction
 
 _CONFIDENCE = 0.99  # Of the bound on what trusted samples let expect.
+_NATURAL = 0.01  # Above it the trusted samples excuse a pair that stands out from the others.
 _SCATTERED = 0.005  # The share of honest labels that may be flagged where no doubt is more than usual.
 
 
@@ -117,7 +118,7 @@ def _odd_pairs(evidence: Evidence, believed: np.ndarray, told: np.ndarray, doubt
         (np.bincount(given[some], minlength=k), confusions(given[some], believed[some], k))
         for some in (~trusted, trusted)
     )
-    odd &= ~as_trusted(counts, n, vouched, n_trusted)
+    odd &= chance_by_trusted(counts, n, vouched, n_trusted) < _NATURAL
     return odd
 
 

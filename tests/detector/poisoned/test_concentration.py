@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detector.poisoned.concentration import as_trusted, confusions, unnatural
+from detector.poisoned.concentration import chance_by_trusted, confusions, unnatural
 
 
 def scattered(rng, n_classes, n):
@@ -56,27 +56,30 @@ LOOK_ALIKE = np.array([[0, 7, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]])
 
 def test_look_alikes_are_as_frequent_as_among_the_trusted():
     of = np.full(4, 1000), LOOK_ALIKE, np.full(4, 100)
-    assert as_trusted(10 * LOOK_ALIKE, *of).all()
-    assert as_trusted(14 * LOOK_ALIKE, *of)[0, 1]
+    assert chance_by_trusted(10 * LOOK_ALIKE, *of).min() > 0.1
+    assert chance_by_trusted(14 * LOOK_ALIKE, *of)[0, 1] > 0.01
 
 
 def test_a_pair_beyond_what_the_trusted_let_expect_is_not():
     counts = 10 * LOOK_ALIKE
     counts[1, 0] = 200
-    assert np.argwhere(~as_trusted(counts, np.full(4, 1000), LOOK_ALIKE, np.full(4, 100))).tolist() == [[1, 0]]
+    chance = chance_by_trusted(counts, np.full(4, 1000), LOOK_ALIKE, np.full(4, 100))
+    assert np.argwhere(chance < 1e-6).tolist() == [[1, 0]]
 
 
 def test_few_trusted_samples_excuse_no_pair_that_none_of_them_falls_into():
     counts, none = np.zeros((10, 10), np.int64), np.zeros((10, 10), np.int64)
     counts[1, 7] = 40
-    natural = as_trusted(counts, np.full(10, 800), none, np.full(10, 50))
-    assert not natural[1, 7]
-    assert natural.sum() == 99
+    chance = chance_by_trusted(counts, np.full(10, 800), none, np.full(10, 50))
+    assert np.argwhere(chance < 0.01).tolist() == [[1, 7]]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_honest_data_are_as_their_trusted_samples_but_once_in_a_hundred_pairs(seed):
-    rng = np.random.default_rng(seed)
-    shares = rng.uniform(0, 0.1, (4, 4)) * ~np.eye(4, dtype=bool)
-    rest, trusted = rng.binomial(1000, shares), rng.binomial(120, shares)
-    assert (~as_trusted(rest, np.full(4, 1000), trusted, np.full(4, 120))).sum() <= 1
+@pytest.mark.parametrize("level", [0.1, 0.01])
+def test_honest_data_come_so_far_from_their_trusted_samples_as_seldom_as_is_said(level):
+    rng, found, n_pairs = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        shares = rng.uniform(0, 0.1, (4, 4)) * ~np.eye(4, dtype=bool)
+        rest, trusted = rng.binomial(1000, shares), rng.binomial(120, shares)
+        chance = chance_by_trusted(rest, np.full(4, 1000), trusted, np.full(4, 120))
+        found, n_pairs = found + (chance < level).sum(), n_pairs + 12
+    assert found <= 2 * level * n_pairs
