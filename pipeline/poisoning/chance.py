@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.poisoning.success import Share
+from pipeline.words import percent
 
 OF_RUN = "What this says of poison means little."
 OF_SEARCH = "What the finders flag means little."
@@ -44,7 +45,7 @@ class Learning:
         """What is measured, for where it is not better than chance."""
         return (
             f"The accuracy of {self.who} is {self.right} on {self.right.n} {self.images}, no better than chance: always"
-            f" naming the largest class has {self.largest:.2%} right."
+            f" naming the largest class has {percent(self.largest)} right."
         )
 
     def to_json(self) -> dict[str, object]:

@@ -38,8 +38,8 @@ def test_who_is_not_better_is_named_with_the_next_step():
     quiet, good = of(23, 100), of(90, 100)
     assert not_learned([good], OF_RUN) is None
     words = not_learned([good, quiet], OF_RUN)
-    assert words.startswith("The accuracy of the classifier is 23.00% (15.84% to 32.15%) on 100 test images, no better")
-    assert "always naming the largest class has 25.00% right." in words
+    assert words.startswith("The accuracy of the classifier is 23.0 % (15.8 % to 32.2 %) on 100 test images, no better")
+    assert "always naming the largest class has 25.0 % right." in words
     assert words.endswith(f"{OF_RUN} Next: train for more epochs.")
     assert words.count("The accuracy of") == 1
 

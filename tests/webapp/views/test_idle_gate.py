@@ -13,7 +13,10 @@ from webapp.records.artefacts import Artefact, ArtefactKind, Release
 @pytest.fixture(scope="module")
 def idle(site, tmp_path_factory):
     with copied(site, tmp_path_factory.mktemp("idle") / "root") as own:
+        only = own.chain.gate.id  # Other tests may have released more.
         with own.database.transaction() as session:
+            session.execute(delete(Release).where(Release.gate_id != only))
+            session.execute(delete(Artefact).where(Artefact.kind == ArtefactKind.GATE, Artefact.id != only))
             session.execute(update(Release).values(active=False))
         yield own
 
