@@ -81,7 +81,7 @@ def test_models_that_learned_nothing_are_named_with_when_they_were_asked(dataset
         "the classifier after",
         "the trusted reference after",
     ]
-    assert unlike.not_learned.startswith("The accuracy of the trusted reference after is 25.00%")
+    assert unlike.not_learned.startswith("The accuracy of the trusted reference after is 25.0 % ")
     assert unlike.to_json()["not_learned"] == unlike.not_learned
     assert unlike.not_learned.endswith("What this says of the repair means little. Next: train for more epochs.")
 
