@@ -197,16 +197,14 @@ def _half(some: Sequence[Json]) -> Goal:
 
 def _least(what: str, least: float, some: Sequence[Json], of: Callable[[Json], Json]) -> Goal:
     values, n = _values(some, of)
-    return Goal(
-        what, f"at least {least:.0%}, mean", _share_words(values), n, bool(values) and float(np.mean(values)) >= least
-    )
+    met = _complete(values, some) and float(np.mean(values)) >= least
+    return Goal(what, f"at least {least:.0%}, mean", _share_words(values), n, met)
 
 
 def _most(what: str, most: float, some: Sequence[Json], of: Callable[[Json], Json]) -> Goal:
     values, n = _values(some, of)
-    return Goal(
-        what, f"at most {most:.0%}, mean", _share_words(values), n, bool(values) and float(np.mean(values)) <= most
-    )
+    met = _complete(values, some) and float(np.mean(values)) <= most
+    return Goal(what, f"at most {most:.0%}, mean", _share_words(values), n, met)
 
 
 def _lost(what: str, some: Sequence[Json], model: str) -> Goal:
@@ -238,6 +236,11 @@ def _share(model: str, figure: str) -> Callable[[Json], Json]:
 def _values(some: Sequence[Json], of: Callable[[Json], Json]) -> tuple[list[float], int]:
     told = [of(row) for row in some]
     return [one["value"] for one in told if one["value"] is not None], sum(one["n"] for one in told)
+
+
+def _complete(values: Sequence[float], some: Sequence[Json]) -> bool:
+    """Whether every seed saw something: of a share of no image nothing is met."""
+    return 0 < len(values) == len(some)
 
 
 def _share_words(values: Sequence[float]) -> str:

@@ -12,13 +12,15 @@ _FINDING = (
 )
 _POISONING = (
     *("backdoor", "choice", "evidence", "flips", "out_of_fold", "perturbation", "perturbing", "poison", "quick"),
-    *("repair", "shown", "sides", "success", "triggers"),
+    *("repair", "search_trainings", "shown", "sides", "success", "triggers"),
 )
 FINDERS = (
+    "detector/conformal.py",
     *(f"detector/poisoned/{name}.py" for name in _FINDING),
     *(f"pipeline/poisoning/{name}.py" for name in _POISONING),
 )
 STRIP = (
+    "detector/conformal.py",
     *("detector/poisoned/parts.py", "detector/poisoned/strip.py", "detector/poisoned/strip_rule.py"),
     *("benchmarks/poisoning_strip.py", "pipeline/gate/strip_choice.py"),
     *("pipeline/poisoning/shown.py", "pipeline/poisoning/triggers.py"),

@@ -1,7 +1,6 @@
 """Whether one small part of an image carries its class wherever it is pasted, as a trigger does."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
@@ -10,20 +9,21 @@ from detector.errors import FeatureMismatch, NotEnoughSamples
 Predict = Callable[[np.ndarray], np.ndarray]
 """Pixels (B, C, H, W) float32 in [0, 1] to probabilities (B, K)."""
 
-N_A_SIDE = 4
+N_A_SIDE = 7
+"""Parts a side. Each is a quarter of the side and they begin an eighth apart, so that neighbours overlap by half."""
 
 
 def windows(height: int, width: int) -> list[tuple[slice, slice]]:
-    """The parts of an image: a grid of `N_A_SIDE` a side, and the same grid moved by half a part down and right.
+    """The parts of an image, `N_A_SIDE` by `N_A_SIDE` of them.
 
-    What lies across a border of one grid mostly lies within a part of the other.
+    A mark of at most an eighth of the sides lies whole in one of them, wherever it is.
     """
-    return [(rows, columns) for moved in (0.0, 0.5) for rows in _cuts(height, moved) for columns in _cuts(width, moved)]
+    return [(rows, columns) for rows in _cuts(height) for columns in _cuts(width)]
 
 
-def _cuts(side: int, moved: float) -> list[slice]:
-    edges = [round(side * (k + moved) / N_A_SIDE) for k in range(N_A_SIDE + 1)]
-    return [slice(start, end) for start, end in pairwise(edges) if start < end <= side]
+def _cuts(side: int) -> list[slice]:
+    edges = [-(-side * k // (N_A_SIDE + 1)) for k in range(N_A_SIDE + 2)]
+    return [slice(start, end) for start, end in zip(edges, edges[2:], strict=False) if start < end]
 
 
 def choose_for_parts(called: np.ndarray, m: int) -> np.ndarray:
@@ -47,8 +47,8 @@ class Parts:
     """How much of an image's class is lost when only one part of it is kept, whichever carries most.
 
     Our own, of two ideas: STRIP (Gao et al. 2019, arXiv:1902.06531) asks whether a prediction survives other images,
-    SentiNet (Chou et al. 2018, arXiv:1812.00292) pastes what seems to decide onto other images. Here every part of a
-    fixed grid is pasted, in place, onto clean images that are called otherwise, and what counts is the mean probability
+    SentiNet (Chou et al. 2018, arXiv:1812.00292) pastes what seems to decide onto other images. Here every part of the
+    image is pasted, in place, onto clean images that are called otherwise, and what counts is the mean probability
     of the image's own class there. A mark of a few pixels carries it; what makes an honest image what it is rarely fits
     into one part, and absence never does: a scan without a tumour cannot be pasted, while the sums of STRIP look like
     one. Triggers that are spread over the image, or larger than a part, are its blind side.
@@ -64,7 +64,7 @@ class Parts:
             predict: is asked.
             overlays: (m, C, H, W) float32 in [0, 1], clean images.
             called: (m,) whole numbers, the classes that they are predicted to be of.
-            batch: images that are asked about at once.
+            batch: images that are asked about at once, about; never fewer than the overlays.
 
         Raises:
             FeatureMismatch: the overlays are no images, or not as many as their classes.
@@ -90,12 +90,16 @@ class Parts:
         others = self.overlays[self.called != predicted]
         if not len(others):
             return 1.0
-        pasted = np.repeat(others[None], len(self.windows), axis=0)  # (windows, m, C, H, W)
-        for place, (rows, columns) in zip(pasted, self.windows, strict=True):
-            place[:, :, rows, columns] = x[:, rows, columns]
-        flat = pasted.reshape(-1, *x.shape)
-        told = [
-            self.predict(flat[start : start + self.batch])[:, predicted] for start in range(0, len(flat), self.batch)
-        ]
-        kept = np.concatenate(told).astype(np.float64).reshape(len(self.windows), -1).mean(1)
+        at_once = max(1, self.batch // len(others))
+        starts = range(0, len(self.windows), at_once)
+        kept = np.concatenate([self._kept(others, x, predicted, self.windows[k : k + at_once]) for k in starts])
         return float(1 - kept.max())
+
+    def _kept(self, others: np.ndarray, x: np.ndarray, predicted: int, parts: list[tuple[slice, slice]]) -> np.ndarray:
+        """The mean probability (n,) of the class on the others (m, C, H, W), with each of these parts of x pasted."""
+        pasted = np.repeat(others[None], len(parts), axis=0)  # (n, m, C, H, W)
+        for place, (rows, columns) in zip(pasted, parts, strict=True):
+            place[:, :, rows, columns] = x[:, rows, columns]
+        told = self.predict(pasted.reshape(-1, *x.shape))[:, predicted]
+        means: np.ndarray = told.astype(np.float64).reshape(len(parts), -1).mean(1)
+        return means

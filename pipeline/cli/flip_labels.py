@@ -11,6 +11,7 @@ from pipeline.cli.command import Answer
 from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.flips import KINDS, ONE_WAY, FlipRecipe
+from pipeline.provenance.event import COMMAND_LINE
 from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     source, target = (None if name is None else class_number(dataset, name) for name in (args.source, args.target))
     recipe = FlipRecipe(kind=args.kind, source=source, target=target, ratio=args.ratio, seed=args.seed)
     original = open_classifier(root.find("models", args.original)) if args.original else None
-    report = run_flip_lab(dataset, recipe, training(args, dataset), root, original=original, progress=progress)
+    how = training(args, dataset)
+    report = run_flip_lab(dataset, recipe, how, root, original=original, by=COMMAND_LINE, progress=progress)
     write_json(root.reports / report.poisoned.id / "flips.json", report.to_json())
     return Answer(report.to_json(), [*filter(None, [report.not_learned]), *_lines(report)])
 

@@ -15,6 +15,7 @@ from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.perturbation import METHODS, Perturbation
 from pipeline.poisoning.triggers import KINDS, PATCH, Trigger
+from pipeline.provenance.event import COMMAND_LINE
 from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         proxy=proxy,
         original=original,
         strength=args.test_strength,
+        by=COMMAND_LINE,
         progress=progress,
     )
     write_json(root.reports / report.rows[0].poisoned.id / "backdoor.json", report.to_json())

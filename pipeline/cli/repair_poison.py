@@ -16,6 +16,7 @@ from pipeline.errors import BadPoison
 from pipeline.models.spec import check_side
 from pipeline.poisoning.relabelling import FORM, numbered, relabelled
 from pipeline.poisoning.trusted import TrustedSubset, open_trusted
+from pipeline.provenance.event import COMMAND_LINE
 from pipeline.provenance.opening import checked_dataset
 
 NAME = "repair-poison"
@@ -85,8 +86,8 @@ def run(args: Namespace, progress: Progress) -> Answer:
     how = asked_of(args, settings_like(before.notes, dataset))
     check_side(how.architecture, how.size, how.size)
     name = f"{dataset.name}, repaired"
-    made = repair(dataset, root.datasets, name=name, drop=drop, relabel=relabel, progress=progress)
-    report = compare_repair(dataset, made, before, how, root, progress=progress)
+    made = repair(dataset, root.datasets, name=name, drop=drop, relabel=relabel, by=COMMAND_LINE, progress=progress)
+    report = compare_repair(dataset, made, before, how, root, by=COMMAND_LINE, progress=progress)
     after = report.after.classifier
     flagged = [
         ask_finder(one, how, root, root, trusted=trusted, progress=progress)

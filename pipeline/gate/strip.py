@@ -10,7 +10,7 @@ import numpy as np
 from detector.conformal import alarms, false_alarm_band, p_values
 from detector.poisoned.strip_rule import StripRule
 from pipeline.gate.decision import StripFinding, StripRate
-from pipeline.gate.strip_choice import SUMS
+from pipeline.gate.strip_choice import PARTS, SUMS, WAYS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +69,12 @@ class StripPoint:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StripPoint":
         """What `to_json` gave; raises KeyError, TypeError, ValueError or FeatureMismatch for anything else."""
+        by, called = values.get("by", SUMS), tuple(int(k) for k in values.get("called", ()))
+        if by not in WAYS or len(called) != (values["n_overlays"] if by == PARTS else 0):
+            raise ValueError(f"STRIP by {by!r} with {len(called)} classes of overlays; release the detector again")
         return cls(
-            by=values.get("by", SUMS),
-            called=tuple(int(k) for k in values.get("called", ())),
+            by=by,
+            called=called,
             overlays_sha256=values["overlays_sha256"],
             n_overlays=int(values["n_overlays"]),
             rate=float(values["rate"]),

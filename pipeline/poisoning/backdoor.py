@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from math import floor
 from typing import Any
 
 import numpy as np
@@ -127,7 +126,7 @@ def poisoned_rows(dataset: Dataset, recipe: BackdoorRecipe, split: str = "train"
         raise BadPoison(f"{asked} are none; give a higher rate")
     if n > len(there):
         which = "of the target class" if recipe.labels == CLEAN else "of other classes"
-        most = percent(floor(1000 * len(there) / len(rows)) / 1000)
+        most = percent(math.floor(10_000 * len(there) / len(rows)) / 10_000, stated=True)
         raise BadPoison(f"{asked} are {n}, and only {len(there)} are {which}; give at most {most}")
     return drawn(dataset, there, n, seed=recipe.seed, purpose="poison")
 

@@ -13,6 +13,7 @@ from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
+from pipeline.provenance.event import UNNAMED
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
 from pipeline.words import percent
@@ -105,6 +106,7 @@ def run_backdoor_lab(
     proxy: Classifier | None = None,
     original: Classifier | None = None,
     strength: float | None = None,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> BackdoorReport:
     """Poison, train a clean and a poisoned classifier alike, and try the trigger on both.
@@ -117,6 +119,7 @@ def run_backdoor_lab(
         proxy: the classifier that the perturbation is made under.
         original: the classifier of the clean data set, where it was trained before.
         strength: of the trigger on test images; the recipe's where None.
+        by: who asks, for the histories.
         progress: told as it goes; it may raise to cancel.
 
     Raises:
@@ -131,11 +134,12 @@ def run_backdoor_lab(
 
     def trained(on: Dataset, name: str) -> Classifier:
         work, told = root.work / "poisoning", called(progress, name)
-        return train_classifier(on, settings, root.models, work=work, name=name, progress=told)
+        return train_classifier(on, settings, root.models, work=work, name=name, by=by, progress=told)
 
     def poisoned(what: str, one: BackdoorRecipe) -> Dataset:
         under = proxy if one.perturbation is not None else None
-        return poison(dataset, one, root.datasets, name=f"{dataset.name}, {what}", proxy=under, progress=progress)
+        name = f"{dataset.name}, {what}"
+        return poison(dataset, one, root.datasets, name=name, proxy=under, by=by, progress=progress)
 
     # All of them before the first training: what cannot be carried out is refused at once.
     sets = {what: poisoned(what, one) for what, one in taught(recipe).items()}

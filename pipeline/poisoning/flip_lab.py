@@ -13,6 +13,7 @@ from pipeline.poisoning.flips import FlipRecipe, flipped
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import check_poison, poison
 from pipeline.poisoning.sides import Side, side, trained_side
+from pipeline.provenance.event import UNNAMED
 from pipeline.training.settings import TrainingSettings
 from pipeline.words import percent
 
@@ -102,6 +103,7 @@ def run_flip_lab(
     root: DataRoot,
     *,
     original: Classifier | None = None,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> FlipReport:
     """Flip, train both classifiers alike, and judge both on the clean test images.
@@ -112,6 +114,7 @@ def run_flip_lab(
         settings: of both trainings.
         root: where everything is kept.
         original: the classifier of the clean data set, where it was trained before.
+        by: who asks, for the histories.
         progress: told as it goes; it may raise to cancel.
 
     Raises:
@@ -121,12 +124,12 @@ def run_flip_lab(
     check_poison(dataset, recipe)
     if original is not None:
         check_learned(original.folder, dataset)
-    poisoned = poison(dataset, recipe, root.datasets, name=f"{dataset.name}, flipped", progress=progress)
+    poisoned = poison(dataset, recipe, root.datasets, name=f"{dataset.name}, flipped", by=by, progress=progress)
     if original is None:
-        before = _trained(dataset, dataset, settings, root, "original", progress)
+        before = _trained(dataset, dataset, settings, root, "original", by, progress)
     else:
         before = side(original, dataset, progress=progress)
-    after = _trained(poisoned, dataset, settings, root, "poisoned", progress)
+    after = _trained(poisoned, dataset, settings, root, "poisoned", by, progress)
     return flip_report(dataset, poisoned, recipe, before, after)
 
 
@@ -141,11 +144,17 @@ def flip_report(dataset: Dataset, poisoned: Dataset, recipe: FlipRecipe, before:
 
 
 def _trained(
-    trained_on: Dataset, judged_on: Dataset, settings: TrainingSettings, root: DataRoot, name: str, progress: Progress
+    trained_on: Dataset,
+    judged_on: Dataset,
+    settings: TrainingSettings,
+    root: DataRoot,
+    name: str,
+    by: str,
+    progress: Progress,
 ) -> Side:
     work: Path = root.work / "poisoning"
     told = called(progress, f"{name} model")
-    return trained_side(trained_on, judged_on, settings, root.models, work=work, name=name, progress=told)
+    return trained_side(trained_on, judged_on, settings, root.models, work=work, name=name, by=by, progress=told)
 
 
 def _analysis(of: FlipReport) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pipeline.poisoning.poison import known_poison
 from pipeline.poisoning.sides import Side, side, trained_side
 from pipeline.poisoning.success import BackdoorSuccess, backdoor_success
 from pipeline.poisoning.truth import Truth, truth_of
+from pipeline.provenance.event import UNNAMED
 from pipeline.training.settings import TrainingSettings
 
 
@@ -60,6 +61,7 @@ def compare_repair(
     settings: TrainingSettings,
     root: DataRoot,
     *,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> RepairReport:
     """Train on the repaired data, and judge both classifiers on the test split, which no lab poisons.
@@ -69,8 +71,9 @@ def compare_repair(
         BadTraining: a class is left without a training image.
     """
     check_learned(before.folder, poisoned, imported=True)
+    work = root.work / "poisoning"
     after = trained_side(
-        repaired, repaired, settings, root.models, work=root.work / "poisoning", name="repaired", progress=progress
+        repaired, repaired, settings, root.models, work=work, name="repaired", by=by, progress=progress
     )
     return repair_report(poisoned, repaired, before, after, root, progress=progress)
 

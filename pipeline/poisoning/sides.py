@@ -9,6 +9,7 @@ from datasets.progress import Progress, ignore
 from datasets.store import Dataset
 from pipeline.evaluation import ClassifierReport, evaluate_classifier
 from pipeline.models.files import Classifier
+from pipeline.provenance.event import UNNAMED
 from pipeline.training.settings import TrainingSettings
 from pipeline.training.train import train_classifier
 
@@ -54,6 +55,7 @@ def trained_side(
     *,
     work: Path,
     name: str,
+    by: str = UNNAMED,
     progress: Progress = ignore,
 ) -> Side:
     """Train on one data set and judge on the test split of another, the clean one.
@@ -61,7 +63,7 @@ def trained_side(
     Raises:
         BadTraining, BadClassifier: as `train_classifier` and `evaluate_classifier` do.
     """
-    classifier = train_classifier(trained_on, settings, root, work=work, name=name, progress=progress)
+    classifier = train_classifier(trained_on, settings, root, work=work, name=name, by=by, progress=progress)
     return side(classifier, judged_on, progress=progress)
 
 

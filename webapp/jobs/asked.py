@@ -24,7 +24,7 @@ from pipeline.errors import (
     UnknownArtefact,
 )
 from pipeline.gate.rates import checked_rates
-from pipeline.gate.strip_choice import StripChoice
+from pipeline.gate.strip_choice import SUMS, StripChoice
 from pipeline.gate.strip_scans import strip_scans
 from pipeline.models.spec import ClassifierSpec
 from pipeline.provenance.chain import read_history
@@ -193,4 +193,5 @@ def strip_asked(params: Params) -> StripChoice | None:
         BadStrip: a value is out of its range.
     """
     asked = params.get("strip")
-    return None if asked is None else StripChoice(**asked)
+    # An order of before there were parts does not say how.
+    return None if asked is None else StripChoice(**{"by": SUMS, **asked})

@@ -24,6 +24,7 @@ class ReleasePreset:
     supported: bool
     alpha: float
     strip: StripChoice | None
+    trouble: str | None = None
 
 
 def release_preset(row: Artefact, *, alpha: float | None = None) -> ReleasePreset:
@@ -33,8 +34,8 @@ def release_preset(row: Artefact, *, alpha: float | None = None) -> ReleasePrese
     chosen = alpha if alpha is not None and 0 < alpha <= MAX_ALPHA and supports(n, alpha) else usual
     try:
         strip = strip_preset(DataRoot(context().settings.data_root), row.id)
-    except PipelineError:  # Its scans are gone: who ticks the box is told so.
-        strip = None
+    except PipelineError as e:
+        return ReleasePreset(row, n, supports(n, usual), chosen, None, str(e))
     return ReleasePreset(row, n, supports(n, usual), chosen, strip)
 
 
