@@ -112,7 +112,7 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
     yield from ("", f"## What is held at {plan.rate:.0%} false rejects", "")
     yield "Triggered held: of the triggered images that bring the target. By the predicted class: as the gate judges,"
     yield "by what is usual for the class that an image is called. By one threshold: the same values, one threshold for"
-    yield "all classes, as in the paper. Both are set on the same clean images by conformal rank. By parts: each of 25"
+    yield "all classes, as in the paper. Both are set on the same clean images by conformal rank. By parts: each of 49"
     yield "parts is pasted onto the overlays; by sums: the overlays are added, as in the paper."
     yield ""
     yield from table(_head("way", "poisoned", "overlays"), _means(rows, plan))

@@ -46,4 +46,6 @@ def import_dataset(
     if source.is_file():
         facts["source_sha256"] = sha256_file(source)
     recorded(dataset.folder, root, EventKind.IMPORT, by=by, facts=facts)
+    divided = {"seed": seed, "counts": dataset.counts()}
+    recorded(dataset.folder, root, EventKind.SPLIT, by=by, facts=divided)
     return dataset

@@ -12,10 +12,10 @@ WAYS = (PARTS, SUMS)
 """
 N_OVERLAYS = {PARTS: 4, SUMS: 64}
 """Where nobody chose. Each of `SUMS` costs every scan one more pass of the classifier, each of `PARTS` one for every
-part, 25; fewer find less of a weak backdoor, see docs/results/strip.md.
+part, 49; fewer find less of a weak backdoor, see docs/results/strip.md.
 """
 LEAST_OVERLAYS = {PARTS: 2, SUMS: 1}
-MAX_OVERLAYS = {PARTS: 40, SUMS: 1000}
+MAX_OVERLAYS = {PARTS: 20, SUMS: 1000}
 
 _MAX_RATE = 0.5
 # Overlays of parts are chosen among so many times more, so that several classes are among them.

@@ -29,7 +29,7 @@ class NewStrip(Schema):
         validate=Range(1, MAX_OVERLAYS[SUMS]),
         metadata={
             "description": f"Clean calibration scans that each scan is mixed with; null: {N_OVERLAYS[PARTS]} by parts, "
-            f"{N_OVERLAYS[SUMS]} by sums. Each by sums is one more pass of the classifier, each by parts 25."
+            f"{N_OVERLAYS[SUMS]} by sums. Each by sums is one more pass of the classifier, each by parts 49."
         },
     )
     rate = Float(

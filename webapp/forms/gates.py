@@ -60,7 +60,7 @@ class GateForm(NamedForm):
         [Optional(), NumberRange(1, MAX_OVERLAYS[SUMS], f"Use 1 to {MAX_OVERLAYS[SUMS]}.")],
         description=(
             f"Calibration images; the others tell what is usual. Empty: {N_OVERLAYS[PARTS]} by parts, "
-            f"{N_OVERLAYS[SUMS]} by sums. Each costs 25 more passes of the classifier for every scan by parts, and one "
+            f"{N_OVERLAYS[SUMS]} by sums. Each costs 49 more passes of the classifier for every scan by parts, and one "
             "by sums. The gate keeps these images."
         ),
     )

@@ -21,7 +21,7 @@ from webapp.records.artefacts import Artefact, ArtefactKind
 
 EVENT_WORDS = {
     EventKind.IMPORT: "Imported",
-    EventKind.SPLIT: "Divided anew",
+    EventKind.SPLIT: "Divided into splits",
     EventKind.FLIP: "Labels flipped on purpose",
     EventKind.INJECTION: "Trigger of a backdoor planted on purpose",
     EventKind.RELABEL: "Relabelled",

@@ -53,7 +53,7 @@ def test_a_gate_descends_from_its_data_set(tiny_chain: TinyChain, answer) -> Non
     assert found[f"detectors/{tiny_chain.detector.id}"] == {"training"}
     assert found[f"adversarial/{tiny_chain.adversarial_set.id}"] == {"attack"}
     assert found[f"models/{tiny_chain.classifier.id}"] == {"training"}
-    assert found[f"datasets/{tiny_chain.dataset.id}"] == {"import"}
+    assert found[f"datasets/{tiny_chain.dataset.id}"] == {"import", "split"}
 
 
 def test_training_is_refused_on_what_was_changed(tiny_chain: TinyChain, root: Path, answer) -> None:

@@ -55,9 +55,9 @@ def test_without_the_option_there_is_no_strip(backdoored_chain: TinyChain, root:
     [
         (("--strip-rate", 0.1), "BadStrip", "options of STRIP without STRIP; give --strip as well"),
         (("--strip", "--strip-rate", 0.01), "NotEnoughClean", "148 clean calibration images cannot support"),
-        (("--strip", "--strip-overlays", 200), "BadStrip", "200 overlays, by parts; give 2 to 40, for instance 4"),
+        (("--strip", "--strip-overlays", 200), "BadStrip", "200 overlays, by parts; give 2 to 20, for instance 4"),
         (("--strip", "--strip-by", "sums", "--strip-overlays", 200), "BadStrip", "200 of 180 clean calibration images"),
-        (("--strip", "--strip-overlays", 0), "BadStrip", "0 overlays, by parts; give 2 to 40"),
+        (("--strip", "--strip-overlays", 0), "BadStrip", "0 overlays, by parts; give 2 to 20"),
         (("--strip", "--strip-rate", 0.7), "BadStrip", "rate of false rejects 0.7"),
     ],
 )

@@ -148,7 +148,8 @@ def test_a_trust_without_a_reason_or_in_another_name_is_refused(own, program, ad
     answer = program.post(path_of(own, "datasets", "/trust"), headers=admin_key, json=body)
     assert answer.status_code == 422
     assert said in answer.get_json()["error"]["detail"]
-    assert len(read_history(folder_of(own, "datasets"), DataRoot(own.settings.data_root))) == 1
+    events = read_history(folder_of(own, "datasets"), DataRoot(own.settings.data_root))
+    assert [event.kind for event in events] == ["import", "split"]
 
 
 def test_large_ones_answer_with_a_job(own, program, admin_key, monkeypatch):

@@ -5,20 +5,18 @@ import io
 import pytest
 from sqlalchemy import delete, update
 
-from tests.webapp.views.own import copied
-from tests.webapp.views.site import token_of
+from tests.webapp.views.site import build_site, token_of
 from webapp.records.artefacts import Artefact, ArtefactKind, Release
 
 
 @pytest.fixture(scope="module")
-def idle(site, tmp_path_factory):
-    with copied(site, tmp_path_factory.mktemp("idle") / "root") as own:
-        only = own.chain.gate.id  # Other tests may have released more.
-        with own.database.transaction() as session:
-            session.execute(delete(Release).where(Release.gate_id != only))
-            session.execute(delete(Artefact).where(Artefact.kind == ArtefactKind.GATE, Artefact.id != only))
-            session.execute(update(Release).values(active=False))
-        yield own
+def idle(tiny_chain, tmp_path_factory):
+    """A site of its own: other tests release more gates on the common one, and screen by them."""
+    made = build_site(tiny_chain, tmp_path_factory.mktemp("idle") / "root")
+    with made.database.transaction() as session:
+        session.execute(update(Release).values(active=False))
+    yield made
+    made.database.dispose()
 
 
 @pytest.mark.parametrize("path", ["/", "/screen"])
@@ -49,11 +47,12 @@ def test_a_scan_that_is_sent_all_the_same_is_told_the_same(idle, tmp_path):
     assert f"POST /api/v1/gates/{idle.chain.gate.id}/activate" in error["next_step"]
 
 
-def test_without_any_gate_none_is_released(site, tmp_path):
-    with copied(site, tmp_path / "root") as own:
-        with own.database.transaction() as session:
-            session.execute(delete(Release))
-            session.execute(delete(Artefact).where(Artefact.kind == ArtefactKind.GATE))
-        assert "No gate is released yet" in own.client("admin").get("/").text
-        assert '<a href="/gates/new">' in own.client("admin").get("/screen").text
-        assert "No gate is released yet" in own.client("clinician").get("/screen").text
+def test_without_any_gate_none_is_released(tiny_chain, tmp_path):
+    own = build_site(tiny_chain, tmp_path / "root")
+    with own.database.transaction() as session:
+        session.execute(delete(Release))
+        session.execute(delete(Artefact).where(Artefact.kind == ArtefactKind.GATE))
+    assert "No gate is released yet" in own.client("admin").get("/").text
+    assert '<a href="/gates/new">' in own.client("admin").get("/screen").text
+    assert "No gate is released yet" in own.client("clinician").get("/screen").text
+    own.database.dispose()

@@ -207,7 +207,7 @@ def test_a_gate_with_strip_is_released_by_the_api(site, api, admin_key):
     ("strip", "code", "says"),
     [
         ({"by": "sums", "n_overlays": 180, "rate": 0.05}, "bad_strip", "180 of 180 clean calibration images"),
-        ({"n_overlays": 180, "rate": 0.05}, "bad_strip", "180 overlays, by parts; give 2 to 40"),
+        ({"n_overlays": 180, "rate": 0.05}, "bad_strip", "180 overlays, by parts; give 2 to 20"),
         ({"by": "halves"}, "unprocessable_entity", "strip.by"),
         ({"rate": 0.01}, "not_enough_clean", "148 clean calibration images cannot support"),
         ({"rate": 0.9}, "unprocessable_entity", "strip.rate"),
