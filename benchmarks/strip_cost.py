@@ -36,7 +36,7 @@ CASES: tuple[Case, ...] = (
     ("resnet18", 224, 4),
     ("efficientnet_b0", 224, 4),
 )
-OVERLAYS = ((SUMS, 10), (SUMS, N_OVERLAYS[SUMS]), (SUMS, 100), *((PARTS, m) for m in (2, N_OVERLAYS[PARTS], 8)))
+OVERLAYS = ((SUMS, 10), (SUMS, N_OVERLAYS[SUMS]), (SUMS, 100), (PARTS, 2), (PARTS, N_OVERLAYS[PARTS]))
 """Ways, and how many overlays."""
 
 

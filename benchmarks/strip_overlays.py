@@ -1,12 +1,12 @@
 """What STRIP holds with so many overlays, on small classifiers of digits with a backdoor: a part of strip_report.
 
-A network of two convolutions learns digits, some of which carry a 2x2 white trigger and the label 0. What STRIP then
-holds is told for both ways and several numbers of overlays, judged by `StripRule`, and beside it by one threshold for
-all classes as in the paper: of triggered images that bring the target, and of clean ones.
+A network of two convolutions learns digits, some of which carry a 2x2 white trigger, somewhere, and the label 0. What
+STRIP then holds is told for both ways and several numbers of overlays, judged by `StripRule`, and beside it by one
+threshold for all classes as in the paper: of triggered images that bring the target, and of clean ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ class Plan:
     """Everything that decides a figure but the digits.
 
     Attributes:
-        shares: of the training images that are poisoned, a classifier each.
+        places: row and column of the trigger's first pixel, by name; a classifier each, and each of:
+        shares: of the training images that are poisoned.
         seeds: a seed decides the division, the weights and the batches.
         overlays: how many are added, upwards; fewer are the first of the most.
         by_parts: onto how many parts are pasted.
@@ -49,10 +50,11 @@ class Plan:
         batch: images of a step.
     """
 
+    places: Mapping[str, tuple[int, int]] = field(default_factory=lambda: {"corner": (1, 1), "edge": (6, 24)})
     shares: tuple[float, ...] = (0.05, 0.01)
     seeds: tuple[int, ...] = (0, 1, 2)
     overlays: tuple[int, ...] = (10, 20, 32, 64, 100)
-    by_parts: tuple[int, ...] = (2, 4, 8)
+    by_parts: tuple[int, ...] = (2, 4)
     rate: float = 0.01
     n_train: int = 5_000
     n_calibrating: int = 600
@@ -76,13 +78,14 @@ def read_digits(images: Path) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(levels[:, None].astype(np.float32) / 255), torch.from_numpy(classes.astype(np.int64))
 
 
-def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, share: float, seed: int) -> Iterator[Json]:
+def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, place: str, share: float, seed: int) -> Iterator[Json]:
     """One row a way and number of overlays: how often the trigger works, what is held by the rule and by one threshold.
 
     Args:
         x: (N, 1, 28, 28).
         y: (N,).
         plan: of the measurement.
+        place: name of where the trigger is.
         share: of the training images that are poisoned.
         seed: of the division, the weights and the batches.
 
@@ -90,9 +93,12 @@ def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, share: float, seed: int)
         BadArrays: there are too few images for the plan.
     """
     train, laid_over, calibrating, test = _divided(len(x), plan, generator := torch.Generator().manual_seed(seed))
-    model = _trained(x[train], y[train], plan, int(share * len(train)), seed, generator)
+    poisoned = (y[train] != _TARGET).nonzero()[: int(share * len(train)), 0]
+    x_train, y_train = x[train], y[train]
+    x_train[poisoned], y_train[poisoned] = stamped(x_train[poisoned], plan.places[place]), _TARGET
+    model = _trained(x_train, y_train, plan, seed, generator)
     with torch.no_grad():
-        triggered = stamped(x[test[y[test] != _TARGET][: plan.n_triggered]])
+        triggered = stamped(x[test[y[test] != _TARGET][: plan.n_triggered]], plan.places[place])
         brings = model(triggered).argmax(1) == _TARGET
         shown = {"known": x[calibrating], "found": triggered[brings], "alarms": x[test[: plan.n_clean]]}
         called = {name: model(some).argmax(1).numpy() for name, some in shown.items()}
@@ -104,6 +110,7 @@ def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, share: float, seed: int)
     works = Share(int(brings.sum()), len(brings)).to_json()
     for (by, m), wavering in tried.items():
         yield {
+            "place": place,
             "poisoned": share,
             "seed": seed,
             "by": by,
@@ -146,10 +153,10 @@ def kept_by_parts(parts: Parts, x: Tensor, called: np.ndarray) -> np.ndarray:
     return np.array([parts.wavering(one, int(k)) for one, k in zip(x.numpy(), called, strict=True)])
 
 
-def stamped(x: Tensor) -> Tensor:
-    """The images with 2x2 white pixels near the upper left corner."""
-    x = x.clone()
-    x[:, :, 1:3, 1:3] = 1
+def stamped(x: Tensor, place: tuple[int, int]) -> Tensor:
+    """The images with 2x2 white pixels from this row and column on."""
+    x, (row, column) = x.clone(), place
+    x[:, :, row : row + 2, column : column + 2] = 1
     return x
 
 
@@ -179,10 +186,7 @@ def _over(scores: np.ndarray, tau: float) -> Json:
     return Share(int((scores > tau).sum()), len(scores)).to_json()
 
 
-def _trained(x: Tensor, y: Tensor, plan: Plan, n_poisoned: int, seed: int, generator: torch.Generator) -> nn.Module:
-    poisoned = (y != _TARGET).nonzero()[:n_poisoned, 0]
-    x, y = x.clone(), y.clone()
-    x[poisoned], y[poisoned] = stamped(x[poisoned]), _TARGET
+def _trained(x: Tensor, y: Tensor, plan: Plan, seed: int, generator: torch.Generator) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = nn.Sequential(

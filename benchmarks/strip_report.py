@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,10 @@ def main(argv: Sequence[str] | None = None, *, plan: Plan = _PLAN, cases: Sequen
     asked = _parser().parse_args(argv)
     x, y = read_digits(asked.digits)
     rows: list[Json] = []
-    for poisoned in plan.shares:
-        for seed in plan.seeds:
-            sys.stdout.write(f"{poisoned:.0%} poisoned, seed {seed}\n")
-            sys.stdout.flush()
-            rows += overlays_tried(x, y, plan, share=poisoned, seed=seed)
+    for place, poisoned, seed in product(plan.places, plan.shares, plan.seeds):
+        sys.stdout.write(f"{place}, {poisoned:.0%} poisoned, seed {seed}\n")
+        sys.stdout.flush()
+        rows += overlays_tried(x, y, plan, place=place, share=poisoned, seed=seed)
     costs = []
     for case in cases:
         sys.stdout.write(f"cost with {case[0]}\n")
@@ -59,9 +59,11 @@ def main(argv: Sequence[str] | None = None, *, plan: Plan = _PLAN, cases: Sequen
 def strip_goals(rows: Sequence[Json], costs: Sequence[Json], plan: Plan) -> Iterator[Goal]:
     """What was promised of STRIP as the gate has it where nobody chose, beside what came of it."""
     for by in WAYS:
-        for poisoned in plan.shares:
-            some = [row for row in rows if _is_default(row, by) and row["poisoned"] == poisoned]
-            name = f"{_named(by)}, {poisoned:.0%} poisoned"
+        for place, poisoned in product(plan.places, plan.shares):
+            some = [
+                row for row in rows if _is_default(row, by) and (row["place"], row["poisoned"]) == (place, poisoned)
+            ]
+            name = f"{_named(by)}, {poisoned:.0%} poisoned, {place}"
             found, alarms = ([row["rule"][of] for row in some] for of in _OF)
             yield _mean_goal(f"{name}: triggered found", "at least 95%, mean", found, lambda mean: mean >= 0.95)
             yield _mean_goal(f"{name}: clean rejected", "at most 1%, mean", alarms, lambda mean: mean <= 0.01)
@@ -102,7 +104,8 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
         f"mix with, {plan.n_calibrating} to know by what is usual; of the others {plan.n_triggered} are judged with "
         f"the trigger and {plan.n_clean} without."
     )
-    yield "Small networks of two convolutions with a dirty-label backdoor: a 2x2 white trigger, target 0."
+    where = ", ".join(f"{name}: row {row}, column {column}" for name, (row, column) in plan.places.items())
+    yield f"Small networks of two convolutions with a dirty-label backdoor: a 2x2 white trigger ({where}), target 0."
     yield f"A seed decides division, weights and batches. {facts['machine']}."
     yield from ("", "Figures are means over the seeds, in brackets the lowest and the highest.", "", "## Goals", "")
     yield from table(
@@ -115,9 +118,9 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
     yield "all classes, as in the paper. Both are set on the same clean images by conformal rank. By parts: each of 49"
     yield "parts is pasted onto the overlays; by sums: the overlays are added, as in the paper."
     yield ""
-    yield from table(_head("way", "poisoned", "overlays"), _means(rows, plan))
+    yield from table(_head("way", "place", "poisoned", "overlays"), _means(rows, plan))
     yield from ("", "## Every classifier", "", "In brackets the 95 % interval of Wilson.", "")
-    yield from table(_head("way", "poisoned", "seed", "trigger works", "overlays"), map(_cells, rows))
+    yield from table(_head("way", "place", "poisoned", "seed", "trigger works", "overlays"), map(_cells, rows))
     yield from ("", "## What it costs", "")
     yield "Compiled graphs with weights as they begin, processor time of one thread for a scan, without decoding."
     yield "Times: with STRIP to without, the median of rounds taken in turns, in brackets the least and the greatest."
@@ -142,23 +145,18 @@ def _head(*first: str) -> list[str]:
 
 def _means(rows: Sequence[Json], plan: Plan) -> Iterator[list[str]]:
     for by, counts in ((PARTS, plan.by_parts), (SUMS, plan.overlays)):
-        for poisoned in plan.shares:
-            for m in counts:
-                some = [row for row in rows if (row["by"], row["poisoned"], row["overlays"]) == (by, poisoned, m)]
-                held = [_mean([row[how][of] for row in some]) for of in _OF for how in _BY]
-                yield [
-                    by,
-                    f"{poisoned:.0%}",
-                    str(m),
-                    *held,
-                    *(str(sum(row["rule"][of]["n"] for row in some)) for of in _OF),
-                ]
+        for place, poisoned, m in product(plan.places, plan.shares, counts):
+            case = (by, place, poisoned, m)
+            some = [row for row in rows if (row["by"], row["place"], row["poisoned"], row["overlays"]) == case]
+            held = [_mean([row[how][of] for row in some]) for of in _OF for how in _BY]
+            n_seen = [str(sum(row["rule"][of]["n"] for row in some)) for of in _OF]
+            yield [by, place, f"{poisoned:.0%}", str(m), *held, *n_seen]
 
 
 def _cells(row: Json) -> list[str]:
     held = [share(row[how][of]) for of in _OF for how in _BY]
-    first = [row["by"], f"{row['poisoned']:.0%}", str(row["seed"]), share(row["works"]), str(row["overlays"])]
-    return [*first, *held, *(str(row["rule"][of]["n"]) for of in _OF)]
+    first = [row["by"], row["place"], f"{row['poisoned']:.0%}", str(row["seed"]), share(row["works"])]
+    return [*first, str(row["overlays"]), *held, *(str(row["rule"][of]["n"]) for of in _OF)]
 
 
 def _mean(seeds: Sequence[Json]) -> str:

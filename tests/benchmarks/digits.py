@@ -10,6 +10,7 @@ from benchmarks.strip_overlays import Plan
 
 N_DIGITS = 700
 SMALL = Plan(
+    places={"corner": (1, 1)},
     shares=(0.05,),
     seeds=(0, 1),
     overlays=(2, 4),

@@ -49,7 +49,8 @@ def test_images_without_labels_are_refused(digits, tmp_path):
 
 
 def test_four_pixels_are_stamped():
-    assert stamped(torch.zeros(3, 1, 28, 28)).sum() == 3 * 4
+    x = stamped(torch.zeros(3, 1, 28, 28), (6, 24))
+    assert x.sum() == x[:, :, 6:8, 24:26].sum() == 3 * 4
 
 
 def test_nested_entropies_are_those_of_strip():
@@ -80,7 +81,7 @@ def test_no_image_is_used_twice():
 def test_every_number_of_overlays_has_a_row(digits):
     x, y = read_digits(digits)
     before = torch.get_rng_state()
-    rows = list(overlays_tried(x, y, SMALL, share=0.05, seed=1))
+    rows = list(overlays_tried(x, y, SMALL, place="corner", share=0.05, seed=1))
     assert torch.equal(before, torch.get_rng_state())
     told = [(row["by"], row["poisoned"], row["seed"], row["overlays"]) for row in rows]
     assert told == [("sums", 0.05, 1, m) for m in SMALL.overlays]
@@ -103,7 +104,7 @@ def test_a_classifier_that_a_trigger_decides_is_told_by_both(monkeypatch, digits
     x, y = read_digits(digits)
     x = x.clone()
     x[:, :, 1:3, 1:3] *= 0.1
-    for row in overlays_tried(x, y, SMALL, share=0.05, seed=0):
+    for row in overlays_tried(x, y, SMALL, place="corner", share=0.05, seed=0):
         assert row["rule"]["found"]["value"] == row["single"]["found"]["value"] == 1
         assert row["rule"]["found"]["n"] == row["works"]["n_hit"] < row["works"]["n"] == SMALL.n_triggered
         assert max(row[by]["alarms"]["value"] for by in ("rule", "single")) < 0.15
@@ -111,7 +112,7 @@ def test_a_classifier_that_a_trigger_decides_is_told_by_both(monkeypatch, digits
 
 def test_too_few_digits_are_refused():
     with pytest.raises(BadArrays, match=r"10 images; expected 7,700 or more, for instance the 10,000 of MNIST"):
-        next(overlays_tried(torch.zeros(10, 1, 28, 28), torch.zeros(10), Plan(), share=0.05, seed=0))
+        next(overlays_tried(torch.zeros(10, 1, 28, 28), torch.zeros(10), Plan(), place="corner", share=0.05, seed=0))
     many, x = replace(SMALL, n_clean=N_DIGITS), torch.zeros(N_DIGITS, 1, 28, 28)
     with pytest.raises(BadArrays, match=rf"{N_DIGITS} images; expected {504 + N_DIGITS:,} or more"):
-        next(overlays_tried(x, torch.zeros(N_DIGITS), many, share=0.05, seed=0))
+        next(overlays_tried(x, torch.zeros(N_DIGITS), many, place="corner", share=0.05, seed=0))

@@ -23,6 +23,7 @@ def rows(found=0.99, alarms=0.008, *, more=0):
     return [
         {
             "by": by,
+            "place": place,
             "poisoned": poisoned,
             "seed": seed,
             "overlays": N_OVERLAYS[by] + more,
@@ -31,6 +32,7 @@ def rows(found=0.99, alarms=0.008, *, more=0):
             "single": {"found": share(0.1), "alarms": share(0.5)},
         }
         for by in WAYS
+        for place in PLAN.places
         for poisoned in PLAN.shares
         for seed in PLAN.seeds
     ]
@@ -49,16 +51,16 @@ def unmet(some, costs):
 def test_all_goals_are_met_where_everything_is_as_promised():
     goals = list(strip_goals(rows(), [cost()], PLAN))
     assert all(goal.met for goal in goals)
-    assert len({goal.what for goal in goals}) == len(goals) == 10
+    assert len({goal.what for goal in goals}) == len(goals) == 18
     assert goals[0].value == "99.00% (99.00% to 99.00%)"
-    assert [goal.n for goal in goals] == 2 * [3000, 6000, 3000, 6000, 7]
+    assert [goal.n for goal in goals] == 2 * [*4 * [3000, 6000], 7]
 
 
 @pytest.mark.parametrize(
     ("some", "costs", "words"),
     [
-        (rows(found=0.94), [cost()], ["triggered found"] * 4),
-        (rows(alarms=0.011), [cost()], ["clean rejected"] * 4),
+        (rows(found=0.94), [cost()], ["triggered found"] * 8),
+        (rows(alarms=0.011), [cost()], ["clean rejected"] * 8),
         (rows(), [cost(ms=101)], ["an image of digits"] * 2),
         (rows(), [cost(classifier="resnet18")], ["an image of digits"] * 2),
         (rows(), [cost(more=1)], ["an image of digits"] * 2),
@@ -105,4 +107,4 @@ def test_page_and_json_tell_the_same(tmp_path, capsys, monkeypatch):
     assert page.endswith("Research use; no medical device.\n")
     tables = [line.count("|") for line in page.splitlines() if line.startswith("|")]
     assert len(tables) == (2 + 6) + (2 + 3) + (2 + 3 * len(plan.seeds)) + (2 + 1)
-    assert set(tables) == {6, 10, 12, 11}
+    assert set(tables) == {6, 11, 13}
