@@ -107,4 +107,4 @@ def test_page_and_json_tell_the_same(tmp_path, capsys, monkeypatch):
     assert page.endswith("Research use; no medical device.\n")
     tables = [line.count("|") for line in page.splitlines() if line.startswith("|")]
     assert len(tables) == (2 + 6) + (2 + 3) + (2 + 3 * len(plan.seeds)) + (2 + 1)
-    assert set(tables) == {6, 11, 13}
+    assert set(tables) == {6, 10, 11, 13}
