@@ -54,12 +54,12 @@ class Plan:
     shares: tuple[float, ...] = (0.05, 0.01)
     seeds: tuple[int, ...] = (0, 1, 2)
     overlays: tuple[int, ...] = (10, 20, 32, 64, 100)
-    by_parts: tuple[int, ...] = (2, 4)
+    by_parts: tuple[int, ...] = (4,)
     rate: float = 0.01
     n_train: int = 5_000
     n_calibrating: int = 600
-    n_triggered: int = 1_000
-    n_clean: int = 2_000
+    n_triggered: int = 500
+    n_clean: int = 1_000
     epochs: int = 6
     batch: int = 64
 

@@ -114,11 +114,13 @@ def _odd_pairs(evidence: Evidence, believed: np.ndarray, told: np.ndarray, doubt
     odd = unnatural(confusions(given[rest], told[rest], k))
     if not trusted.any():
         return odd
-    (n, counts), (n_trusted, vouched) = (
-        (np.bincount(given[some], minlength=k), confusions(given[some], believed[some], k))
-        for some in (~trusted, trusted)
-    )
-    odd &= chance_by_trusted(counts, n, vouched, n_trusted) < _NATURAL
+    n, n_trusted = (np.bincount(given[some], minlength=k) for some in (~trusted, trusted))
+    # Poison that the folds learned too shows in the second opinion alone, and flips among hard classes in the first.
+    beyond = np.zeros_like(odd)
+    for opinion in (believed, told):
+        counts, vouched = (confusions(given[some], opinion[some], k) for some in (~trusted, trusted))
+        beyond |= chance_by_trusted(counts, n, vouched, n_trusted) < _NATURAL
+    odd &= beyond
     return odd
 
 
