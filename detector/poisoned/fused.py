@@ -20,7 +20,7 @@ _ENOUGH_DUE = 8.0  # So many trusted samples due in a natural group, and none th
 
 @dataclass(frozen=True, kw_only=True)
 class Fused(Finder):
-    """Backdoors and flipped labels together, at most one clean sample in a hundred flagged.
+    """Backdoors and flipped labels together, meant to flag at most one clean sample in a hundred.
 
     Our own, from what the finders do alone (5 % dirty-label patch on digits: label errors find 0 to 1 % of it,
     clustering and reference all of it at 5 to 8 % and 5 to 6 % false alarms, the patch scan all at none). A sample is
@@ -38,7 +38,8 @@ class Fused(Finder):
     - pair: of two classes that are mixed up so far that labels rank nobody, the reference alone decides.
     - repeated: the label and the class that is believed instead are a pair that honest data do not mix up so often.
 
-    How the last four are weighed against each other, so that honest mistakes are let off, stands with `doubts`.
+    How the last four are weighed against each other, so that honest mistakes are let off, stands with `doubts`. Where
+    classes look alike it takes a hundred trusted samples of each, rather than 20, to keep to one in a hundred.
 
     Evidence that is None is done without, and `facts` say so: without the trusted, blended triggers at 1 % and flips at
     50 % are not found.

@@ -1,4 +1,4 @@
-"""Which entropy under overlays is too low, for the class that an input is called."""
+"""Which answers waver too little under overlays, for the class that an input is called."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -8,7 +8,7 @@ import numpy as np
 from detector.conformal import require_support, threshold
 from detector.errors import FeatureMismatch, NotEnoughSamples, NotFinite
 
-_FLOOR = 1e-6  # Bits; below it float32 probabilities say nothing more.
+_FLOOR = 1e-6  # Below it float32 probabilities say nothing more.
 _LEAST_SPREAD = 1e-2
 _PRIOR = 2  # So many images of all classes stand beside those of one, whose spread could be chance.
 _FIELDS = ("mean", "spread", "calibration")
@@ -16,13 +16,13 @@ _FIELDS = ("mean", "spread", "calibration")
 
 @dataclass(frozen=True, eq=False)
 class StripRule:
-    """What entropies under overlays are usual for the class that is predicted, and what clean images score by that.
+    """How much answers usually waver for the class that is predicted, and what clean images score by that.
 
     Gao et al. 2019, arXiv:1902.06531, hold every entropy against one threshold. What differs: some classes are read
     into almost any blend (sums of digits look like an 8), and their clean images would set the threshold for all. So
-    the score is by how many standard deviations the logarithm of an entropy stands below the mean of the clean images
-    of its predicted class. What that gains stands in docs/results/strip.md. The ranks are conformal: each clean image
-    is scored without itself.
+    the score is by how many standard deviations the logarithm of the entropy, or of what `Parts` says, stands below
+    the mean of the clean images of its predicted class. What that gains stands in docs/results/strip.md. The ranks are
+    conformal: each clean image is scored without itself.
 
     Attributes:
         mean: (K,) of the logarithms by predicted class.
@@ -35,22 +35,22 @@ class StripRule:
     calibration: np.ndarray
 
     @classmethod
-    def fit(cls, entropy: np.ndarray, predicted: np.ndarray, n_classes: int) -> "StripRule":
+    def fit(cls, wavering: np.ndarray, predicted: np.ndarray, n_classes: int) -> "StripRule":
         """The rule of clean images.
 
         Args:
-            entropy: (n,) bits, of images that were neither overlays nor trained on.
+            wavering: (n,) from 0 on, of images that were neither overlays nor trained on.
             predicted: (n,) whole numbers, what the classifier calls them.
             n_classes: K.
 
         Raises:
             NotEnoughSamples: there is no image.
-            NotFinite: an entropy is NaN or infinite.
-            FeatureMismatch: a predicted class is none of the K, or there are not as many as entropies.
+            NotFinite: a value is NaN or infinite.
+            FeatureMismatch: a predicted class is none of the K, or there are not as many as values.
         """
-        h, called = _logs(entropy), _checked(entropy, predicted, n_classes)
+        h, called = _logs(wavering), _checked(wavering, predicted, n_classes)
         if not len(h):
-            raise NotEnoughSamples("0 clean images to know usual entropies by; expected hundreds that are no overlays")
+            raise NotEnoughSamples("0 clean images to know by what is usual; expected hundreds that are no overlays")
         counts, sums, squares = (
             np.bincount(called, weights, minlength=n_classes) for weights in (np.ones_like(h), h, h**2)
         )
@@ -67,15 +67,15 @@ class StripRule:
         require_support(len(self.calibration), rate)
         return threshold(self.calibration, rate)
 
-    def score(self, entropy: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        """The suspicion (N,) of inputs with these entropies (N,) that are called these classes (N,).
+    def score(self, wavering: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """The suspicion (N,) of inputs that waver so much (N,) and are called these classes (N,).
 
         Raises:
-            NotFinite: an entropy is NaN or infinite.
-            FeatureMismatch: a predicted class is none of the K, or there are not as many as entropies.
+            NotFinite: a value is NaN or infinite.
+            FeatureMismatch: a predicted class is none of the K, or there are not as many as values.
         """
-        called = _checked(entropy, predicted, len(self.mean))
-        scores: np.ndarray = (self.mean[called] - _logs(entropy)) / self.spread[called]
+        called = _checked(wavering, predicted, len(self.mean))
+        scores: np.ndarray = (self.mean[called] - _logs(wavering)) / self.spread[called]
         return scores
 
     def to_json(self) -> dict[str, list[float]]:
@@ -93,7 +93,7 @@ class StripRule:
             given = cast("dict[str, Any]", told)
             mean, spread, calibration = (np.array(given[name], np.float64) for name in _FIELDS)
         except (KeyError, TypeError, ValueError) as e:
-            raise FeatureMismatch(f"no {', '.join(_FIELDS)} of a rule for entropies: {e}; fit it again") from e
+            raise FeatureMismatch(f"no {', '.join(_FIELDS)} of a rule of STRIP: {e}; fit it again") from e
         shapes = mean.ndim == calibration.ndim == 1 and mean.shape == spread.shape
         known = np.concatenate([mean.ravel(), spread.ravel(), calibration.ravel()])
         if not shapes or not np.isfinite(known).all() or (spread <= 0).any() or (np.diff(calibration) < 0).any():
@@ -110,16 +110,16 @@ def _usual(
     return mean, np.sqrt(np.maximum(var, _LEAST_SPREAD**2))
 
 
-def _logs(entropy: np.ndarray) -> np.ndarray:
-    if not np.isfinite(entropy).all():
-        raise NotFinite("entropies hold NaN or infinity; check the images and the classifier's weights")
-    logs: np.ndarray = np.log(entropy.astype(np.float64) + _FLOOR)
+def _logs(wavering: np.ndarray) -> np.ndarray:
+    if not np.isfinite(wavering).all():
+        raise NotFinite("what wavers holds NaN or infinity; check the images and the classifier's weights")
+    logs: np.ndarray = np.log(wavering.astype(np.float64) + _FLOOR)
     return logs
 
 
-def _checked(entropy: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    if entropy.ndim != 1 or predicted.shape != entropy.shape:
-        raise FeatureMismatch(f"{entropy.shape} entropies, {predicted.shape} predicted classes; expected (n,) of each")
+def _checked(wavering: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    if wavering.ndim != 1 or predicted.shape != wavering.shape:
+        raise FeatureMismatch(f"{wavering.shape} values, {predicted.shape} predicted classes; expected (n,) of each")
     if len(predicted) and (predicted.min() < 0 or predicted.max() >= n_classes):
         raise FeatureMismatch(f"predicted class {predicted.max()} of {n_classes}; expected 0 to {n_classes - 1}")
     return predicted.astype(np.int64)

@@ -1,6 +1,7 @@
 """How much an answer wavers under overlays, from a gate's own graph in ONNX Runtime: by sums, or by parts."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from pipeline.gate.decision import StripFinding
 from pipeline.gate.graph import ANSWERED, INPUT, open_answering
 from pipeline.gate.overlays import load_overlays
 from pipeline.gate.strip import StripPoint
-from pipeline.gate.strip_choice import SUMS
 from pipeline.models.spec import ClassifierSpec
 
 _BATCH = 32
@@ -27,16 +27,25 @@ class OpenStrip:
     overlays: np.ndarray = field(repr=False)  # (m, C, H, W) float32 in [0, 1]
     answering: onnxruntime.InferenceSession
 
-    def wavering(self, pixels: np.ndarray, predicted: int) -> float:
-        """How much the answer for the pixels (C, H, W) in [0, 1] wavers that are called this class."""
-        if self.point.by == SUMS:
-            return mean_entropy(self.answering, self.overlays, pixels)
-        parts = Parts(answers_of(self.answering), self.overlays, np.array(self.point.called), batch=_BATCH)
-        return parts.wavering(pixels, predicted)
-
     def look(self, pixels: np.ndarray, predicted: int) -> StripFinding:
         """What it says of the pixels (C, H, W) in [0, 1] that the classifier sees, and calls this class."""
-        return self.point.finding(self.wavering(pixels, predicted), predicted)
+        wavers = wavering(self.answering, self.overlays, self.point.called)
+        return self.point.finding(wavers(pixels, predicted), predicted)
+
+
+def wavering(
+    answering: onnxruntime.InferenceSession, overlays: np.ndarray, called: tuple[int, ...]
+) -> Callable[[np.ndarray, int], float]:
+    """How much the answer for pixels (C, H, W) in [0, 1] that are called a class wavers, to be asked.
+
+    Args:
+        answering: the part of a gate's graph that gives probabilities.
+        overlays: (m, C, H, W) in [0, 1].
+        called: their classes, where parts are pasted onto them; none where they are added.
+    """
+    if not called:
+        return lambda pixels, _: mean_entropy(answering, overlays, pixels)
+    return Parts(answers_of(answering), overlays, np.array(called), batch=_BATCH).wavering
 
 
 def answers_of(answering: onnxruntime.InferenceSession) -> Predict:

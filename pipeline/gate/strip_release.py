@@ -1,7 +1,7 @@
 """STRIP at a release: overlays are written, and other clean scans tell what is usual for each class."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from detector.errors import NotEnoughSamples
 from detector.poisoned.parts import choose_for_parts
 from detector.poisoned.strip_rule import StripRule
 from pipeline.errors import BadGate, BadStrip
-from pipeline.gate.blending import OpenStrip, answers_of
+from pipeline.gate.blending import answers_of, wavering
 from pipeline.gate.graph import INPUT, JUDGED, open_answering, open_graph
 from pipeline.gate.overlays import OVERLAYS_FILE, save_overlays
 from pipeline.gate.strip import StripPoint
@@ -24,7 +24,6 @@ from pipeline.models.spec import ClassifierSpec
 from pipeline.provenance.event import indices_digest
 
 _N_TIMED = 30
-_NO_RULE = StripRule(np.zeros(0), np.ones(0), np.zeros(0))  # Before anything is calibrated.
 
 
 @dataclass(frozen=True)
@@ -64,19 +63,8 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
     """
     answering, judging = open_answering(graph, n_threads=1), open_graph(graph, n_threads=1).judging
     overlays, called = _overlays(answering, spec, scans)
-    path = graph.with_name(OVERLAYS_FILE)
-    choice = scans.choice
-    point = StripPoint(
-        by=choice.by,
-        overlays_sha256=save_overlays(overlays, path),
-        n_overlays=len(overlays),
-        rate=choice.rate,
-        seed=choice.seed,
-        called=called,
-        rule=_NO_RULE,
-    )
-    asked = OpenStrip(point, overlays, answering)
-    wavering, predicted, mixed, alone = [], [], [], []
+    wavers = wavering(answering, overlays, called)
+    wavered, predicted, mixed, alone = [], [], [], []
     for done, item in enumerate(scans.calibrating):
         progress(done, len(scans.calibrating), "STRIP: mixing clean scans")
         pixels = _pixels(scans.dataset, item, spec)
@@ -84,14 +72,23 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
         probs, _ = judging.run(list(JUDGED), {INPUT: pixels[None]})
         predicted.append(int(probs[0].argmax()))
         middle = time.thread_time()
-        wavering.append(asked.wavering(pixels, predicted[-1]))
+        wavered.append(wavers(pixels, predicted[-1]))
         if done < _N_TIMED:
             alone.append(middle - began)
             mixed.append(time.thread_time() - middle)
-    if not np.isfinite(wavering).all():
+    if not np.isfinite(wavered).all():
         raise BadGate("the classifier gives NaN or infinity for mixed scans; check its weights, or leave STRIP out")
-    rule = StripRule.fit(np.array(wavering), np.array(predicted), len(spec.classes))
-    return Calibrated(replace(point, rule=rule), path, float(1 + np.median(mixed) / np.median(alone)), scans)
+    path, choice = graph.with_name(OVERLAYS_FILE), scans.choice
+    point = StripPoint(
+        by=choice.by,
+        overlays_sha256=save_overlays(overlays, path),
+        n_overlays=len(overlays),
+        rate=choice.rate,
+        seed=choice.seed,
+        called=called,
+        rule=StripRule.fit(np.array(wavered), np.array(predicted), len(spec.classes)),
+    )
+    return Calibrated(point, path, float(1 + np.median(mixed) / np.median(alone)), scans)
 
 
 def _overlays(
