@@ -83,3 +83,14 @@ def test_honest_data_come_so_far_from_their_trusted_samples_as_seldom_as_is_said
         chance = chance_by_trusted(rest, np.full(4, 1000), trusted, np.full(4, 120))
         found, n_pairs = found + (chance < level).sum(), n_pairs + 12
     assert found <= 2 * level * n_pairs
+
+
+@pytest.mark.parametrize(("n_trusted", "most"), [(20, 0.25), (125, 0.05)])
+def test_a_pair_of_look_alikes_is_excused_the_better_the_more_are_trusted(n_trusted, most):
+    rng, accused, n_runs = np.random.default_rng(0), 0, 400
+    shares = 0.01 * ~np.eye(4, dtype=bool)
+    shares[0, 1] = 0.12
+    for _ in range(n_runs):
+        rest, trusted = rng.binomial(1000, shares), rng.binomial(n_trusted, shares)
+        accused += chance_by_trusted(rest, np.full(4, 1000), trusted, np.full(4, n_trusted))[0, 1] < 0.01
+    assert accused / n_runs <= most
