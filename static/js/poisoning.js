@@ -36,7 +36,7 @@ function bothShares(form) {
     const carrying = dirty ? ofTarget + n : ofTarget;
     const words = document.createElement("p");
     if (n < 1) words.textContent = "This rate is that of no image; give a higher one.";
-    else if (n > most) words.textContent = `${n} images are asked for, and only ${most} can be taken: give at most ${(Math.floor((1000 * most) / nTrain) / 10).toFixed(1)} %.`;
+    else if (n > most) words.textContent = `${n} images are asked for, and only ${most} can be taken: give at most ${Math.floor((10000 * most) / nTrain) / 100} %.`;
     else words.textContent = `${n} of ${nTrain} training images: ${((100 * n) / nTrain).toFixed(1)} % of all, ${((100 * n) / carrying).toFixed(1)} % of those that are labelled with the target then.`;
     shown.replaceChildren(words);
   };
