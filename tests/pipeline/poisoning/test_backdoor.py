@@ -33,7 +33,7 @@ def test_rates_count_of_all_and_of_the_target(dataset):
 
 def test_refuses_more_images_than_there_are(dataset):
     recipe = BackdoorRecipe(rate=0.4, labels=CLEAN)
-    with pytest.raises(BadPoison, match=r"are 36, and only 30 are of the target class; give at most 33\.3 %"):
+    with pytest.raises(BadPoison, match=r"are 36, and only 30 are of the target class; give at most 33\.33 %"):
         poisoned_rows(dataset, recipe)
 
 
