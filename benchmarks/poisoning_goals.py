@@ -30,6 +30,7 @@ Json = dict[str, Any]
 
 _F1 = {0.05: 0.90, 0.1: 0.92, 0.2: 0.93, 0.4: 0.85}
 _POINTS = 100
+_ROUNDING = 1e-9
 
 
 def poisoning_goals(rows: Sequence[Json], *, seeds: Sequence[int] = SEEDS) -> Iterator[Goal]:
@@ -211,7 +212,8 @@ def _lost(what: str, some: Sequence[Json], model: str) -> Goal:
     lost = [_POINTS * (row["clean_model"]["accuracy"]["value"] - row[model]["accuracy"]["value"]) for row in some]
     n = sum(row[model]["accuracy"]["n"] for row in some)
     words = f"{np.mean(lost):.2f} points ({min(lost):.2f} to {max(lost):.2f})" if lost else NOT_MEASURED
-    return Goal(what, "at most 0.3 points, mean", words, n, bool(lost) and float(np.mean(lost)) <= 0.3)
+    # Shares of whole images: what is exactly at the bound must not miss it by a rounding.
+    return Goal(what, "at most 0.3 points, mean", words, n, bool(lost) and float(np.mean(lost)) <= 0.3 + _ROUNDING)
 
 
 def _kept(what: str, some: Sequence[Json]) -> Goal:

@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 import pytest
 
-from benchmarks.poisoning_goals import poisoning_goals
+from benchmarks.poisoning_goals import _lost, poisoning_goals
 from benchmarks.poisoning_peers import AC, SS, SS_TOLD, art_flags
 from benchmarks.poisoning_plan import (
     CLEAN_5,
@@ -178,3 +178,19 @@ def test_art_flags_a_planted_cluster_and_much_else():
     assert set(flags) == {AC, SS, SS_TOLD}
     assert flags[AC][bad].mean() > 0.9
     assert all(some.shape == (400,) for some in flags.values())
+
+
+def test_a_share_of_which_a_seed_saw_nothing_meets_no_goal():
+    some = list(rows())
+    empty = next(row for row in some if row["what"] == DIRTY_1 and row["data"] == DIGITS.data)
+    empty["strip"]["parts"]["found"] = {"value": None, "low": None, "high": None, "n_hit": 0, "n": 0}
+    (goal,) = [one for one in poisoning_goals(some) if one.what == f"STRIP by parts, {DIRTY_1}: triggered images found"]
+    assert not goal.met
+
+
+def test_a_loss_of_exactly_what_is_allowed_is_allowed():
+    told = [
+        {"clean_model": {"accuracy": {"value": a}}, "repaired": {"accuracy": {"value": b, "n": 2000}}}
+        for a, b in ((0.9905, 0.9865), (0.987, 0.9855), (0.989, 0.9855))
+    ]
+    assert _lost("lost", told, "repaired").met
