@@ -165,7 +165,13 @@ def _strip(what: str, some: Sequence[Json]) -> Iterator[Goal]:
         # The threshold promises 1 %; what comes true on other images differs by chance.
         yield _most(f"{name}: clean images rejected, threshold of 1 %", 0.01, rows, lambda row: row["false_rejects"])
         slowest = max((row["ms_an_image"] for row in rows), default=0.0)
-        yield Goal(f"{name}: an image", "at most 100 ms", f"{slowest:.1f} ms", len(rows), bool(rows) and slowest <= 100)
+        yield Goal(
+            f"{name}: an image, processor time",
+            "at most 100 ms",
+            f"{slowest:.1f} ms",
+            len(rows),
+            bool(rows) and slowest <= 100,
+        )
 
 
 def _flips(ratio: float, some: Sequence[Json]) -> Iterator[Goal]:
