@@ -9,6 +9,7 @@ from marshmallow import ValidationError, validates_schema
 
 from pipeline.poisoning.search_trainings import LEAST_STEPS, MOST_EPOCHS
 from pipeline.poisoning.trusted import ENOUGH, LEAST
+from webapp.api.learned_schema import Learned
 from webapp.api.order_schemas import NAME, SEED
 from webapp.forms.trusted import MAX_PER_CLASS
 from webapp.queries.suspects import ANY, DECISIONS, FINDERS, FUSED
@@ -98,7 +99,7 @@ class NewFinding(Schema):
     )
 
 
-class FindingTold(Schema):
+class FindingTold(Learned):
     """What the finders flag; the suspects are listed apart."""
 
     id = String()
@@ -122,15 +123,6 @@ class FindingTold(Schema):
         metadata={
             "description": "What was trained meanwhile: folds and reference, each n_classifiers, n_images, epochs."
         }
-    )
-    not_learned = String(
-        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
-    )
-    learning = List(
-        Dict(),
-        metadata={
-            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
-        },
     )
 
 

@@ -12,6 +12,7 @@ from pipeline.poisoning.flips import KINDS, MAX_RATIO, ONE_WAY
 from pipeline.poisoning.perturbation import METHODS, PGD, Perturbation
 from pipeline.poisoning.triggers import KINDS as TRIGGERS
 from pipeline.poisoning.triggers import PATCH
+from webapp.api.learned_schema import Learned
 from webapp.api.order_schemas import NAME, SEED
 
 _ID = Length(1, 64)
@@ -143,7 +144,7 @@ class NewBackdoor(_NewRun):
             raise ValidationError("A proxy is named already; leave out one of proxy_id and train_proxy.", "train_proxy")
 
 
-class RunTold(Schema):
+class RunTold(Learned):
     """What a run found."""
 
     id = String()
@@ -166,15 +167,6 @@ class RunTold(Schema):
         metadata={"description": "Backdoors only: each poisoned model, with accuracy, success and without_trigger."},
     )
     analysis = List(String())
-    not_learned = String(
-        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
-    )
-    learning = List(
-        Dict(),
-        metadata={
-            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
-        },
-    )
     replay = Dict(
         allow_none=True,
         metadata={

@@ -4,6 +4,7 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Integer, List, String
 from apiflask.validators import Length, Range
 
+from webapp.api.learned_schema import Learned
 from webapp.api.order_schemas import NAME
 
 _ID = Length(1, 64)
@@ -60,7 +61,7 @@ class NewRepair(Schema):
     )
 
 
-class RepairTold(Schema):
+class RepairTold(Learned):
     """What a repair gained."""
 
     id = String()
@@ -85,15 +86,6 @@ class RepairTold(Schema):
     flagged_before = Dict(metadata={"description": "What it flags of the suspected data, with 95 % intervals."})
     flagged_after = Dict(metadata={"description": "The same of the repaired data."})
     analysis = List(String())
-    not_learned = String(
-        allow_none=True, metadata={"description": "Which model is no better than chance, and what to do; null: none."}
-    )
-    learning = List(
-        Dict(),
-        metadata={
-            "description": "Of each model: who, images, accuracy (with interval), largest_class, above_chance, step."
-        },
-    )
 
 
 NAMED_EXAMPLE = {
