@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.artefacts import DataRoot
+from tests.pipeline.poisoning.pictures import pictures
 from webapp.jobs.dispatching import Dispatcher
 from webapp.jobs.lease import Lease
 from webapp.jobs.running import run_shard
@@ -34,6 +36,17 @@ def settings(settings):
 @pytest.fixture
 def jobs(database, settings):
     return Jobs(database, settings)
+
+
+@pytest.fixture
+def root(settings):
+    return DataRoot(settings.data_root)
+
+
+@pytest.fixture
+def bars(root):
+    """A small data set of pictures."""
+    return pictures(root.datasets)
 
 
 class HeldTickets:

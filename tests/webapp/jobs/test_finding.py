@@ -8,7 +8,6 @@ from sqlalchemy import func, select
 
 from datasets.atomic import read_json
 from detector.poisoned.registry import FINDERS
-from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison, BadTraining, BrokenHistory, UnknownArtefact
 from pipeline.models.files import open_classifier, save_classifier
 from pipeline.models.registry import build_model, default_spec
@@ -30,16 +29,6 @@ from webapp.records.jobs import Job, JobState
 
 NAMES = {finder.NAME for finder in FINDERS}
 QUICK = {"epochs": 2, "batch_size": 30}
-
-
-@pytest.fixture
-def root(settings):
-    return DataRoot(settings.data_root)
-
-
-@pytest.fixture
-def bars(root):
-    return pictures(root.datasets)
 
 
 @pytest.fixture

@@ -4,22 +4,10 @@ import shutil
 
 import pytest
 
-from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
-from tests.pipeline.poisoning.pictures import pictures
 from tests.webapp.jobs.test_poisoning import FLIP, artefacts, asked, done
 from webapp.errors import UnknownRecord
 from webapp.jobs.poisoning_asked import FLIPPED
-
-
-@pytest.fixture
-def root(settings):
-    return DataRoot(settings.data_root)
-
-
-@pytest.fixture
-def bars(root):
-    return pictures(root.datasets)
 
 
 def order(run, dataset, recipe=FLIP):
