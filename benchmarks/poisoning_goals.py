@@ -22,6 +22,7 @@ from benchmarks.poisoning_plan import (
     UNPOISONED,
     flips,
 )
+from benchmarks.seeds import over_seeds
 from detector.poisoned.confident_labels import ConfidentLabels
 from detector.poisoned.fused import Fused
 from pipeline.gate.strip_choice import WAYS
@@ -180,7 +181,7 @@ def _flips(ratio: float, some: Sequence[Json]) -> Iterator[Goal]:
     if not some:
         yield Goal(what, f"at least {_F1[ratio]:g}", NOT_MEASURED, 0, False)
         return
-    yield Goal(what, f"at least {_F1[ratio]:g}", _mean(ours), n, float(np.mean(ours)) >= _F1[ratio])
+    yield Goal(what, f"at least {_F1[ratio]:g}", over_seeds(ours, ".3f"), n, float(np.mean(ours)) >= _F1[ratio])
     words = f"{np.mean(ours):.3f} and {np.mean(alone):.3f}"
     yield Goal(
         f"the same beside cleanlab alone, {ratio:.0%}",
@@ -198,7 +199,7 @@ def _half(some: Sequence[Json]) -> Goal:
         return Goal(what, goal, NOT_MEASURED, 0, False)
     lost = [_POINTS * (row["clean_recall"] - row["repaired"]["recall"]) for row in some]
     poisoned = np.mean([row["recall"] for row in some])
-    words = f"{np.mean(lost):.2f} points ({min(lost):.2f} to {max(lost):.2f}); poisoned recall {poisoned:.1%}"
+    words = f"{over_seeds(lost, '.2f')} points; poisoned recall {poisoned:.1%}"
     return Goal(what, goal, words, len(some), float(np.mean(lost)) <= 1)
 
 
@@ -217,7 +218,7 @@ def _most(what: str, most: float, some: Sequence[Json], of: Callable[[Json], Jso
 def _lost(what: str, some: Sequence[Json], model: str) -> Goal:
     lost = [_POINTS * (row["clean_model"]["accuracy"]["value"] - row[model]["accuracy"]["value"]) for row in some]
     n = sum(row[model]["accuracy"]["n"] for row in some)
-    words = f"{np.mean(lost):.2f} points ({min(lost):.2f} to {max(lost):.2f})" if lost else NOT_MEASURED
+    words = f"{over_seeds(lost, '.2f')} points" if lost else NOT_MEASURED
     # Shares of whole images: what is exactly at the bound must not miss it by a rounding.
     return Goal(what, "at most 0.3 points, mean", words, n, bool(lost) and float(np.mean(lost)) <= 0.3 + _ROUNDING)
 
@@ -252,8 +253,4 @@ def _complete(values: Sequence[float], some: Sequence[Json]) -> bool:
 
 
 def _share_words(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})" if values else NOT_MEASURED
-
-
-def _mean(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+    return over_seeds(values, ".2%") if values else NOT_MEASURED

@@ -13,6 +13,7 @@ from benchmarks.detector_goal import Goal
 from benchmarks.poisoning_goals import Json, poisoning_goals
 from benchmarks.poisoning_plan import DIGITS, SCANS, SEEDS, UNPOISONED
 from benchmarks.poisoning_work import Work, rows_of
+from benchmarks.seeds import LEGEND
 from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
 from datasets.progress import Progress
@@ -55,7 +56,7 @@ def _lines(rows: Sequence[Json], goals: Sequence[Goal], works: Sequence[Work], m
         counts = {split: sum(of) for split, of in work.dataset.counts().items() if sum(of)}
         yield f"{work.plan.data}: {work.dataset.name}, {', '.join(f'{n} {s}' for s, n in counts.items())}."
     yield f"A seed decides which images are poisoned and every training; the split is one. {machine}."
-    yield from ("", "Figures are means over the seeds, in brackets the lowest and the highest.", "")
+    yield from ("", LEGEND, "As the split is one, the intervals tell of other trainings, not of other test images.", "")
     yield from ("## Goals", "")
     yield from table(
         ["what", "goal", "value", "n", "met"],

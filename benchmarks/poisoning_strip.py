@@ -64,7 +64,8 @@ def _figures(
             found.append(wavering(x, called[-1]))
         return np.concatenate(found), np.concatenate(called)
 
-    rule = StripRule.fit(*seen(known[choice.n_drawn :], "clean images that calibrate"), len(clean.classes))
+    calibrating = seen(known[choice.n_drawn :], "clean images that calibrate")
+    rule = StripRule.fit(*calibrating, len(clean.classes), by_class=choice.by_class)
     tau = rule.threshold(RATE)
     wavers, called = seen(others[:n], "triggered images", stamped=True)
     brought = called == recipe.target

@@ -1,8 +1,8 @@
 """What STRIP holds with so many overlays, on small classifiers of digits with a backdoor: a part of strip_report.
 
 A network of two convolutions learns digits, some of which carry a 2x2 white trigger, somewhere, and the label 0. What
-STRIP then holds is told for both ways and several numbers of overlays, judged by `StripRule`, and beside it by one
-threshold for all classes as in the paper: of triggered images that bring the target, and of clean ones.
+STRIP then holds is told for both ways and several numbers of overlays, judged by `StripRule` for each predicted class
+and by one threshold for all: of triggered images that bring the target, and of clean ones.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from datasets.array_columns import ArrayLimits
 from datasets.errors import BadArrays
 from datasets.idx import find_pairs, idx_columns
-from detector.conformal import threshold
 from detector.poisoned.parts import Parts, choose_for_parts
 from detector.poisoned.strip import Strip
 from detector.poisoned.strip_rule import StripRule
@@ -79,7 +78,7 @@ def read_digits(images: Path) -> tuple[Tensor, Tensor]:
 
 
 def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, place: str, share: float, seed: int) -> Iterator[Json]:
-    """One row a way and number of overlays: how often the trigger works, what is held by the rule and by one threshold.
+    """One row a way and number of overlays: how often the trigger works, what is held by class and by one threshold.
 
     Args:
         x: (N, 1, 28, 28).
@@ -116,8 +115,8 @@ def overlays_tried(x: Tensor, y: Tensor, plan: Plan, *, place: str, share: float
             "by": by,
             "overlays": m,
             "works": works,
-            "rule": _held_by_rule(wavering, called, plan.rate),
-            "single": _held_by_one(wavering, plan.rate),
+            "by_class": _held(wavering, called, plan.rate, by_class=True),
+            "single": _held(wavering, called, plan.rate, by_class=False),
         }
 
 
@@ -170,16 +169,10 @@ def _divided(n: int, plan: Plan, generator: torch.Generator) -> tuple[Tensor, ..
     return torch.randperm(n, generator=generator).split([*sizes, n_test])
 
 
-def _held_by_rule(entropies: dict[str, np.ndarray], called: dict[str, np.ndarray], rate: float) -> Json:
-    rule = StripRule.fit(entropies["known"], called["known"], _N_CLASSES)
+def _held(wavering: dict[str, np.ndarray], called: dict[str, np.ndarray], rate: float, *, by_class: bool) -> Json:
+    rule = StripRule.fit(wavering["known"], called["known"], _N_CLASSES, by_class=by_class)
     tau = rule.threshold(rate)
-    return {name: _over(rule.score(entropies[name], called[name]), tau) for name in ("found", "alarms")}
-
-
-def _held_by_one(entropies: dict[str, np.ndarray], rate: float) -> Json:
-    """As in the paper, but for the threshold, which is by conformal rank and not of a fitted normal distribution."""
-    tau = threshold(np.sort(-entropies["known"]), rate)
-    return {name: _over(-entropies[name], tau) for name in ("found", "alarms")}
+    return {name: _over(rule.score(wavering[name], called[name]), tau) for name in ("found", "alarms")}
 
 
 def _over(scores: np.ndarray, tau: float) -> Json:

@@ -13,16 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.detector_goal import NOT_MEASURED, Goal
+from benchmarks.seeds import LEGEND, over_seeds
 from benchmarks.strip_cost import CASES, Case, cost_of
 from benchmarks.strip_overlays import Json, Plan, overlays_tried, read_digits
 from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
-from pipeline.gate.strip_choice import N_OVERLAYS, PARTS, SUMS, WAYS
+from pipeline.gate.strip_choice import N_OVERLAYS, PARTS, SUMS, WAYS, StripChoice
 
 _PLAN = Plan()
 _DIGITS = CASES[0][0]
 _MOST_MS = 100
-_BY = {"rule": "by the predicted class", "single": "by one threshold"}
+_HOW = {"by_class": "by the predicted class", "single": "by one threshold"}
+_AT_THE_GATE = {by: "by_class" if StripChoice(by=by).by_class else "single" for by in WAYS}
 _OF = {"found": "triggered held", "alarms": "clean held"}
 
 
@@ -64,7 +66,7 @@ def strip_goals(rows: Sequence[Json], costs: Sequence[Json], plan: Plan) -> Iter
                 row for row in rows if _is_default(row, by) and (row["place"], row["poisoned"]) == (place, poisoned)
             ]
             name = f"{_named(by)}, {poisoned:.0%} poisoned, {place}"
-            found, alarms = ([row["rule"][of] for row in some] for of in _OF)
+            found, alarms = ([row[_AT_THE_GATE[by]][of] for row in some] for of in _OF)
             yield _mean_goal(f"{name}: triggered found", "at least 95%, mean", found, lambda mean: mean >= 0.95)
             yield _mean_goal(f"{name}: clean rejected", "at most 1%, mean", alarms, lambda mean: mean <= 0.01)
         yield _speed_goal(by, [row for row in costs if row["classifier"] == _DIGITS])
@@ -107,16 +109,17 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
     where = ", ".join(f"{name}: row {row}, column {column}" for name, (row, column) in plan.places.items())
     yield f"Small networks of two convolutions with a dirty-label backdoor: a 2x2 white trigger ({where}), target 0."
     yield f"A seed decides division, weights and batches. {facts['machine']}."
-    yield from ("", "Figures are means over the seeds, in brackets the lowest and the highest.", "", "## Goals", "")
+    yield from ("", LEGEND, "", "## Goals", "")
     yield from table(
         ["what", "goal", "value", "n", "met"],
         ([one["what"], one["goal"], one["value"], str(one["n"]), _met(one)] for one in facts["goals"]),
     )
     yield from ("", f"## What is held at {plan.rate:.0%} false rejects", "")
-    yield "Triggered held: of the triggered images that bring the target. By the predicted class: as the gate judges,"
-    yield "by what is usual for the class that an image is called. By one threshold: the same values, one threshold for"
-    yield "all classes, as in the paper. Both are set on the same clean images by conformal rank. By parts: each of 49"
-    yield "parts is pasted onto the overlays; by sums: the overlays are added, as in the paper."
+    yield "Triggered held: of the triggered images that bring the target. By the predicted class: by what is usual for"
+    yield "the class that an image is called, as the gate judges sums. By one threshold: the same values, one threshold"
+    yield "for all classes, as in the paper, and as the gate judges parts. Both are set on the same clean images by"
+    yield "conformal rank. By parts: each of 49 parts is pasted onto the overlays; by sums: the overlays are added, as"
+    yield "in the paper."
     yield ""
     yield from table(_head("way", "place", "poisoned", "overlays"), _means(rows, plan))
     yield from ("", "## Every classifier", "", "In brackets the 95 % interval of Wilson.", "")
@@ -140,7 +143,7 @@ def _lines(facts: Json, plan: Plan) -> Iterator[str]:
 
 
 def _head(*first: str) -> list[str]:
-    return [*first, *(f"{words}, {by}" for words in _OF.values() for by in _BY.values()), "n triggered", "n clean"]
+    return [*first, *(f"{words}, {by}" for words in _OF.values() for by in _HOW.values()), "n triggered", "n clean"]
 
 
 def _means(rows: Sequence[Json], plan: Plan) -> Iterator[list[str]]:
@@ -148,20 +151,20 @@ def _means(rows: Sequence[Json], plan: Plan) -> Iterator[list[str]]:
         for place, poisoned, m in product(plan.places, plan.shares, counts):
             case = (by, place, poisoned, m)
             some = [row for row in rows if (row["by"], row["place"], row["poisoned"], row["overlays"]) == case]
-            held = [_mean([row[how][of] for row in some]) for of in _OF for how in _BY]
-            n_seen = [str(sum(row["rule"][of]["n"] for row in some)) for of in _OF]
+            held = [_mean([row[how][of] for row in some]) for of in _OF for how in _HOW]
+            n_seen = [str(sum(row["single"][of]["n"] for row in some)) for of in _OF]
             yield [by, place, f"{poisoned:.0%}", str(m), *held, *n_seen]
 
 
 def _cells(row: Json) -> list[str]:
-    held = [share(row[how][of]) for of in _OF for how in _BY]
+    held = [share(row[how][of]) for of in _OF for how in _HOW]
     first = [row["by"], row["place"], f"{row['poisoned']:.0%}", str(row["seed"]), share(row["works"])]
-    return [*first, str(row["overlays"]), *held, *(str(row["rule"][of]["n"]) for of in _OF)]
+    return [*first, str(row["overlays"]), *held, *(str(row["single"][of]["n"]) for of in _OF)]
 
 
 def _mean(seeds: Sequence[Json]) -> str:
     values = [one["value"] for one in seeds if one["value"] is not None]
-    return f"{np.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})" if values else "-"
+    return over_seeds(values, ".2%") if values else "-"
 
 
 def _ratio(ratio: Mapping[str, float]) -> str:

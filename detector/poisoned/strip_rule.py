@@ -1,4 +1,4 @@
-"""Which answers waver too little under overlays, for the class that an input is called."""
+"""Which answers waver too little under overlays, for the class that an input is called or for any."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,13 +20,14 @@ class StripRule:
 
     Gao et al. 2019, arXiv:1902.06531, hold every entropy against one threshold. What differs: some classes are read
     into almost any blend (sums of digits look like an 8), and their clean images would set the threshold for all. So
-    the score is by how many standard deviations the logarithm of the entropy, or of what `Parts` says, stands below
-    the mean of the clean images of its predicted class. What that gains stands in docs/results/strip.md. The ranks are
-    conformal: each clean image is scored without itself.
+    the score is by how many standard deviations the logarithm of the entropy stands below the mean of the clean images
+    of its predicted class, each of which is scored without itself. What `Parts` says has a long tail, in which one
+    image moves its class's spread and its own score would differ from that of a new one: there the logarithm alone is
+    the score, which holds clean images at the rate whatever the tail. What both hold stands in docs/results/strip.md.
 
     Attributes:
-        mean: (K,) of the logarithms by predicted class.
-        spread: (K,) standard deviations, above 0.
+        mean: (K,) of the logarithms by predicted class; 0 where one threshold is for all.
+        spread: (K,) standard deviations, above 0; 1 where one threshold is for all.
         calibration: (n,) the scores of the clean images, sorted upwards.
     """
 
@@ -35,13 +36,14 @@ class StripRule:
     calibration: np.ndarray
 
     @classmethod
-    def fit(cls, wavering: np.ndarray, predicted: np.ndarray, n_classes: int) -> "StripRule":
+    def fit(cls, wavering: np.ndarray, predicted: np.ndarray, n_classes: int, *, by_class: bool = True) -> "StripRule":
         """The rule of clean images.
 
         Args:
             wavering: (n,) from 0 on, of images that were neither overlays nor trained on.
             predicted: (n,) whole numbers, what the classifier calls them.
             n_classes: K.
+            by_class: whether each predicted class is judged by what is usual for it.
 
         Raises:
             NotEnoughSamples: there is no image.
@@ -51,6 +53,8 @@ class StripRule:
         h, called = _logs(wavering), _checked(wavering, predicted, n_classes)
         if not len(h):
             raise NotEnoughSamples("0 clean images to know by what is usual; expected hundreds that are no overlays")
+        if not by_class:
+            return cls(np.zeros(n_classes), np.ones(n_classes), np.sort(-h))
         counts, sums, squares = (
             np.bincount(called, weights, minlength=n_classes) for weights in (np.ones_like(h), h, h**2)
         )

@@ -1,6 +1,7 @@
 """Reads the command line, runs one command, prints its answer, and turns a refusal into a sentence."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -95,11 +96,17 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. What is finished is kept: the same command goes on from there.\n")
         return INTERRUPTED
-    if args.json:
-        print(json.dumps(answer.facts, indent=2))
-    else:
-        print("\n".join(answer.lines))
+    _tell(json.dumps(answer.facts, indent=2) if args.json else "\n".join(answer.lines))
     return answer.status
+
+
+def _tell(answer: str) -> None:
+    """Print it; to whoever stops reading, as `head` does, there is nothing more to say."""
+    try:
+        print(answer, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more as it ends, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(ArgumentParser):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from datasets.atomic import write_json
-from datasets.progress import Progress
+from datasets.progress import Progress, called
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
@@ -14,12 +14,17 @@ from pipeline.errors import BadPoison
 from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.perturbation import METHODS, Perturbation
+from pipeline.poisoning.poison import check_poison
+from pipeline.poisoning.proxy import PROXY, proxy_training
+from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning.triggers import KINDS, PATCH, Trigger
 from pipeline.provenance.event import COMMAND_LINE
 from pipeline.provenance.opening import checked_dataset
 
 if TYPE_CHECKING:
+    from pipeline.models.files import Classifier
     from pipeline.poisoning.backdoor_lab import BackdoorReport
+    from pipeline.training.settings import TrainingSettings
 
 NAME = "plant-backdoor"
 HELP = "poison a data set with a trigger, train with and without it, and count how often it brings the target"
@@ -45,7 +50,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     mark.add_argument("--test-strength", type=float, help="in test images (default: the same)")
     harder = parser.add_argument_group("perturbation", "of clean-label images, under a proxy")
     harder.add_argument("--perturb", choices=list(METHODS), help="what makes them hard to learn from")
-    harder.add_argument("--proxy", help="id of a classifier, best a hardened one")
+    under = harder.add_mutually_exclusive_group()
+    under.add_argument("--proxy", help="id of a classifier, best a hardened one")
+    under.add_argument("--train-proxy", action="store_true", help="train a hardened one first, of the next seed")
     harder.add_argument("--eps", type=float, help="length of the change, Euclidean, with pixels in [0, 1] (default: 8)")
     harder.add_argument("--kappa", type=float, help="of cw: by how many logits the wrong class leads (default: 10)")
     harder.add_argument("--share", type=float, help="of interpolated: how far towards the other image (default: 1)")
@@ -61,13 +68,15 @@ def run(args: Namespace, progress: Progress) -> Answer:
 
     root = DataRoot(args.root)
     dataset = checked_dataset(root.find("datasets", args.dataset))
-    original, proxy = (
+    recipe, settings = _recipe(args, dataset), training(args, dataset)
+    original, named = (
         open_classifier(root.find("models", name)) if name else None for name in (args.original, args.proxy)
     )
+    proxy = _trained_proxy(dataset, recipe, settings, root, progress) if args.train_proxy else named
     report = run_backdoor_lab(
         dataset,
-        _recipe(args, dataset),
-        training(args, dataset),
+        recipe,
+        settings,
         root,
         proxy=proxy,
         original=original,
@@ -94,9 +103,9 @@ def _recipe(args: Namespace, dataset: Dataset) -> BackdoorRecipe:
         seed=args.seed,
     )
     given = {name: getattr(args, name) for name in _PERTURBED if getattr(args, name) is not None}
-    if args.perturb is None and (given or args.proxy):
-        told = ", ".join(f"--{name}" for name in _PERTURBED)
-        raise BadPoison(f"{told} or --proxy without --perturb; give --perturb {' or '.join(METHODS)} as well")
+    if args.perturb is None and (given or args.proxy or args.train_proxy):
+        told = ", ".join(f"--{name}" for name in (*_PERTURBED, "proxy"))
+        raise BadPoison(f"{told} or --train-proxy without --perturb; give --perturb {' or '.join(METHODS)} as well")
     return BackdoorRecipe(
         trigger=trigger,
         target=class_number(dataset, args.target),
@@ -104,6 +113,24 @@ def _recipe(args: Namespace, dataset: Dataset) -> BackdoorRecipe:
         labels=args.labels,
         perturbation=None if args.perturb is None else Perturbation(method=args.perturb, **given),
         seed=args.seed,
+    )
+
+
+def _trained_proxy(
+    dataset: Dataset, recipe: BackdoorRecipe, usual: "TrainingSettings", root: DataRoot, progress: Progress
+) -> "Classifier":
+    """A hardened classifier, trained once nothing speaks against the recipe."""
+    from pipeline.training.train import train_classifier
+
+    check_poison(dataset, recipe, proxy=(PROXY, dataset.classes))
+    return train_classifier(
+        dataset,
+        proxy_training(usual, quick_hardening(dataset)),
+        root.models,
+        work=root.work,
+        name=PROXY,
+        by=COMMAND_LINE,
+        progress=called(progress, PROXY),
     )
 
 

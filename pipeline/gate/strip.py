@@ -24,7 +24,7 @@ class StripPoint:
         rate: up to this p-value a scan is held.
         seed: that drew the overlays.
         called: the class of each overlay by the classifier, where parts are pasted onto them.
-        rule: what is usual by predicted class, of clean scans that are no overlays.
+        rule: what is usual, by sums for each predicted class, of clean scans that are no overlays.
     """
 
     by: str = SUMS

@@ -60,6 +60,11 @@ class StripChoice:
         return N_OVERLAYS[self.by] if self.n_overlays is None else self.n_overlays
 
     @property
+    def by_class(self) -> bool:
+        """Whether a scan is judged by what is usual for its predicted class; `StripRule` says why parts are not."""
+        return self.by == SUMS
+
+    @property
     def n_drawn(self) -> int:
         """How many calibration scans are set aside to choose them from; the others set the threshold."""
         return self.m * (_DRAWN_FOR_PARTS if self.by == PARTS else 1)

@@ -1,4 +1,4 @@
-"""STRIP at a release: overlays are written, and other clean scans tell what is usual for each class."""
+"""STRIP at a release: overlays are written, and other clean scans tell what is usual."""
 
 import time
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
         rate=choice.rate,
         seed=choice.seed,
         called=called,
-        rule=StripRule.fit(np.array(wavered), np.array(predicted), len(spec.classes)),
+        rule=StripRule.fit(np.array(wavered), np.array(predicted), len(spec.classes), by_class=choice.by_class),
     )
     return Calibrated(point, path, float(1 + np.median(mixed) / np.median(alone)), scans)
 

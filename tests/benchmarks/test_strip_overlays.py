@@ -87,7 +87,7 @@ def test_every_number_of_overlays_has_a_row(digits):
     assert told == [("sums", 0.05, 1, m) for m in SMALL.overlays]
     for row in rows:
         assert row["works"]["n"] == SMALL.n_triggered
-        for by in ("rule", "single"):
+        for by in ("by_class", "single"):
             assert row[by]["found"]["n"] == row["works"]["n_hit"]
             assert row[by]["alarms"]["n"] == SMALL.n_clean
 
@@ -105,9 +105,9 @@ def test_a_classifier_that_a_trigger_decides_is_told_by_both(monkeypatch, digits
     x = x.clone()
     x[:, :, 1:3, 1:3] *= 0.1
     for row in overlays_tried(x, y, SMALL, place="corner", share=0.05, seed=0):
-        assert row["rule"]["found"]["value"] == row["single"]["found"]["value"] == 1
-        assert row["rule"]["found"]["n"] == row["works"]["n_hit"] < row["works"]["n"] == SMALL.n_triggered
-        assert max(row[by]["alarms"]["value"] for by in ("rule", "single")) < 0.15
+        assert row["by_class"]["found"]["value"] == row["single"]["found"]["value"] == 1
+        assert row["by_class"]["found"]["n"] == row["works"]["n_hit"] < row["works"]["n"] == SMALL.n_triggered
+        assert max(row[by]["alarms"]["value"] for by in ("by_class", "single")) < 0.15
 
 
 def test_too_few_digits_are_refused():

@@ -18,11 +18,12 @@ from pipeline.poisoning.answers import answers
 from pipeline.poisoning.backdoor import BackdoorRecipe, tested_trigger
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, check_poison, poison
+from pipeline.poisoning.proxy import PROXY
 from pipeline.training.hardening_settings import check_hardening
 from pipeline.words import percent
 from webapp.config import Settings
 from webapp.jobs.course import JUDGING, Course
-from webapp.jobs.poisoning_asked import FLIPPED, PROXY, poisonings, proxy_settings, recipe_of, settings_asked
+from webapp.jobs.poisoning_asked import FLIPPED, poisonings, proxy_settings, recipe_of, settings_asked
 from webapp.jobs.poisoning_course import comparison_costs, learning_costs, n_passes, poison_costs
 from webapp.jobs.products import data_root, dataset_named, made_classifier, made_dataset
 from webapp.jobs.registry import Kind, Made, Params, ShardPlan, Work, register

@@ -1,19 +1,18 @@
 """What the parameters of a run of the poisoning lab ask for; known without torch."""
 
-from dataclasses import replace
 from typing import Any
 
 from datasets.store import Dataset
 from pipeline.poisoning.backdoor import BackdoorRecipe, taught
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import FLIPS, Recipe
+from pipeline.poisoning.proxy import proxy_training
 from pipeline.poisoning.quick import quick_hardening, quick_settings
 from pipeline.training.hardening_settings import HardeningSettings
 from pipeline.training.settings import TrainingSettings
 from webapp.jobs.registry import Params
 
 FLIPPED = "poisoned model"
-PROXY = "hardened proxy"
 """What the models are called in a run, beside those that have their name from a recipe."""
 
 
@@ -55,5 +54,4 @@ def proxy_settings(params: Params, dataset: Dataset) -> TrainingSettings | None:
     """
     if params.get("hardening") is None:
         return None
-    usual = settings_asked(params, dataset)
-    return replace(usual, hardening=HardeningSettings.from_json(params["hardening"]), seed=usual.seed + 1)
+    return proxy_training(settings_asked(params, dataset), HardeningSettings.from_json(params["hardening"]))

@@ -26,6 +26,30 @@ def test_clean_inputs_are_held_at_the_rate(rate):
     assert rate / 2 < np.mean(held) <= rate * 1.15
 
 
+def long_tailed(seed, n):
+    """What parts keep: hardly anything as a rule, and now and then nearly all; a third class is rarely seen."""
+    rng = np.random.default_rng(seed)
+    predicted = rng.choice(3, n, p=[0.49, 0.49, 0.02])
+    return np.exp(-rng.pareto(1.5, n) * (1 + predicted)), predicted
+
+
+def test_one_threshold_holds_clean_inputs_at_the_rate_whatever_the_tail():
+    held = []
+    for seed in range(40):
+        rule = StripRule.fit(*long_tailed(seed, 600), 3, by_class=False)
+        held.append((rule.score(*long_tailed(seed + 100, 4000)) > rule.threshold(0.01)).mean())
+    assert 0.005 < np.mean(held) <= 0.0115
+
+
+def test_one_threshold_is_for_all_classes():
+    wavering, predicted = long_tailed(0, 600)
+    rule = StripRule.fit(wavering, predicted, 3, by_class=False)
+    np.testing.assert_allclose(rule.calibration, np.sort(-np.log(wavering + 1e-6)))
+    same = rule.score(np.full(3, 0.2), np.arange(3))
+    assert (same == same[0]).all()
+    assert (np.diff(rule.score(np.linspace(1, 0, 30), np.ones(30, np.int64))) > 0).all()
+
+
 def test_an_input_is_held_though_a_class_that_is_read_into_anything_has_lower_entropies():
     entropy, predicted = clean()
     rule = StripRule.fit(entropy, predicted, 3)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,16 @@ def test_wrong_usage_exits_with_one_and_never_with_the_status_of_a_verdict() -> 
     with pytest.raises(SystemExit) as ended:
         main(["screen"])
     assert ended.value.code == 1
+
+
+def test_whoever_reads_only_the_first_line_is_not_told_of_it(tiny_chain: TinyChain) -> None:
+    command = [sys.executable, "-m", "pipeline", "history", tiny_chain.gate.id, "--root", str(tiny_chain.root.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        assert asked.stdout is not None
+        asked.stdout.close()
+        assert asked.stderr is not None
+        assert "Error" not in asked.stderr.read()
+    assert asked.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,15 @@ import pytest
 
 from datasets.atomic import write_json
 from datasets.decoding import decode
+from datasets.store import open_dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.main import main
 from pipeline.cli.mark_trusted import _written
-from pipeline.models.files import save_classifier
+from pipeline.models.files import open_classifier, save_classifier
 from pipeline.models.registry import build_model, default_spec
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import poison, poison_record
+from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning.repair import repair
 from tests.pipeline.poisoning.pictures import CLASSES, pictures
 
@@ -78,6 +80,19 @@ def test_a_perturbation_is_made_under_a_named_proxy(answer, bars):
     assert [row["what"] for row in facts["rows"]] == ["clean-label backdoor", "control without perturbation"]
 
 
+def test_a_run_trains_the_proxy_itself(answer, tmp_path):
+    root = ("--root", tmp_path / "bars")
+    dataset = pictures(tmp_path / "bars/datasets", n_val=30)
+    more = ("--labels", "clean", "--perturb", "interpolated", "--train-proxy", "--steps", 2)
+    status, facts = answer("plant-backdoor", dataset.id, "--rate", 0.1, *more, *QUICK, *root)
+    assert status == 0, facts
+    record = poison_record(open_dataset(root[1] / "datasets" / facts["rows"][0]["poisoned_id"]))
+    proxy = open_classifier(root[1] / "models" / record.proxy)
+    assert proxy.name == "hardened proxy"
+    settings = proxy.notes["settings"]
+    assert (settings["hardening"], settings["seed"]) == (quick_hardening(dataset).to_json(), 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -85,10 +100,15 @@ def test_a_perturbation_is_made_under_a_named_proxy(answer, bars):
         (("flip-labels", "--source", "left", "--target", "up"), "no class 'up'; its classes are left, middle, right"),
         (("flip-labels", "--source", "0", "--target", "1", "--ratio", "0.6"), "a ratio of 0.6; give 0 to 0.5"),
         (("plant-backdoor", "--place", "15,15"), "lies off an image of 16x16"),
-        (("plant-backdoor", "--share", "0.5"), "--eps, --kappa, --steps, --share or --proxy without --perturb; give"),
+        (("plant-backdoor", "--share", "0.5"), "--steps, --share, --proxy or --train-proxy without --perturb; give"),
         (("plant-backdoor", "--side", "3", "--height", "2"), "--side is the height and the width of a square patch"),
         (("plant-backdoor", "--eps", "3"), "without --perturb; give --perturb pgd or cw or interpolated"),
         (("plant-backdoor", "--labels", "clean", "--perturb", "pgd"), "needs a proxy"),
+        (("plant-backdoor", "--train-proxy"), "--train-proxy without --perturb"),
+        (
+            ("plant-backdoor", "--labels", "clean", "--perturb", "pgd", "--train-proxy", "--place", "15,15"),
+            "lies off an image of 16x16",
+        ),
         (("plant-backdoor", "--rate", "0.9"), "a rate of 0.9 of all training images"),
     ],
 )

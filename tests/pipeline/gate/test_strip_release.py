@@ -215,7 +215,7 @@ def test_calibration_uses_scans_that_are_no_overlays(gate, backdoored_chain):
     others = [shown[items.index(int(item))].astype(np.float32) for item in scans.calibrating]
     called = [int(gate.graph.judging.run(["probs"], {"pixels": one[None]})[0].argmax()) for one in others]
     wavering = [strip.look(one, k).wavering for one, k in zip(others, called, strict=True)]
-    again = StripRule.fit(np.array(wavering), np.array(called), len(CLASSES))
+    again = StripRule.fit(np.array(wavering), np.array(called), len(CLASSES), by_class=strip.point.by == SUMS)
     np.testing.assert_allclose(again.calibration, strip.point.rule.calibration, atol=1e-4)
 
 

@@ -92,7 +92,7 @@ def test_a_program_lists_and_reads_them(lab, dataset, where, client):
 @pytest.mark.parametrize(
     ("more", "status", "said"),
     [
-        ("?label=up", 422, "no class 'up'"),
+        ("?label=up", 404, "no class 'up'; its classes are left, middle, right."),
         ("?split=val", 404, "no image in a split"),
         ("?split=other", 422, "split"),
         ("/987654", 404, "987654"),
