@@ -28,7 +28,7 @@ from pipeline.poisoning.choice import drawn
 from pipeline.poisoning.evidence import Gathered, gather
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.poison import Recipe, poison, poison_record
-from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.quick import judging_settings, quick_settings
 from pipeline.poisoning.repair import repair
 from pipeline.poisoning.sides import side
 from pipeline.poisoning.success import Share, backdoor_success
@@ -175,7 +175,7 @@ class OneSeed:
                 dataset,
                 classifier,
                 self.trusted(dataset),
-                self.settings,
+                judging_settings(self.settings, dataset),
                 work=self.work.root.work / "finding",
                 progress=progress,
             )

@@ -11,7 +11,7 @@ from datasets.progress import Progress
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
-from pipeline.cli.lab_training import add_seed, add_training, training
+from pipeline.cli.lab_training import add_seed, add_training, asked_of
 from pipeline.poisoning.search_trainings import LEAST_STEPS, MOST_EPOCHS, N_FOLDS
 from pipeline.provenance.opening import checked_dataset
 
@@ -48,6 +48,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
     from pipeline.models.files import open_classifier
     from pipeline.poisoning.find import Subject, find_poison
     from pipeline.poisoning.learned import check_learned
+    from pipeline.poisoning.quick import judging_settings, quick_settings
     from pipeline.poisoning.search_trainings import search_trainings
     from pipeline.poisoning.trusted import open_trusted
     from pipeline.poisoning.truth import known_items
@@ -62,7 +63,7 @@ def run(args: Namespace, progress: Progress) -> Answer:
         clean = _clean_parent(root, dataset)
         unpoisoned = Subject(clean, open_classifier(root.find("models", args.unpoisoned)))
         check_learned(unpoisoned.classifier.folder, clean)
-    how = training(args, dataset)
+    how = asked_of(args, judging_settings(quick_settings(dataset, seed=args.seed), dataset))
     trainings = search_trainings(
         how, len(dataset.indices("train")), 0 if trusted is None else len(trusted.rows(dataset))
     )

@@ -102,7 +102,7 @@ class StripFinding:
     """What STRIP says of one scan.
 
     Attributes:
-        p_value: small where the answer wavers under the overlays less than is usual for the class called.
+        p_value: small where the answer wavers under the overlays less than is usual, by sums for the class called.
         wavering: by sums the mean entropy over the overlays, in bits; by parts one less the probability of the class
             that the best part of the scan brings to other scans.
         fired: whether the scan is held for it.

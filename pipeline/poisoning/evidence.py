@@ -17,7 +17,6 @@ from pipeline.models.files import Classifier, load_model
 from pipeline.models.resize import fit_levels
 from pipeline.poisoning.chance import MORE_EPOCHS, Learning, learning
 from pipeline.poisoning.out_of_fold import judged_by, out_of_fold
-from pipeline.poisoning.quick import judging_settings
 from pipeline.poisoning.search_trainings import N_FOLDS, N_TRUSTED_FOLDS, for_few
 from pipeline.poisoning.shown import shown
 from pipeline.poisoning.trusted import check_covers
@@ -50,7 +49,7 @@ def gather(
         dataset: the suspected one.
         classifier: that was trained on it, for its features.
         trusted: items that are vouched for, (m,) int64; empty for none, and there is no reference then.
-        settings: of the classifiers of the folds and of the reference, but for what `judging_settings` changes.
+        settings: of the classifiers of the folds and of the reference; `judging_settings` has what is usual.
         work: for what is trained meanwhile.
         progress: told as it goes; it may raise to cancel.
 
@@ -65,10 +64,10 @@ def gather(
     rows = dataset.indices("train")
     if len(trusted):
         check_covers(dataset, trusted)
-    model, judging = load_model(classifier), judging_settings(settings, dataset)
+    model = load_model(classifier)
     features, logits = _looked_at(model, dataset, rows, progress)
-    probs = out_of_fold(dataset, rows, judging, n_folds=N_FOLDS, work=work, progress=progress)
-    reference = _reference(dataset, rows, trusted, judging, work, progress) if len(trusted) else None
+    probs = out_of_fold(dataset, rows, settings, n_folds=N_FOLDS, work=work, progress=progress)
+    reference = _reference(dataset, rows, trusted, settings, work, progress) if len(trusted) else None
     evidence = Evidence(
         pixels=_pixels(dataset, rows, model),
         labels=dataset.labels[rows],

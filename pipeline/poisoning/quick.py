@@ -14,6 +14,9 @@ _SMALL = 64
 # Scans are shown smaller: two trainings must end while somebody waits. A trigger of few pixels is averaged with it.
 _SCAN = 128
 _SMALL_EPS = 0.2
+# Of the epochs of a classifier, for those that judge. Chosen on brain MRI with 20 % of one class flipped (seed 3): with
+# 16 epochs they had 93.4 % of the scans right and contradicted 78 % of the flips, with 40 95.6 % and 86 %.
+_LONGER = 2.5
 _STILL = Augmentation(flip=0.0, rotation=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0)
 
 
@@ -41,12 +44,14 @@ def quick_settings(dataset: Dataset, *, seed: int = 0) -> TrainingSettings:
 def judging_settings(settings: TrainingSettings, dataset: Dataset) -> TrainingSettings:
     """How models are trained whose only task is to judge labels: alike, but scans are moved and toned as is usual.
 
-    So they learn single labels less by heart, and no mark of a few pixels. Small pictures stay as they are.
+    So they learn single labels less by heart, and no mark of a few pixels. Scans that differ in every epoch take more
+    of them to learn. Small pictures stay as they are.
     """
     if _side(dataset) <= _SMALL:
         return settings
     own, usual = asdict(settings.augmentation), asdict(Augmentation())
-    return replace(settings, augmentation=Augmentation(**{name: max(own[name], usual[name]) for name in usual}))
+    moved = Augmentation(**{name: max(own[name], usual[name]) for name in usual})
+    return replace(settings, augmentation=moved, epochs=round(_LONGER * settings.epochs))
 
 
 def quick_hardening(dataset: Dataset) -> HardeningSettings:

@@ -42,7 +42,7 @@ class GateForm(NamedForm):
         "Hold scans with a backdoor trigger as well (STRIP)",
         description=(
             "Mixes every scan with clean calibration images and holds it where the classifier's answer wavers less "
-            "than is usual for that class. A backdoor is what poisoned training data taught the classifier."
+            "than is usual. A backdoor is what poisoned training data taught the classifier."
         ),
     )
     strip_by = RadioField(

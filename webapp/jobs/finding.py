@@ -19,7 +19,7 @@ from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
 from pipeline.models.spec import check_side
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
-from pipeline.poisoning.quick import quick_settings, settings_like
+from pipeline.poisoning.quick import judging_settings, quick_settings, settings_like
 from pipeline.poisoning.search_trainings import search_trainings
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.poisoning.truth import known_items
@@ -61,7 +61,11 @@ def settings_asked(params: Params, dataset: Dataset) -> TrainingSettings:
     Raises:
         BadTraining: a value outside its range.
     """
-    return TrainingSettings.from_json({**quick_settings(dataset).to_json(), **params.get("settings", {})})
+    return _changed(judging_settings(quick_settings(dataset), dataset), params)
+
+
+def _changed(usual: TrainingSettings, params: Params) -> TrainingSettings:
+    return TrainingSettings.from_json({**usual.to_json(), **params.get("settings", {})})
 
 
 def _parts(root: DataRoot, params: Params) -> dict[str, int]:
@@ -153,10 +157,10 @@ def _train_clean(work: Work) -> Made:
 
 
 def _settings_of_subject(root: DataRoot, params: Params, dataset: Dataset) -> TrainingSettings:
-    """How the classifier that is asked was trained; as is asked of the search where it does not say."""
+    """How the classifier that is asked was trained; where it does not say, what suits the images, or was asked."""
     described: Any = read_json(root.find("models", params["classifier_id"]) / "classifier.json")
-    known = "settings" in described["notes"]
-    return settings_like(described["notes"], dataset) if known else settings_asked(params, dataset)
+    how = settings_like(described["notes"], dataset)
+    return how if "settings" in described["notes"] else _changed(how, params)
 
 
 def _look(work: Work, side: str, trained: Path | None) -> None:

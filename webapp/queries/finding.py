@@ -11,7 +11,7 @@ from datasets.atomic import read_json
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.poisoning.learned import learned_from
-from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.quick import judging_settings, quick_settings
 from pipeline.poisoning.search_trainings import search_trainings
 from webapp.context import context
 from webapp.jobs.finding import clean_parent
@@ -68,7 +68,7 @@ def trainings_for(row: Artefact, offered: Iterable[SelectChoice], epochs: int | 
     Before them what is trained of the folds, under an empty name.
     """
     dataset = open_stored_dataset(row)
-    how = quick_settings(dataset)
+    how = judging_settings(quick_settings(dataset), dataset)
     how = how if epochs is None else replace(how, epochs=epochs)
     n = len(dataset.indices("train"))
     told = [("", search_trainings(how, n, 0).words)]

@@ -10,9 +10,10 @@ from pipeline.poisoning.flip_lab import flip_report, run_flip_lab
 from pipeline.poisoning.flips import CYCLIC, FlipRecipe
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import poison
-from pipeline.poisoning.quick import quick_settings
+from pipeline.poisoning.quick import judging_settings, quick_settings
 from pipeline.poisoning.success import Share, backdoor_success, predicted
 from pipeline.poisoning.triggers import Trigger
+from pipeline.training.settings import Augmentation
 from tests.pipeline.poisoning.pictures import pictures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -120,6 +121,18 @@ def test_large_images_are_learned_smaller_and_nothing_is_moved(tmp_path):
     assert (small.architecture, small.size) == ("SmallCNN", 28)
     for settings in (large, small):
         assert set(vars(settings.augmentation).values()) == {0.0}
+
+
+def test_who_judges_labels_learns_moved_scans_for_longer_and_small_pictures_as_they_are(tmp_path):
+    large = pictures(tmp_path / "large", n_train=3, n_test=3, side=80)
+    usual = quick_settings(large)
+    toned = replace(usual, augmentation=replace(usual.augmentation, brightness=0.2))
+    judging = judging_settings(toned, large)
+    assert judging.epochs == 30 == 2.5 * usual.epochs
+    assert judging.augmentation == replace(Augmentation(), brightness=0.2)
+    assert replace(judging, epochs=usual.epochs, augmentation=toned.augmentation) == toned
+    small = pictures(tmp_path / "small", n_train=3, n_test=3, side=28)
+    assert judging_settings(quick_settings(small), small) == quick_settings(small)
 
 
 def test_the_report_tells_the_recipe_that_was_asked_for(dataset, settings, root):
