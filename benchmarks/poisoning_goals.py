@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.detector_goal import NOT_MEASURED, Goal
+from benchmarks.poisoning_once_goals import tampered_goals, timed_goals
 from benchmarks.poisoning_peers import AC, SS, SS_TOLD
 from benchmarks.poisoning_plan import (
     CLEAN_5,
@@ -20,6 +21,7 @@ from benchmarks.poisoning_plan import (
     TAMPERED,
     TIMED,
     UNPOISONED,
+    UNPOISONED_FEW,
     flips,
 )
 from benchmarks.seeds import over_seeds
@@ -44,8 +46,8 @@ def poisoning_goals(rows: Sequence[Json], *, seeds: Sequence[int] = SEEDS) -> It
         for goal, what in goals(of):
             named = goal if plan is DIGITS else replace(goal, what=f"{plan.data}, {goal.what}")
             yield _seeds_told(named, [row["seed"] for row in of.get(what, ())], seeds)
-    yield from _timed([row for row in rows if row["what"] == TIMED])
-    yield from _tampered([row for row in rows if row["what"] == TAMPERED])
+    yield from timed_goals([row for row in rows if row["what"] == TIMED])
+    yield from tampered_goals([row for row in rows if row["what"] == TAMPERED])
 
 
 def _seeds_told(goal: Goal, measured: Sequence[int], seeds: Sequence[int]) -> Goal:
@@ -68,11 +70,12 @@ def _of_digits(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
     yield _told("clean-label 5 %, without perturbation (control)", of.get(CONTROL, ())), CONTROL
     for what in (DIRTY_1, DIRTY_5, CLEAN_5):
         yield from ((goal, what) for goal in _found(what, of.get(what, ())))
-    yield _quiet(of), UNPOISONED
+    yield from _quiet(of)
     for what in (DIRTY_1, DIRTY_5, CLEAN_5):
         yield from _repaired(what, of.get(what, ()))
     for what in (DIRTY_1, DIRTY_5, CLEAN_5):
         yield from ((goal, what) for goal in _strip(what, of.get(what, ())))
+    yield from ((goal, UNPOISONED) for goal in _strip_unpoisoned(of))
     for ratio in _F1:
         yield from ((goal, flips(ratio)) for goal in _flips(ratio, of.get(flips(ratio), ())))
     yield _half(of.get(flips(HALF), ())), flips(HALF)
@@ -83,9 +86,10 @@ def _of_scans(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
     dirty = of.get(DIRTY_5, ())
     yield from _planted("dirty-label 3x3, 5 %", dirty)
     yield from ((goal, DIRTY_5) for goal in _found(DIRTY_5, dirty))
-    yield _quiet(of), UNPOISONED
+    yield from _quiet(of)
     yield from _repaired(DIRTY_5, dirty)
     yield from ((goal, DIRTY_5) for goal in _strip(DIRTY_5, dirty))
+    yield from ((goal, UNPOISONED) for goal in _strip_unpoisoned(of))
     yield from ((goal, flips(0.2)) for goal in _flips(0.2, of.get(flips(0.2), ())))
 
 
@@ -102,39 +106,10 @@ def _repaired(what: str, some: Sequence[Json]) -> Iterator[tuple[Goal, str]]:
     yield _lost(f"{what}, repaired: clean accuracy under the clean model's", some, "repaired"), what
 
 
-def _quiet(of: Mapping[str, Sequence[Json]]) -> Goal:
-    return _most("unpoisoned data: flagged", 0.01, of.get(UNPOISONED, ()), lambda row: row["finders"][Fused.NAME])
-
-
-def _timed(some: Sequence[Json]) -> Iterator[Goal]:
-    """One run that somebody waits for; it is timed once."""
-    name, most, silence = "one side-by-side run of flipped labels", 120, 5
-    live, goal = f"{name}: longest time without a word", f"at most {silence} s"
-    if not some:
-        yield Goal(name, f"at most {most} s", NOT_MEASURED, 0, False)
-        yield Goal(live, goal, NOT_MEASURED, 0, False)
-        return
-    run = some[0]
-    words = f"{run['seconds']:.0f} s, {run['threads']} cores"
-    yield Goal(name, f"at most {most} s", words, run["images"], run["seconds"] <= most)
-    gap = run["longest_silence_s"]
-    yield Goal(live, goal, f"{gap:.1f} s", run["images"], gap <= silence)
-
-
-def _tampered(some: Sequence[Json]) -> Iterator[Goal]:
-    """Changes behind everyone's back, which are made and looked for once."""
-    name, quiet, fast = "tampering: single changes found", "tampering: false alarms", "tampering: 60,000 items verified"
-    if not some:
-        goals = {name: "all", quiet: "none", fast: "at most 10 s"}
-        yield from (Goal(what, goal, NOT_MEASURED, 0, False) for what, goal in goals.items())
-        return
-    told = some[0]
-    n, untouched, speed = told["n"], told["untouched"], told["speed"]
-    yield Goal(name, "all", f"{told['found']} of {n}", n, told["found"] == n >= 1_000)
-    yield Goal(quiet, "none", str(untouched["false_alarms"]), untouched["n"], not untouched["false_alarms"])
-    yield Goal(
-        fast, "at most 10 s", f"{speed['seconds']:.1f} s", speed["items"], speed["met"] and speed["items"] >= 60_000
-    )
+def _quiet(of: Mapping[str, Sequence[Json]]) -> Iterator[tuple[Goal, str]]:
+    """What the default finder flags where there is no poison, with 500 trusted images and with 20 a class."""
+    for name, what in (("unpoisoned data", UNPOISONED), ("unpoisoned data, 20 trusted a class", UNPOISONED_FEW)):
+        yield _most(f"{name}: flagged", 0.01, of.get(what, ()), lambda row: row["finders"][Fused.NAME]), what
 
 
 def _found(what: str, some: Sequence[Json]) -> Iterator[Goal]:
@@ -162,9 +137,9 @@ def _strip(what: str, some: Sequence[Json]) -> Iterator[Goal]:
     """STRIP at the gate's default, and as published beside it."""
     for by in WAYS:
         name, rows = f"STRIP by {by}, {what}", [row["strip"][by] for row in some]
-        yield _least(f"{name}: triggered images found", 0.95, rows, lambda row: row["found"])
+        yield _least(f"{name}: found of the images that bring the target", 0.95, rows, lambda row: row["found"])
         # The threshold promises 1 %; what comes true on other images differs by chance.
-        yield _most(f"{name}: clean images rejected, threshold of 1 %", 0.01, rows, lambda row: row["false_rejects"])
+        yield _clean_held(name, rows)
         slowest = max((row["ms_an_image"] for row in rows), default=0.0)
         yield Goal(
             f"{name}: an image, processor time",
@@ -173,6 +148,16 @@ def _strip(what: str, some: Sequence[Json]) -> Iterator[Goal]:
             len(rows),
             bool(rows) and slowest <= 100,
         )
+
+
+def _strip_unpoisoned(of: Mapping[str, Sequence[Json]]) -> Iterator[Goal]:
+    """What STRIP holds with a classifier that nobody poisoned."""
+    for by in WAYS:
+        yield _clean_held(f"STRIP by {by}, unpoisoned", [row["strip"][by] for row in of.get(UNPOISONED, ())])
+
+
+def _clean_held(name: str, rows: Sequence[Json]) -> Goal:
+    return _most(f"{name}: clean images rejected, threshold of 1 %", 0.01, rows, lambda row: row["false_rejects"])
 
 
 def _flips(ratio: float, some: Sequence[Json]) -> Iterator[Goal]:

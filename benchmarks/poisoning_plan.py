@@ -1,4 +1,4 @@
-"""What the report on poisoning runs; every value is fixed before any test image is looked at."""
+"""What the report on poisoning runs; how each value was chosen, and on what, stands in docs/results/README.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ SEEDS = (0, 1, 2)
 DIRTY_5, DIRTY_1, CLEAN_5, CONTROL = "dirty-label 5 %", "dirty-label 1 %", "clean-label 5 %", "clean-label, control"
 RATIOS = (0.05, 0.1, 0.2, 0.4, 0.5)
 HALF = RATIOS[-1]
-UNPOISONED, TIMED, TAMPERED = "unpoisoned", "timed run", "tampering"
+UNPOISONED, UNPOISONED_FEW = "unpoisoned", "unpoisoned, few trusted"
+TIMED, TAMPERED = "timed run", "tampering"
 
 
 def flips(ratio: float) -> str:
@@ -35,8 +36,8 @@ class Plan:
         shares: of the pictures; those of val choose the epoch, and are neither poisoned nor tested on.
         trigger: of every backdoor.
         target: class number that it brings.
-        perturbation: of clean-label images.
-        proxy: how the classifier is hardened that they are perturbed under.
+        perturbation: of clean-label images; as that of a run of the textbook in the lab.
+        proxy: how the classifier is hardened that they are perturbed under, and for how long; as there.
         pair: class numbers that labels are flipped from and to.
         n_trusted: images drawn by chance that somebody vouches for; who looks at them leaves the poisoned ones out.
         n_few: so many of each class instead, where half of a class is flipped: enough, by docs/finding-poison.md.

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from benchmarks.detector_goal import Goal
 from benchmarks.poisoning_goals import Json, poisoning_goals
-from benchmarks.poisoning_plan import DIGITS, SCANS, SEEDS, UNPOISONED
-from benchmarks.poisoning_work import Work, rows_of
+from benchmarks.poisoning_plan import DIGITS, HALF, SCANS, SEEDS, UNPOISONED, UNPOISONED_FEW, flips
+from benchmarks.poisoning_rows import rows_of
+from benchmarks.poisoning_work import Work
 from benchmarks.seeds import LEGEND
 from benchmarks.tables import share, table
 from datasets.atomic import replacing, write_json
@@ -20,6 +21,8 @@ from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.terminal import shown_progress
 from pipeline.memory import keep_freed_memory
+from pipeline.poisoning.backdoor import rates
+from pipeline.poisoning.flips import FlipRecipe, flipped
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,29 +65,46 @@ def _lines(rows: Sequence[Json], goals: Sequence[Goal], works: Sequence[Work], m
         ["what", "goal", "value", "n", "met"],
         ([one.what, one.goal, one.value, str(one.n), "yes" if one.met else "**no**"] for one in goals),
     )
-    yield from ("", "## Every finder, on every data set", "")
-    yield "Found: of the poisoned images. Falsely: of the others. Unpoisoned: of the same data without poison."
-    yield ""
-    quiet = {(row["data"], row["seed"]): row["finders"] for row in rows if row["what"] == UNPOISONED}
+    yield from ("", "## What was poisoned", "")
     yield from table(
-        ["data", "poison", "seed", "finder", "found", "falsely", "F1", "unpoisoned"],
-        (
-            [
-                row["data"],
-                row["what"],
-                str(row["seed"]),
-                name,
-                share(one["found"]),
-                share(one["false"]),
-                f"{one['f1']:.3f}",
-                share(quiet[row["data"], row["seed"]][name]),
-            ]
-            for row in rows
-            if row["what"] != UNPOISONED and "finders" in row
-            for name, one in row["finders"].items()
-        ),
+        ["data", "poison", "images", "of all to learn from", "of those labelled as the target", "how"], _poisoned(works)
     )
+    yield from ("", "## Every finder, on every data set", "")
+    yield "Found: of the poisoned images. Falsely: of the others. Unpoisoned: of the same data without poison, with as"
+    yield "many trusted images."
+    yield ""
+    yield from table(["data", "poison", "seed", "finder", "found", "falsely", "F1", "unpoisoned"], _finders(rows))
     yield from ("", "Research use; no medical device.")
+
+
+def _poisoned(works: Sequence[Work]) -> Iterator[list[str]]:
+    """Each poisoning with the share that it is of, by the recipe of the first seed."""
+    for work in works:
+        plan, dataset = work.plan, work.dataset
+        n_train = len(dataset.indices("train"))
+        for what, recipe in plan.recipes(SEEDS[0]).items():
+            if isinstance(recipe, FlipRecipe):
+                n = len(flipped(dataset, recipe))
+                source, target = (dataset.classes[label] for label in plan.pair)
+                yield [plan.data, what, str(n), f"{n / n_train:.1%}", "-", f"{source} labelled {target}"]
+                continue
+            told, how = rates(dataset, recipe), f"trigger, {recipe.labels} labels"
+            if recipe.perturbation is not None:
+                how += f", {plan.perturbation} under a proxy of {plan.proxy_epochs} epochs, {plan.proxy}"
+            yield [plan.data, what, str(told.n), f"{told.of_all:.1%}", f"{told.of_target:.1%}", how]
+
+
+def _finders(rows: Sequence[Json]) -> Iterator[list[str]]:
+    """Each finder on each poisoned data set of each seed, beside its alarms on the same data unpoisoned."""
+    unpoisoned = (UNPOISONED, UNPOISONED_FEW)
+    quiet = {(row["data"], row["seed"], row["what"]): row["finders"] for row in rows if row["what"] in unpoisoned}
+    for row in rows:
+        if row["what"] in unpoisoned or "finders" not in row:
+            continue
+        beside = quiet[row["data"], row["seed"], UNPOISONED_FEW if row["what"] == flips(HALF) else UNPOISONED]
+        for name, one in row["finders"].items():
+            shares = (share(one["found"]), share(one["false"]), f"{one['f1']:.3f}", share(beside[name]))
+            yield [row["data"], row["what"], str(row["seed"]), name, *shares]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,8 @@
-"""Which code decides the figures on poisoning: what another state of it measured is measured anew."""
+"""Which code decides the figures on poisoning: what another state of it measured is measured anew.
+
+Not among it is what all of the project stands on: how classifiers are trained and asked, the versions of the libraries.
+After a change there the notes are removed by hand.
+"""
 
 import ast
 from pathlib import Path
@@ -15,6 +19,8 @@ _POISONING = (
     *("repair", "search_trainings", "shown", "sides", "success", "triggers"),
 )
 FINDERS = (
+    "benchmarks/poisoning_flags.py",
+    "benchmarks/poisoning_peers.py",
     "detector/conformal.py",
     *(f"detector/poisoned/{name}.py" for name in _FINDING),
     *(f"pipeline/poisoning/{name}.py" for name in _POISONING),

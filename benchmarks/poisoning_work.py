@@ -1,6 +1,6 @@
 """The measurements behind docs/results/poisoning.md, seed by seed; a run that was stopped goes on from its notes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,11 +11,9 @@ import numpy as np
 
 from benchmarks import poisoning_sources as sources
 from benchmarks.poisoning_flags import counted, flags_of
-from benchmarks.poisoning_plan import CONTROL, DIGITS, HALF, SEEDS, TAMPERED, TIMED, UNPOISONED, Plan, flips
+from benchmarks.poisoning_plan import CONTROL, HALF, SEEDS, UNPOISONED, UNPOISONED_FEW, Plan, flips
 from benchmarks.poisoning_sources import sources_id
-from benchmarks.poisoning_strip import strip_figures
-from benchmarks.poisoning_timed import timed_run
-from benchmarks.tampering import measured
+from benchmarks.poisoning_strip import strip_alarms, strip_figures
 from datasets.atomic import content_id, read_json, write_json
 from datasets.importing import import_dataset
 from datasets.progress import Progress
@@ -112,6 +110,8 @@ class OneSeed:
         plan, settings = self.work.plan, self.settings.to_json()
         n = plan.n_few if what == flips(HALF) else plan.n_trusted
         inputs = [self.work.dataset.id, settings, recipe.to_json()]
+        if isinstance(recipe, BackdoorRecipe) and recipe.perturbation is not None:
+            inputs.append([plan.proxy.to_json(), plan.proxy_epochs])
         told = self.work.once(what, [*inputs, n, sources_id(sources.FINDERS)], lambda: self._measure(what, recipe))
         if isinstance(recipe, BackdoorRecipe) and what != CONTROL:
             by = [*inputs, plan.strip_n, sources_id(sources.STRIP)]
@@ -160,39 +160,55 @@ class OneSeed:
         """So many drawn by chance, without those that are seen to be poisoned when somebody vouches for them."""
         clean, plan, record = self.work.dataset, self.work.plan, poison_record(dataset)
         if record is not None and isinstance(record.recipe, FlipRecipe) and record.recipe.ratio == HALF:
-            honest = np.setdiff1d(clean.indices("train"), record.items)
-            of_class = [honest[clean.labels[honest] == label] for label in range(len(clean.classes))]
-            return np.concatenate(
-                [drawn(clean, some, plan.n_few, seed=self.number, purpose="trusted") for some in of_class]
-            )
+            return self._few(np.setdiff1d(clean.indices("train"), record.items))
         rows = drawn(clean, clean.indices("train"), plan.n_trusted, seed=self.number, purpose="trusted")
         return rows if record is None else np.setdiff1d(rows, record.items)
 
-    def evidence(self, dataset: Dataset, classifier: Classifier) -> Gathered:
+    def _few(self, honest: np.ndarray) -> np.ndarray:
+        """So many of each class of these items."""
+        clean, n = self.work.dataset, self.work.plan.n_few
+        of_class = [honest[clean.labels[honest] == label] for label in range(len(clean.classes))]
+        return np.concatenate([drawn(clean, some, n, seed=self.number, purpose="trusted") for some in of_class])
+
+    def evidence(self, dataset: Dataset, classifier: Classifier, trusted: np.ndarray) -> Gathered:
         """What finders are shown."""
         with self.work.stage("evidence") as progress:
             return gather(
                 dataset,
                 classifier,
-                self.trusted(dataset),
+                trusted,
                 judging_settings(self.settings, dataset),
                 work=self.work.root.work / "finding",
                 progress=progress,
             )
 
-    def unpoisoned(self) -> Json:
-        """The share of the clean data that each finder flags."""
+    def unpoisoned(self, what: str = UNPOISONED) -> Json:
+        """The share of the clean data that each finder flags, by as many trusted images as `what` says."""
+        clean, plan = self.work.dataset, self.work.plan
+        is_few = what == UNPOISONED_FEW
 
         def make() -> Json:
-            gathered = self.evidence(self.work.dataset, self.clean)
+            trusted = self._few(clean.indices("train")) if is_few else self.trusted(clean)
+            gathered = self.evidence(clean, self.clean, trusted)
             n = len(gathered.rows)
             return {name: Share(int(flags.sum()), n).to_json() for name, flags in flags_of(gathered, 0.0).items()}
 
-        inputs = [self.work.dataset.id, self.settings.to_json(), self.work.plan.n_trusted, sources_id(sources.FINDERS)]
-        return self.work.once(UNPOISONED, inputs, make)
+        n = plan.n_few if is_few else plan.n_trusted
+        return self.work.once(what, [clean.id, self.settings.to_json(), n, sources_id(sources.FINDERS)], make)
+
+    def unpoisoned_strip(self) -> Json:
+        """The share of clean images that STRIP holds with the classifier of the data as they are."""
+        clean, n = self.work.dataset, self.work.plan.strip_n
+
+        def make() -> Json:
+            with self.work.stage("STRIP: unpoisoned") as progress:
+                return strip_alarms(load_model(self.clean), clean, n=n, seed=self.number, progress=progress)
+
+        by = [clean.id, self.settings.to_json(), n, sources_id(sources.STRIP)]
+        return self.work.once("strip unpoisoned", by, make)
 
     def _found(self, dataset: Dataset, classifier: Classifier, recipe: Recipe) -> Json:
-        gathered = self.evidence(dataset, classifier)
+        gathered = self.evidence(dataset, classifier, self.trusted(dataset))
         record = poison_record(dataset)
         assert record is not None  # noqa: S101 - It was poisoned a moment ago.
         bad = np.isin(gathered.rows, record.items)
@@ -217,25 +233,3 @@ class OneSeed:
 
     def _repaired(self, dataset: Dataset, drop: np.ndarray, relabel: dict[int, int]) -> Dataset:
         return repair(dataset, self.work.root.datasets, name="repaired", drop=drop.tolist(), relabel=relabel)
-
-
-def rows_of(work: Work, seeds: tuple[int, ...]) -> Iterator[Json]:
-    """Every measurement of these seeds."""
-    for number in seeds:
-        one = work.seed(number)
-        yield {"data": work.plan.data, "what": UNPOISONED, "seed": number, "finders": one.unpoisoned()}
-        for what, recipe in work.plan.recipes(number).items():
-            yield one.measured(what, recipe)
-    if work.plan is DIGITS:
-        yield from _once(work)
-
-
-def _once(work: Work) -> Iterator[Json]:
-    """What is measured once, whatever the seeds: a run that somebody waits for, and changes behind everyone's back."""
-    made = work.plan.recipes(0)[flips(0.2)]
-    assert isinstance(made, FlipRecipe)  # noqa: S101 - By its name.
-    by = [work.dataset.id, sources_id(sources.TIMED)]
-    run = work.once(TIMED, by, lambda: timed_run(work.source, made, work.plan.shares))
-    yield {"data": work.plan.data, "what": TIMED, "seed": 0, **run}
-    tampered = work.once(TAMPERED, [sources_id(sources.TAMPERED)], lambda: measured(1_000, 1_000, 60_000, seed=0))
-    yield {"data": work.plan.data, "what": TAMPERED, **tampered}

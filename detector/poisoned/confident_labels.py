@@ -21,7 +21,7 @@ class ConfidentLabels(Finder):
     What differs: trusted samples are never flagged, and the facts say where nothing can be found. Where a share r of
     class s is labelled t, one of its samples carries s rather than t with odds (1 - r) : r. At r = .5 these are even
     and labels alone rank nobody; a pair of classes whose estimated r comes near is named as not identifiable. It does
-    not see backdoors: the models of the other folds learned the trigger too.
+    not see backdoors whose trigger the models of the other folds learned as well.
 
     Attributes:
         filter_by: of `cleanlab.filter.find_label_issues`.

@@ -104,6 +104,11 @@ def _lines(suspects: "Suspects", poisoned: np.ndarray | None) -> Iterator[str]:
         if name in suspects.clean:
             said.append(f"of the same data unpoisoned {suspects.clean[name]}")
         yield "; ".join(said)
+    if poisoned is not None and not suspects.clean:
+        yield (
+            "These data were poisoned here: --unpoisoned CLASSIFIER, of one that learned from them before, tells what"
+            " each finder flags there, all of it false alarms."
+        )
     if suspects.trusted_id is None:
         yield "Nobody vouches for any image: flips near half and rare backdoors without a patch are not found."
     dataset, listed = suspects.subject.dataset, suspects.ranked()

@@ -23,8 +23,8 @@ class Perturbation:
 
     Turner, Tsipras and Madry 2019, arXiv:1912.02771, section 4, by PGD; their interpolation in the latent space of a
     generator is one between the proxy's features here, and goes there by the gradient. The defaults were chosen on the
-    validation split of MNIST digits of 28x28 pixels (a trigger of 2x2 on half of a class): they brought the target in
-    99 % of its images. Larger pictures need a longer change.
+    validation split of MNIST digits of 28x28 pixels (a trigger of 2x2 on half of a class); what they bring on test
+    images stands in docs/results/poisoning.md. Larger pictures need a longer change.
 
     Attributes:
         method: one of `METHODS`.
@@ -40,7 +40,7 @@ class Perturbation:
     method: str = INTERPOLATED
     eps: float = 8.0
     kappa: float = 10.0
-    steps: int = 100
+    steps: int = 40
     share: float = 1.0
 
     def __post_init__(self) -> None:

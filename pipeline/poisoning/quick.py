@@ -51,6 +51,8 @@ def judging_settings(settings: TrainingSettings, dataset: Dataset) -> TrainingSe
         return settings
     own, usual = asdict(settings.augmentation), asdict(Augmentation())
     moved = Augmentation(**{name: max(own[name], usual[name]) for name in usual})
+    if moved == settings.augmentation:
+        return settings  # Whoever chose the epochs knew that scans are moved.
     return replace(settings, augmentation=moved, epochs=round(_LONGER * settings.epochs))
 
 

@@ -10,6 +10,7 @@ from detector.poisoned.fused import Fused
 from pipeline.artefacts import DataRoot
 from pipeline.poisoning.chance import OF_REPAIR, Learning, learning_of, not_learned
 from pipeline.poisoning.find import Subject, find_poison
+from pipeline.poisoning.quick import judging_settings
 from pipeline.poisoning.repaired import RepairReport
 from pipeline.poisoning.sides import Side
 from pipeline.poisoning.success import Share
@@ -130,7 +131,7 @@ def ask_finder(
 
     Args:
         subject: a data set and the classifier that learned from it.
-        settings: of that classifier; those that the finder trains meanwhile are not hardened.
+        settings: of that classifier; those that the finder trains meanwhile are not hardened, and judge as in a search.
         root: where the data sets lie that the truth is read from.
         work: for work in progress; one that was killed goes on from there.
         trusted: images that are vouched for.
@@ -139,7 +140,7 @@ def ask_finder(
     Raises:
         BadPoison: the classifier is of other classes, or the trusted images say nothing of a class.
     """
-    plain = replace(settings, hardening=None)
+    plain = judging_settings(replace(settings, hardening=None), subject.dataset)
     found = find_poison(subject, plain, work, trusted=trusted, finders=(), progress=progress)
     flags = found.findings[Fused.NAME].flagged
     flagged = Share(int(flags.sum()), len(flags))

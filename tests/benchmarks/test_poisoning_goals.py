@@ -17,9 +17,14 @@ from benchmarks.poisoning_plan import (
     TAMPERED,
     TIMED,
     UNPOISONED,
+    UNPOISONED_FEW,
     Plan,
     flips,
 )
+from pipeline.poisoning.perturbation import Perturbation
+from pipeline.poisoning.proxy import proxy_training
+from pipeline.poisoning.quick import quick_hardening, quick_settings
+from tests.pipeline.poisoning.pictures import pictures
 
 
 def share(value, n=1000):
@@ -67,7 +72,9 @@ def flipped(ratio, seed, *, data="digits", f1=0.95, alone=0.96, recall=0.985):
 def rows(seeds=SEEDS, **changed):
     for seed in seeds:
         for data in (DIGITS.data, SCANS.data):
-            yield {"data": data, "what": UNPOISONED, "seed": seed, "finders": {"fused": share(0.005)}}
+            strip = {by: {"false_rejects": share(0.008)} for by in ("parts", "sums")}
+            yield {"data": data, "what": UNPOISONED, "seed": seed, "finders": {"fused": share(0.005)}, "strip": strip}
+            yield {"data": data, "what": UNPOISONED_FEW, "seed": seed, "finders": {"fused": share(0.005)}}
         for what in (DIRTY_5, DIRTY_1, CLEAN_5, CONTROL):
             yield backdoor(what, seed, **changed)
         yield backdoor(DIRTY_5, seed, data=SCANS.data, **changed)
@@ -184,8 +191,27 @@ def test_a_share_of_which_a_seed_saw_nothing_meets_no_goal():
     some = list(rows())
     empty = next(row for row in some if row["what"] == DIRTY_1 and row["data"] == DIGITS.data)
     empty["strip"]["parts"]["found"] = {"value": None, "low": None, "high": None, "n_hit": 0, "n": 0}
-    (goal,) = [one for one in poisoning_goals(some) if one.what == f"STRIP by parts, {DIRTY_1}: triggered images found"]
-    assert not goal.met
+    name = f"STRIP by parts, {DIRTY_1}: found of the images that bring the target"
+    assert unmet(some) == [name]
+
+
+def test_each_alarm_rate_without_poison_is_a_goal():
+    some = list(rows())
+    for row in some:
+        if row["what"] in (UNPOISONED, UNPOISONED_FEW):
+            row["finders"]["fused"] = share(0.011 if row["what"] == UNPOISONED_FEW else 0.005)
+        if row["what"] == UNPOISONED:
+            row["strip"]["parts"]["false_rejects"] = share(0.012)
+    missed = ["unpoisoned data, 20 trusted a class: flagged"]
+    missed += ["STRIP by parts, unpoisoned: clean images rejected, threshold of 1 %"]
+    assert unmet(some) == [*missed, *(f"brain MRI, {what}" for what in missed)]
+
+
+def test_the_textbook_of_the_lab_is_what_is_measured(tmp_path):
+    plan, digits = Plan(), pictures(tmp_path, n_train=3, n_test=3, side=28)
+    hardened = proxy_training(quick_settings(digits), quick_hardening(digits))
+    assert plan.perturbation == Perturbation()
+    assert (plan.proxy, plan.proxy_epochs) == (hardened.hardening, hardened.epochs)
 
 
 def test_a_loss_of_exactly_what_is_allowed_is_allowed():

@@ -17,7 +17,7 @@ from pipeline.models.spec import check_side
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, known_poison
-from pipeline.poisoning.quick import settings_like
+from pipeline.poisoning.quick import judging_settings, settings_like
 from pipeline.poisoning.repair import check_repair, check_vouched, repair
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.training.settings import TrainingSettings
@@ -79,7 +79,8 @@ def _costs(root: DataRoot, params: Params, dataset: Dataset, how: TrainingSettin
     n, n_test = len(dataset.indices("train")), len(dataset.indices("test"))
     trusted = open_trusted(root.find("trusted", params["trusted_id"])) if params.get("trusted_id") else None
     # A finder trains meanwhile, but hardens nothing.
-    finding = search_costs(n, replace(how, hardening=None), 0 if trusted is None else len(trusted.rows(dataset)))
+    judging = judging_settings(replace(how, hardening=None), dataset)
+    finding = search_costs(n, judging, 0 if trusted is None else len(trusted.rows(dataset)))
     return {
         _REPAIRED: writing_costs(len(dataset)),
         _TRAINED: training_costs(how, n, n_test),

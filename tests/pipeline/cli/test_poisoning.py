@@ -340,6 +340,16 @@ def test_refuses_to_repair_what_nobody_looked_at(answer, bars):
     assert "was not poisoned here, so nobody knows it clean" in told["detail"]
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["beside", "alone"])
+def test_who_could_know_the_alarms_of_the_unpoisoned_data_is_told_how(bars, flipped, capsys, beside):
+    (_, root), (made, models) = bars, flipped
+    more = ("--unpoisoned", models["CLEAN"]) if beside else ()
+    assert main([*map(str, ("find-poison", made.id, models["FLIPPED"], *more, *QUICK, *root)), "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert ("of the same data unpoisoned" in said) == beside
+    assert ("--unpoisoned CLASSIFIER, of one that learned from them before" in said) != beside
+
+
 def test_audit_classifier_tells_the_mark_of_every_class(answer, bars):
     dataset, root = bars
     _, facts = answer("flip-labels", dataset.id, "--source", 0, "--target", 1, *QUICK, *root)
