@@ -18,7 +18,7 @@ from pipeline.poisoning.examples import (
     poisoned_items,
 )
 from pipeline.poisoning.triggers import Trigger
-from pipeline.words import percent
+from pipeline.words import counted, percent
 
 if TYPE_CHECKING:
     from pipeline.models.files import Classifier
@@ -46,7 +46,7 @@ class Examples:
         """Both lists in words."""
         if not self.tests:
             return
-        yield f"{len(self.tests)} test images, drawn by the seed:"
+        yield f"{counted(len(self.tests), 'test image')}, drawn by the seed:"
         for one in self.tests:
             yield f"  {one.index}  {one.name}, in truth {one.true}"
             yield from _table(one.said, one.triggered)
