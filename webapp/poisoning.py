@@ -86,8 +86,8 @@ def new_backdoor() -> ResponseReturnValue:
     except _REFUSALS as e:
         form.form_errors.append(f"{e}.")
     hardened = hardened_proxy(dataset)
-    told = {"shares": shares, "counts": training_counts(dataset), "hardened": hardened}
-    told["textbook"] = textbook_offer(dataset, hardened)
+    by_book = textbook_offer(dataset, hardened)
+    told = {"shares": shares, "counts": training_counts(dataset), "hardened": hardened, "textbook": by_book}
     page = render_template("poisoning/backdoor_new.html", choice=choice, row=row, form=form, **told)
     return page, 422 if form.errors else 200
 

@@ -14,7 +14,7 @@ from webapp.queries.artefacts import artefact
 from webapp.queries.poisoning import run_of
 from webapp.records.artefacts import ArtefactKind
 
-bp = APIBlueprint("api_run_images", __name__, url_prefix="/api/v1/poisoning/runs", tag="Poisoning lab")
+bp = APIBlueprint("api_run_images", __name__, url_prefix="/api/v1/poisoning/runs", tag="Images of a run")
 
 _PER_PAGE = 24
 
