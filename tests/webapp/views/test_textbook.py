@@ -41,13 +41,13 @@ def test_both_shares_of_the_data_set_are_told(site):
     n, n_target = round(0.05 * len(train)), sum(item.label == 0 for item in train)
     said = panel(site, site.chain.dataset.id)
     assert f"<strong>{n} of {len(train)} training images</strong> here" in said
-    assert f"{100 * n / len(train):.1f} % of all, {100 * n / n_target:.1f} % of those of left." in said
+    assert f"{100 * n / len(train):.1f} % of all, {100 * n / n_target:.1f} % of those labelled left." in said
     assert ">Run it</button>" in said
 
 
 def test_without_a_validation_image_no_run_is_offered_that_trains_its_proxy(lab):
     said = panel(lab, lab.bars.id)
-    assert "<strong>4 of 90 training images</strong> here: 4.4 % of all, 13.3 % of those of left." in said
+    assert "<strong>4 of 90 training images</strong> here: 4.4 % of all, 13.3 % of those labelled left." in said
     assert "None of its images is in the split val" in said
     assert 'href="/classifiers/train">Train a hardened classifier</a>' in said
     assert "<button" not in said
