@@ -34,6 +34,7 @@ from webapp.api import images as api_images
 from webapp.api import jobs as api_jobs
 from webapp.api import poisoning as api_poisoning
 from webapp.api import poisoning_repair as api_poisoning_repair
+from webapp.api import run_images as api_run_images
 from webapp.api import screenings as api_screenings
 from webapp.api import trusted as api_trusted
 from webapp.api.authentication import SCHEMES
@@ -78,6 +79,7 @@ BLUEPRINTS: tuple[tuple[Blueprint, Access], ...] = (
     (api_audits.bp, Access.ADMIN_KEY),
     (api_history.bp, Access.ADMIN_KEY),
     (api_images.bp, Access.ADMIN_KEY),
+    (api_run_images.bp, Access.ADMIN_KEY),
 )
 """Every blueprint and whom it serves."""
 

@@ -27,6 +27,7 @@ from webapp.queries.poisoning import (
     run_of,
     shares_of,
     textbook,
+    textbook_offer,
     training_counts,
 )
 from webapp.records.artefacts import ArtefactKind
@@ -84,7 +85,9 @@ def new_backdoor() -> ResponseReturnValue:
         shares = shares_of(dataset, form.recipe()) if sent or not form.is_submitted() else None
     except _REFUSALS as e:
         form.form_errors.append(f"{e}.")
-    told = {"shares": shares, "counts": training_counts(dataset), "hardened": hardened_proxy(dataset)}
+    hardened = hardened_proxy(dataset)
+    by_book = textbook_offer(dataset, hardened)
+    told = {"shares": shares, "counts": training_counts(dataset), "hardened": hardened, "textbook": by_book}
     page = render_template("poisoning/backdoor_new.html", choice=choice, row=row, form=form, **told)
     return page, 422 if form.errors else 200
 

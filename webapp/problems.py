@@ -36,6 +36,13 @@ _NEXT = {
     503: "Try again in a minute; if it stays so, tell whoever runs Scangate.",
 }
 
+# The same by code, where the status is that of errors with another way out.
+_NEXT_OF = {
+    "broken_history": "Look at the history of what is named above and verify it, which tells everything that differs. "
+    "Then bring its whole folder back from a backup. Where there is none and it is right as it is, vouch for it anew "
+    "by name: python -m pipeline trust ID --anew --by NAME --why REASON.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -87,7 +94,8 @@ def problem_of(error: Exception) -> Problem:
         status = error.code or 500
         return _problem(status, _code(status), error.name, _description(error), _next(status), reference)
     if answer := answer_for(error):
-        return _problem(answer.status, answer.code, answer.title, str(error), _next(answer.status), reference)
+        step = _NEXT_OF.get(answer.code) or _next(answer.status)
+        return _problem(answer.status, answer.code, answer.title, str(error), step, reference)
     detail = "Scangate met an error that it did not expect. Nothing was changed by this request."
     return _problem(500, "internal", "Something went wrong", detail, _next(500), reference)
 

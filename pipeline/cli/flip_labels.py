@@ -8,6 +8,7 @@ from datasets.atomic import write_json
 from datasets.progress import Progress
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
+from pipeline.cli.lab_examples import add_show, examples
 from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.flips import KINDS, ONE_WAY, FlipRecipe
@@ -34,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="share of the training images of a class, 0 to 0.5 (default: %(default)s)",
     )
     parser.add_argument("--original", help="id of a classifier of the clean data set, instead of training one")
+    add_show(parser)
     add_training(parser)
     add_seed(parser)
 
@@ -51,7 +53,10 @@ def run(args: Namespace, progress: Progress) -> Answer:
     how = training(args, dataset)
     report = run_flip_lab(dataset, recipe, how, root, original=original, by=COMMAND_LINE, progress=progress)
     write_json(root.reports / report.poisoned.id / "flips.json", report.to_json())
-    return Answer(report.to_json(), [*filter(None, [report.not_learned]), *_lines(report)])
+    models = {"original model": report.original.classifier, "poisoned model": report.other.classifier}
+    shown = examples(args.show, dataset, report.poisoned, models, seed=args.seed, trigger=None, progress=progress)
+    facts = {**report.to_json(), **shown.to_json()}
+    return Answer(facts, [*filter(None, [report.not_learned]), *_lines(report), *shown.lines()])
 
 
 def _lines(report: "FlipReport") -> Iterator[str]:

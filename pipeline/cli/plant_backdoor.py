@@ -9,9 +9,10 @@ from datasets.progress import Progress, called
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
+from pipeline.cli.lab_examples import Examples, add_show, examples
 from pipeline.cli.lab_training import add_seed, add_training, training
 from pipeline.errors import BadPoison
-from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe
+from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe, tested_trigger
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.perturbation import METHODS, Perturbation
 from pipeline.poisoning.poison import check_poison
@@ -57,6 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     harder.add_argument("--kappa", type=float, help="of cw: by how many logits the wrong class leads (default: 10)")
     harder.add_argument("--share", type=float, help="of interpolated: how far towards the other image (default: 1)")
     harder.add_argument("--steps", type=int, help="of the gradient (default: 100)")
+    add_show(parser)
     add_training(parser)
     add_seed(parser)
 
@@ -85,7 +87,9 @@ def run(args: Namespace, progress: Progress) -> Answer:
         progress=progress,
     )
     write_json(root.reports / report.rows[0].poisoned.id / "backdoor.json", report.to_json())
-    return Answer(report.to_json(), [*filter(None, [report.not_learned]), *_lines(report)])
+    shown = _examples(args, report, progress)
+    facts = {**report.to_json(), **shown.to_json()}
+    return Answer(facts, [*filter(None, [report.not_learned]), *_lines(report), *shown.lines()])
 
 
 def _recipe(args: Namespace, dataset: Dataset) -> BackdoorRecipe:
@@ -132,6 +136,13 @@ def _trained_proxy(
         by=COMMAND_LINE,
         progress=called(progress, PROXY),
     )
+
+
+def _examples(args: Namespace, report: "BackdoorReport", progress: Progress) -> Examples:
+    row = report.rows[0]
+    models = {"clean model": report.side.classifier, **{one.what: one.side.classifier for one in report.rows}}
+    trigger = tested_trigger(row.recipe, args.test_strength)
+    return examples(args.show, report.clean, row.poisoned, models, seed=args.seed, trigger=trigger, progress=progress)
 
 
 def _lines(report: "BackdoorReport") -> Iterator[str]:

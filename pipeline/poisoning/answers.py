@@ -60,10 +60,17 @@ def answers(
     classifiers: "Mapping[str, Classifier]",
     *,
     trigger: Trigger | None = None,
-    split: str = "test",
+    rows: np.ndarray | None = None,
     progress: Progress = ignore,
 ) -> Answers:
-    """What each of the classifiers says of the images of a split, with a trigger on if one is given.
+    """What each of the classifiers says of test images, with a trigger on if one is given.
+
+    Args:
+        dataset: a clean one.
+        classifiers: by their words.
+        trigger: laid on every image.
+        rows: the items that are asked about, (n,) int64; every test image where None.
+        progress: told as it goes; it may raise to cancel.
 
     Raises:
         BadPoison: the trigger lies off an image.
@@ -71,9 +78,9 @@ def answers(
     from pipeline.models.files import load_model
     from pipeline.poisoning.success import answered
 
-    rows = dataset.indices(split)
+    asked = dataset.indices("test") if rows is None else rows
     told = {
-        name: answered(load_model(one), dataset, rows.tolist(), trigger=trigger, progress=progress)
+        name: answered(load_model(one), dataset, asked.tolist(), trigger=trigger, progress=progress)
         for name, one in classifiers.items()
     }
-    return Answers(rows, {name: one[0] for name, one in told.items()}, {name: one[1] for name, one in told.items()})
+    return Answers(asked, {name: one[0] for name, one in told.items()}, {name: one[1] for name, one in told.items()})

@@ -105,7 +105,7 @@ def test_the_slider_is_moved_by_keys(opened) -> None:
     assert value(page, NUMBER) == 50
     assert page.is_visible(WARNING)
     page.keyboard.press("Home")
-    assert (value(page, NUMBER), page.is_visible(WARNING)) == (0, False)
+    assert (value(page, NUMBER), page.is_visible(WARNING)) == (1, False)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "ratio_percent"
 

@@ -50,7 +50,7 @@ class FlipForm(LabForm):
             NumberRange(0, 100 * MAX_RATIO, f"Use 0 to {100 * MAX_RATIO:g}: beyond half, it is the truth."),
         ],
         default=20.0,
-        description="Of its training images. Test images keep their labels.",
+        description="Of its training images, more than 0. Test images keep their labels.",
         render_kw={"min": 0, "max": 100 * MAX_RATIO, "step": "any", "data-warn-from": 100 * WARN_FROM},
     )
     n_classes = 0

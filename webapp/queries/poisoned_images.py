@@ -1,16 +1,20 @@
 """The images of a run of the poisoning lab: test images with what each model says, and the poisoned training images."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 
 from datasets.errors import UnknownItem
 from datasets.store import Dataset
-from pipeline.pictures import amplification, difference_png, shown_png
-from pipeline.poisoning.answers import Answers
+from pipeline.pictures import difference_png, shown_png
 from pipeline.poisoning.backdoor import BackdoorRecipe, tested_trigger
-from pipeline.poisoning.poison import FLIPS, poison_record
+from pipeline.poisoning.examples import (
+    Tested,
+    Trained,
+    example_tested,
+    examples_trained,
+    mixed,
+    poisoned_items,
+    row_of_item,
+)
 from webapp.queries.artefacts import artefact
 from webapp.queries.contents import open_stored_dataset
 from webapp.queries.paging import Page
@@ -22,44 +26,12 @@ SIDES = ("clean", "stamped", "tested", "poisoned", "difference")
 _PER_PAGE = 8
 
 
-@dataclass(frozen=True)
-class Said:
-    """What one model says of one image, with its probability; `right` where that is the true class."""
-
-    model: str
-    class_name: str
-    probability: float
-    right: bool
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A test image; `triggered` is empty where nothing is stamped."""
-
-    index: int
-    true: str
-    said: tuple[Said, ...]
-    triggered: tuple[Said, ...]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A training image as it was given to the poisoned model; `times` amplifies the difference of its pictures."""
-
-    index: int
-    poisoned: bool
-    before: str
-    after: str
-    times: int
-
-
 def page_of_tests(run: Run, *, seed: int, which: str, number: int, size: int = _PER_PAGE) -> Page[Tested]:
     """One page of the test images in the order that a seed draws; of those that changed, or of all."""
     answers = run.answers["clean"]
-    rows = np.flatnonzero(_changed(run)) if which == CHANGED else np.arange(len(answers.items))
-    mixed = np.random.default_rng(seed).permutation(rows)
+    rows = mixed(np.flatnonzero(_changed(run)) if which == CHANGED else np.arange(len(answers.items)), seed)
     dataset = clean_set(run)
-    chosen = mixed[(number - 1) * size : number * size]
+    chosen = rows[(number - 1) * size : number * size]
     return Page([_tested(run, dataset, int(row)) for row in chosen], number, len(rows), size)
 
 
@@ -69,25 +41,14 @@ def tested_item(run: Run, index: int) -> Tested:
     Raises:
         UnknownItem: it is none of the test images.
     """
-    items = run.answers["clean"].items
-    (rows,) = np.nonzero(items == index)
-    if not len(rows):
-        raise UnknownItem(
-            f"Item {index} is no test image; there are {len(items)}, from {items.min()} to {items.max()}."
-        )
-    return _tested(run, clean_set(run), int(rows[0]))
+    return _tested(run, clean_set(run), row_of_item(run.answers["clean"], index))
 
 
 def trained_page(run: Run, *, which: str, number: int, size: int = _PER_PAGE) -> Page[Trained]:
     """One page of the training images in a fixed mixture; of the poisoned ones, or of all."""
     clean, poisoned = clean_set(run), poisoned_set(run)
-    record = poison_record(poisoned)
-    marked = set() if record is None else set(record.items.tolist())
-    rows = clean.indices("train") if which == ALL else np.array(sorted(marked), dtype=np.int64)
-    mixed = np.random.default_rng(0).permutation(rows)
-    chosen = [int(index) for index in mixed[(number - 1) * size : number * size]]
-    shown = [_trained(run, clean, poisoned, index, marked=index in marked) for index in chosen]
-    return Page(shown, number, len(rows), size)
+    rows = mixed(clean.indices("train"), 0) if which == ALL else poisoned_items(poisoned)
+    return Page(examples_trained(clean, poisoned, rows[(number - 1) * size : number * size]), number, len(rows), size)
 
 
 def run_picture(run: Run, index: int, side: str) -> bytes:
@@ -129,22 +90,4 @@ def _changed(run: Run) -> np.ndarray:
 
 
 def _tested(run: Run, dataset: Dataset, row: int) -> Tested:
-    answers, triggered = run.answers["clean"], run.answers.get("triggered")
-    index = int(answers.items[row])
-    label = dataset.items[index].label
-    with_trigger = () if triggered is None else tuple(_said(triggered, dataset, row, label))
-    return Tested(index, dataset.classes[label], tuple(_said(answers, dataset, row, label)), with_trigger)
-
-
-def _said(answers: Answers, dataset: Dataset, row: int, label: int) -> Iterator[Said]:
-    for model, classes in answers.classes.items():
-        told = int(classes[row])
-        yield Said(model, dataset.classes[told], float(answers.probabilities[model][row]), told == label)
-
-
-def _trained(run: Run, clean: Dataset, poisoned: Dataset, index: int, *, marked: bool) -> Trained:
-    names = clean.classes
-    before, after = names[clean.items[index].label], names[poisoned.items[index].label]
-    flips = run.report["lab"] == FLIPS
-    times = 1 if flips else amplification(clean.levels(index), poisoned.levels(index))
-    return Trained(index, marked, before, after, times)
+    return example_tested(dataset, run.answers["clean"], row, triggered=run.answers.get("triggered"))

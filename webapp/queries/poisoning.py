@@ -8,14 +8,17 @@ from typing import Any
 
 from datasets.atomic import read_json
 from datasets.store import Dataset
-from pipeline.errors import BadPoison
+from pipeline.errors import BadPoison, BadTraining
 from pipeline.poisoning.answers import Answers
 from pipeline.poisoning.backdoor import CLEAN as CLEAN_LABEL
 from pipeline.poisoning.backdoor import BackdoorRecipe, Rates, rates
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.perturbation import Perturbation
-from pipeline.poisoning.poison import FLIPS, Recipe, poison_record, told_apart
+from pipeline.poisoning.poison import FLIPS, Recipe, check_poison, poison_record, told_apart
+from pipeline.poisoning.proxy import PROXY
+from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning_report.page import RunPage, run_page
+from pipeline.training.hardening_settings import check_hardening
 from webapp.context import context
 from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, REPORT_FILE
 from webapp.jobs.poisoning_asked import FLIPPED, proxy_of_its_own
@@ -100,18 +103,58 @@ def shares_of(dataset: Dataset, recipe: BackdoorRecipe) -> Rates | str:
         return f"{e}."
 
 
-def textbook(row: Artefact) -> dict[str, Any]:
-    """The order of the textbook's backdoor: 2x2 white in the corner, 5 % of all images, the first class.
+TEXTBOOK = BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation())
+"""2x2 white in the corner of 5 % of all training images: perturbed ones of the first class, which keep their label."""
 
-    The images keep their labels and are perturbed; beside them stands the control, the same without perturbation. Where
-    there is no hardened classifier of these classes to perturb them under, the run trains one first.
+
+@dataclass(frozen=True)
+class Offer:
+    """The textbook's backdoor on a data set, before anybody orders it.
+
+    Attributes:
+        shares: how much it poisons, of all and of the target class; None where it cannot poison so many.
+        refusal: why an order would be refused; None where it would not.
+        no_val: whether that is for want of a validation image, by which a run trains its proxy.
+    """
+
+    shares: Rates | None
+    refusal: str | None = None
+    no_val: bool = False
+
+
+def textbook_offer(dataset: Dataset, hardened: Artefact | None) -> Offer:
+    """What the textbook's backdoor poisons of a data set, and why it cannot where it cannot.
+
+    Args:
+        dataset: a clean one, with labels.
+        hardened: the classifier that it perturbs images under; None where its run would train one.
+    """
+    shares = shares_of(dataset, TEXTBOOK)
+    if isinstance(shares, str):
+        return Offer(None, shares)
+    try:
+        check_poison(dataset, TEXTBOOK, proxy=(PROXY, dataset.classes))
+    except BadPoison as e:
+        return Offer(shares, f"{e}.")
+    try:
+        if hardened is None:
+            check_hardening(dataset, quick_hardening(dataset))
+    except BadTraining as e:
+        return Offer(shares, f"{e}.", no_val=True)
+    return Offer(shares)
+
+
+def textbook(row: Artefact) -> dict[str, Any]:
+    """The order of the textbook's backdoor, with the control beside it: the same without perturbation.
+
+    Where there is no hardened classifier of these classes to perturb the images under, the run trains one first.
     """
     dataset = open_stored_dataset(row)
     hardened = hardened_proxy(dataset)
     return {
         "dataset_id": row.id,
         "name": f"{row.name}, textbook backdoor"[:120],
-        "recipe": BackdoorRecipe(labels=CLEAN_LABEL, perturbation=Perturbation()).to_json(),
+        "recipe": TEXTBOOK.to_json(),
         "settings": {},
         "strength": None,
         "original_id": None,

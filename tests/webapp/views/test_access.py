@@ -28,7 +28,7 @@ ADMINS = {
 SCREENING_KEYS = {"api_screenings"}
 ADMIN_KEYS = {
     *("api_admin", "api_jobs", "api_poisoning", "api_finding", "api_poisoning_repair", "api_trusted"),
-    *("api_audits", "api_history", "api_images"),
+    *("api_audits", "api_history", "api_images", "api_run_images"),
 }
 ALL = (PUBLIC, SIGNED_IN, ADMINS, SCREENING_KEYS, ADMIN_KEYS)
 

@@ -91,6 +91,13 @@ def test_a_broken_link_is_a_conflict_and_changes_nothing(own, program, admin_key
         assert error["code"] == "broken_history"
         assert "event 1 (import" in error["detail"]
         assert "backup" in error["detail"]
+        for step in (
+            "Look at the history",
+            "verify it",
+            "whole folder back from a backup",
+            "trust ID --anew --by NAME",
+        ):
+            assert step in error["next_step"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -115,6 +122,8 @@ def test_nothing_is_ordered_on_a_broken_history(own, program, admin_key):
     form |= {"dataset_id": chain.dataset.id, "harden": "none", "csrf_token": token_of(person, "/classifiers/train")}
     page = person.post("/classifiers/train", data=form)
     assert (page.status_code, "it does not hash to what is written there" in page.text) == (409, True)
+    assert "vouch for it anew by name" in page.text
+    assert "Reload the page" not in page.text
     assert n_jobs(own) == n
 
 

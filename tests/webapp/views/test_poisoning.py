@@ -90,7 +90,7 @@ def test_a_run_that_learned_nothing_says_so_first(site, admin, flips, monkeypatc
 def test_the_classes_of_the_chosen_data_set_are_offered(site, admin):
     page = admin.get(f"{FLIPS}?dataset={site.chain.dataset.id}").text
     assert re.search(r'<option selected value="1">right</option>', page.partition('id="target"')[2])
-    assert 'type="range"' in page
+    assert '<input type="range" min="1" max="50"' in page
     assert "nothing in the data can tell flips from truth" in page
     assert "left" not in admin.get(FLIPS).text
 
