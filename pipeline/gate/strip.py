@@ -46,6 +46,13 @@ class StripPoint:
             n_overlays=self.n_overlays,
         )
 
+    @property
+    def can_fire(self) -> bool:
+        """Whether anything can be held; not where too many clean scans waver as little as a trigger could."""
+        n_classes = len(self.rule.mean)
+        scores = self.rule.score(np.zeros(n_classes), np.arange(n_classes))
+        return alarms(float(p_values(self.rule.calibration, scores).min()), self.rate)
+
     def finding(self, wavering: float, predicted: int) -> StripFinding:
         """What it says of a scan that is called a class and wavers so much; what is not a number never fires."""
         if not math.isfinite(wavering):

@@ -59,7 +59,7 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
 
     Raises:
         BadGate: the classifier gives no number for a mixed scan.
-        BadStrip: by parts, the scans that were drawn are all called one class.
+        BadStrip: by parts, the scans that were drawn are all called one class; or nothing could ever be held.
     """
     answering, judging = open_answering(graph, n_threads=1), open_graph(graph, n_threads=1).judging
     overlays, called = _overlays(answering, spec, scans)
@@ -88,6 +88,11 @@ def calibrate_strip(graph: Path, spec: ClassifierSpec, scans: StripScans, progre
         called=called,
         rule=StripRule.fit(np.array(wavered), np.array(predicted), len(spec.classes), by_class=choice.by_class),
     )
+    if not point.can_fire:
+        raise BadStrip(
+            f"STRIP by {choice.by} could hold nothing at a rate of {choice.rate:g}: more of the clean scans keep their"
+            " class as firmly as numbers tell; give a higher rate, mix in the other way, or leave STRIP out"
+        )
     return Calibrated(point, path, float(1 + np.median(mixed) / np.median(alone)), scans)
 
 

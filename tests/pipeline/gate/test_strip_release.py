@@ -236,6 +236,16 @@ def test_scans_of_one_class_are_refused_as_overlays_of_parts(backdoored_chain, c
         release(detector, copied, alpha=ALPHA, strip=BY_PARTS)
 
 
+@pytest.mark.parametrize("by", [PARTS, SUMS])
+def test_a_threshold_that_nothing_can_pass_is_refused(backdoored_chain, copied, monkeypatch, by):
+    detector = open_detector(copied.detectors / backdoored_chain.detector.id)
+    monkeypatch.setattr("pipeline.gate.strip_release.wavering", lambda *_: lambda pixels, called: 0.0)
+    before = sorted(copied.gates.rglob("*"))
+    with pytest.raises(BadStrip, match=rf"STRIP by {by} could hold nothing at a rate of .* give a higher rate"):
+        release(detector, copied, alpha=ALPHA, strip=CHOICES[by])
+    assert sorted(copied.gates.rglob("*")) == before
+
+
 def test_a_recalibrated_detector_gets_its_overlays_from_its_own_scans(tiny_chain, tmp_path):
     root = DataRoot(shutil.copytree(tiny_chain.root.path, tmp_path / "data"))
     local = local_dataset(root, tmp_path)
