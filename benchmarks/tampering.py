@@ -24,7 +24,8 @@ from datasets.duplicates import pixels_sha256
 from datasets.store import Dataset, DatasetWriter, Item
 from pipeline.artefacts import DataRoot
 from pipeline.provenance.event import EventKind
-from pipeline.provenance.record import Verification, checked, recorded, trust, verify
+from pipeline.provenance.record import checked, recorded, trust
+from pipeline.provenance.verification import Verification, verify
 
 GOAL_S = 10.0
 _CLASSES = tuple("0123456789")

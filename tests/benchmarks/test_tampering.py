@@ -19,7 +19,7 @@ def test_every_single_change_is_found_and_named_and_nothing_else(capsys: pytest.
 def test_a_verification_that_overlooks_something_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.provenance.record._told", lambda now, was: [])
+    monkeypatch.setattr("pipeline.provenance.verification.named_differences", lambda now, was: [])
     assert main(["--n", "12", "--untouched", "2", "--items", "10"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["found"] < told["n"]

@@ -11,6 +11,7 @@ from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.descent import SUBSET
 from pipeline.provenance.manifest import kept_as
 from pipeline.provenance.record import trust
+from tests.fixtures.before import forget_all
 from tests.webapp.views.own import copied
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
@@ -159,7 +160,7 @@ def test_a_broken_history_says_what_is_broken_and_what_to_do_and_takes_nothing(o
 
 
 def test_what_has_no_history_is_told_how_to_begin_one(own, person):
-    (folder_of(own, "models") / HISTORY).unlink()
+    forget_all(own.settings.data_root)
     where = f"/history/{own.chain.classifier.id}"
     assert "made before histories were kept" in person.get(where).text
     assert "There is nothing to compare with" in person.get(f"{where}/changes").text
