@@ -5,7 +5,7 @@ What needs torch is imported where it is called: who only asks whether it can be
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datasets.atomic import read_json
 from datasets.progress import Progress, called, ignore
@@ -13,6 +13,10 @@ from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BadPoison
 from pipeline.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    # Only for the type: it loads torch, and a web process reads this module too.
+    from pipeline.models.files import Classifier
 
 AGAIN = "training again"
 """How the words of its progress begin."""
@@ -119,18 +123,23 @@ def trained_again(
         BadTraining, BadDevice, MissingWeights: as `train_classifier`.
         BrokenHistory: the classifier is not what its history says.
     """
-    import torch
-
     from pipeline.models.files import open_classifier
-    from pipeline.poisoning.answers import answers
     from pipeline.training.train import train_classifier
 
     kept = open_classifier(folder)
-    how = settings_noted(folder)
-    if how is None:
-        raise BadPoison(f"the classifier {kept.name} does not say how it was trained; leave it out")
+    learned_from, how = check_retraining(folder, *kept.parents)
     told = called(progress, f"{AGAIN}: {kept.name}")
     made = train_classifier(learned, how, beside.models, work=work or beside.work, name=kept.name, progress=told)
+    return _compared(kept, made, learned_from, judged_on, progress)
+
+
+def _compared(
+    kept: "Classifier", made: "Classifier", learned_from: str, judged_on: Dataset, progress: Progress
+) -> Retrained:
+    import torch
+
+    from pipeline.poisoning.answers import answers
+
     asked = {"kept": kept} if made.id == kept.id else {"kept": kept, "again": made}
     said = answers(judged_on, asked, progress=progress)
     before, after = said.classes["kept"], said.classes.get("again", said.classes["kept"])
@@ -138,7 +147,7 @@ def trained_again(
     return Retrained(
         classifier_id=kept.id,
         name=kept.name,
-        learned_from=kept.parents[0] if kept.parents else learned.id,
+        learned_from=learned_from,
         replayed_id=made.id,
         n=len(true),
         n_right=int((before == true).sum()),
