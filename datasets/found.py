@@ -45,7 +45,7 @@ def id_found(folder: Path, *, levels: bool = True) -> tuple[str, str]:
     classes, items = described(folder)
     try:
         manifest = read_json(folder / MANIFEST)
-        said, kind = str(manifest["id"]), str(manifest["source"]["kind"])  # type: ignore[index, call-overload]
+        said, kind = str(manifest["id"]), str(manifest["source"]["kind"])  # type: ignore[index]
         hashes = level_hashes_jailed(folder) if levels else tuple(item.pixels_sha256 for item in items)
         found = (replace(item, pixels_sha256=one) for item, one in zip(items, hashes, strict=True))
         return said, dataset_id(classes, found, kind)

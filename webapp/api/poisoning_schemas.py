@@ -192,8 +192,8 @@ class Replay(Schema):
         load_default=False,
         metadata={
             "description": "Train the run's classifiers again as well, by the settings in their notes. It takes as "
-            "long as the run did. On one machine with as many threads the weights repeat to the last bit, elsewhere they "
-            "may not."
+            "long as the run did. On one machine with as many threads the weights repeat to the last bit, elsewhere "
+            "they may not."
         },
     )
 

@@ -71,6 +71,7 @@ class Past:
     events: tuple[Told, ...]
     missing: str = ""
     broken: str = ""
+    removed: bool = False  # Whether there is no file of it to be downloaded.
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def history_view(row: Artefact) -> HistoryView:
     except NoHistory as e:
         own = Past(own.made, 0, (), missing=str(e))
     except BrokenHistory as e:
-        own = Past(own.made, 0, (), broken=str(e))
+        own = Past(own.made, 0, (), broken=str(e), removed=not has_history(folder))
     examined = last_examination(folder, root)
     outdated = bool(examined and own.events and examined.head != own.events[-1].event.sha256)
     ancestors = tuple(
