@@ -34,7 +34,9 @@ STRIP = (
 TIMED = (*FINDERS, "pipeline/poisoning/flip_lab.py", "benchmarks/poisoning_timed.py")
 TAMPERED = (
     *(f"pipeline/provenance/{name}.py" for name in ("chain", "event", "manifest", "merkle", "record", "signing")),
-    "benchmarks/tampering.py",
+    *(f"pipeline/provenance/{name}.py" for name in ("opening", "unrecorded", "verification")),
+    "datasets/found.py",
+    *(f"benchmarks/{name}.py" for name in ("tampering", "tampering_changes", "tampering_data", "tampering_events")),
 )
 
 

@@ -1,12 +1,13 @@
 """Whether every single change of an artefact is found, and how fast: `python -m benchmarks.tampering`.
 
 A small data set and a small classifier are changed in one random place at a time (a level, a label, a split, the place
-of two items, a bit of a file, a line of the history), verified, and put back. As many verifications as are asked for
-are of nothing changed. Then a data set of many small items is verified against the clock. Prints JSON.
+of two items, a bit of a file, a line of the history, or something of it and then the history is deleted), and put back.
+After each change two are asked: the verification, and what stands before a training or an evaluation, which has to
+refuse. Both are asked as well after what may happen to an artefact without anything being wrong. Then a data set of
+many small items is verified against the clock. Prints JSON.
 """
 
 import argparse
-import contextlib
 import json
 import random
 import sys
@@ -17,22 +18,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-
-from datasets.duplicates import pixels_sha256
-from datasets.store import Dataset, DatasetWriter, Item
+from benchmarks.tampering_changes import OF_DATASETS, OF_MODELS, ONLY_VERIFIED
+from benchmarks.tampering_data import SIDE, SMALL, classifier, generated
+from benchmarks.tampering_events import EVENTS, OLD, prepared
+from datasets.errors import DatasetError
 from pipeline.artefacts import DataRoot
-from pipeline.provenance.event import EventKind
-from pipeline.provenance.record import Verification, checked, recorded, trust, verify
+from pipeline.errors import PipelineError
+from pipeline.models.files import open_classifier
+from pipeline.provenance.opening import checked_dataset
+from pipeline.provenance.verification import verify
 
 GOAL_S = 10.0
-_CLASSES = tuple("0123456789")
-_SPLITS = ("train", "val", "test")
-_SMALL, _SIDE = 20, 8
-
-Change = Callable[[random.Random, Path], str]
-"""Changes one thing in an artefact's folder and gives what should be named of it."""
+_OPENED: dict[str, Callable[[Path], object]] = {"datasets": checked_dataset, "models": open_classifier}
+"""What stands before a training or an evaluation, by the kind of artefact."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,59 +42,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def measured(n: int, untouched: int, items: int, *, seed: int) -> dict[str, Any]:
-    """Single changes made, found and named; false alarms where nothing was changed; the time for many items.
+    """Single changes made, found and named; false alarms where nothing was wrong; the time for many items.
+
+    Found is a change that the verification finds and that is refused before a use; of `only_verified`, which change
+    nothing that is used, one that the verification finds.
 
     Args:
         n: single changes.
-        untouched: verifications of what nobody changed.
+        untouched: artefacts that are asked about after something that anybody may do.
         items: of the data set that is timed.
-        seed: of the changes.
+        seed: of the changes and of what else happens.
     """
     with tempfile.TemporaryDirectory() as folder:
-        root = DataRoot(Path(folder))
-        small = generated(root, _SMALL, _SIDE)
-        model = classifier(root, small)
-        changed = tampered(root, small.folder, model, n, random.Random(seed))  # noqa: S311 - no secret
-        whole = [verify(one, root).ok for one in (small.folder, model) for _ in range(untouched // 2)]
+        root = DataRoot(Path(folder) / "changed")
+        small = generated(root, SMALL, SIDE)
+        changed = tampered(root, small.folder, classifier(root, small).folder, n, _random(seed))
         return {
             "seed": seed,
             "changes": changed,
-            "n": sum(row["n"] for row in changed.values()),
-            "found": sum(row["found"] for row in changed.values()),
-            "untouched": {"n": len(whole), "false_alarms": whole.count(False)},
+            **{key: sum(row[key] for row in changed.values()) for key in ("n", "found", "verified", "refused")},
+            "only_verified": sorted(ONLY_VERIFIED),
+            "untouched": quiet(DataRoot(Path(folder) / "whole"), untouched, _random(seed)),
             "speed": _speed(root, items),
         }
 
 
-def generated(root: DataRoot, n: int, side: int) -> Dataset:
-    """A data set of n random grey pictures with a history of two events."""
-    rng = np.random.default_rng(n)
-    items = []
-    with contextlib.closing(DatasetWriter(root.datasets)) as writer:
-        for i in range(n):
-            levels = rng.integers(0, 256, (side, side, 1), dtype=np.uint8)
-            writer.append(levels, 8)
-            name, hashed = f"{i % 10}/{i}.png", pixels_sha256(levels, 8)
-            items.append(Item(name, i % 10, _SPLITS[i % 3], i, hashed, hashed, levels.shape, 8))
-        made = writer.finish(f"{n} random", _CLASSES, tuple(items), {"kind": "random"}, {})
-    recorded(made.folder, root, EventKind.IMPORT, by="benchmark", facts={"seed": n})
-    trust(made.folder, root, by="benchmark", why="generated")
-    return made
-
-
-def classifier(root: DataRoot, dataset: Dataset) -> Path:
-    """The folder of something like a classifier: random bytes for weights, and a history of one event."""
-    folder = root.models / "benchmark"
-    folder.mkdir()
-    (folder / "weights.safetensors").write_bytes(np.random.default_rng(0).bytes(4096))
-    (folder / "classifier.json").write_text(json.dumps({"id": folder.name, "parents": [dataset.id]}, indent=2))
-    recorded(folder, root, EventKind.TRAINING, by="benchmark", parents=[checked(dataset.folder)])
-    return folder
-
-
 def tampered(root: DataRoot, dataset: Path, model: Path, n: int, rng: random.Random) -> dict[str, dict[str, int]]:
-    """How many of n single changes were made of each kind, found, and named by what was changed."""
-    told: dict[str, dict[str, int]] = defaultdict(lambda: {"n": 0, "found": 0, "named": 0})
+    """How many of n single changes of each kind were found, by whom, and named by what was changed."""
+    told: dict[str, dict[str, int]] = defaultdict(
+        lambda: dict.fromkeys(("n", "found", "verified", "refused", "named"), 0)
+    )
     kinds = [(name, dataset, change) for name, change in OF_DATASETS.items()]
     kinds += [(name, model, change) for name, change in OF_MODELS.items()]
     pristine = {folder: {path: path.read_bytes() for path in folder.iterdir()} for folder in (dataset, model)}
@@ -105,87 +80,41 @@ def tampered(root: DataRoot, dataset: Path, model: Path, n: int, rng: random.Ran
         expected = change(rng, folder)
         if _same(folder, pristine[folder]):
             raise RuntimeError(f"{name} changed nothing")
-        found: Verification = verify(folder, root)
-        told[name]["n"] += 1
-        told[name]["found"] += not found.ok
-        told[name]["named"] += any(expected in difference for difference in found.differences)
-        _put_back(pristine[folder])
+        differences, refused = verify(folder, root).differences, _refused(folder)
+        row = told[name]
+        row["n"] += 1
+        row["verified"] += bool(differences)
+        row["refused"] += refused
+        row["found"] += bool(differences) and (refused or name in ONLY_VERIFIED)
+        row["named"] += any(expected in difference for difference in differences)
+        for files in pristine.values():
+            _put_back(files)
     return dict(told)
 
 
-def _level(rng: random.Random, folder: Path) -> str:
-    place = rng.randrange(_SMALL * _SIDE**2)
-    with h5py.File(folder / "dataset.h5", "r+") as file:
-        file["levels/uint8"][place] ^= 1 << rng.randrange(8)
-    index = place // _SIDE**2
-    return f"item {index} {index % 10}/{index}.png: pixels"
+def quiet(root: DataRoot, n: int, rng: random.Random) -> dict[str, Any]:
+    """Of n artefacts, each asked about after something that anybody may do, those that were told as changed."""
+    told = {name: {"n": 0, "false_alarms": 0} for name in EVENTS}
+    dataset = prepared(root)
+    for k in range(n):
+        name = [*EVENTS][k % len(EVENTS)]
+        folder = EVENTS[name](rng, root, dataset)
+        told[name]["n"] += 1
+        told[name]["false_alarms"] += _refused(folder) or (name != OLD and not verify(folder, root).ok)
+    return {"n": n, "false_alarms": sum(row["false_alarms"] for row in told.values()), "events": told}
 
 
-def _value_of(field: str, values: Sequence[object]) -> Change:
-    def change(rng: random.Random, folder: Path) -> str:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        index = rng.randrange(_SMALL)
-        row = manifest["items"][index]
-        row[field] = rng.choice([value for value in values if value != row[field]])
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-        return f"item {index} {row['name']}: {field} {row[field]}"
-
-    return change
+def _refused(folder: Path) -> bool:
+    """Whether the artefact is refused where something is about to be made of it."""
+    try:
+        _OPENED[folder.parent.name](folder)
+    except (PipelineError, DatasetError):
+        return True
+    return False
 
 
-def _order(rng: random.Random, folder: Path) -> str:
-    manifest = json.loads((folder / "manifest.json").read_text())
-    items = manifest["items"]
-    first, second = rng.sample(range(_SMALL), 2)
-    items[first], items[second] = items[second], items[first]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return f"{items[first]['name']}: order {first}, was {second}"
-
-
-def _bit_of(name: str) -> Change:
-    def flip(rng: random.Random, folder: Path) -> str:
-        (path,) = folder.glob(name)
-        content = bytearray(path.read_bytes())
-        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-        path.write_bytes(content)
-        return path.name
-
-    return flip
-
-
-def _line_dropped(rng: random.Random, folder: Path) -> str:
-    path = folder / "history.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    del lines[rng.randrange(len(lines))]
-    path.write_bytes(b"".join(lines))
-    return path.name
-
-
-def _lines_swapped(rng: random.Random, folder: Path) -> str:
-    path = folder / "history.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    first, second = rng.sample(range(len(lines)), 2)
-    lines[first], lines[second] = lines[second], lines[first]
-    path.write_bytes(b"".join(lines))
-    return path.name
-
-
-OF_DATASETS: dict[str, Change] = {
-    "level of an image": _level,
-    "label": _value_of("label", range(len(_CLASSES))),
-    "split": _value_of("split", _SPLITS),
-    "order of two items": _order,
-    "bit of dataset.h5": _bit_of("dataset.h5"),
-    "bit of manifest.json": _bit_of("manifest.json"),
-    "bit of the history": _bit_of("history.jsonl"),
-    "bit of the kept manifest": _bit_of("history-*.manifest"),
-    "line of the history dropped": _line_dropped,
-    "lines of the history swapped": _lines_swapped,
-}
-OF_MODELS: dict[str, Change] = {
-    "bit of the weights": _bit_of("weights.safetensors"),
-    "bit of classifier.json": _bit_of("classifier.json"),
-}
+def _random(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - no secret
 
 
 def _same(folder: Path, files: dict[Path, bytes]) -> bool:
@@ -210,7 +139,7 @@ def _speed(root: DataRoot, n: int) -> dict[str, object]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tampering", description=__doc__)
     parser.add_argument("--n", type=int, default=1_000, help="single changes (default: %(default)s)")
-    parser.add_argument("--untouched", type=int, default=1_000, help="verifications of what nobody changed")
+    parser.add_argument("--untouched", type=int, default=1_000, help="artefacts that nobody tampered with")
     parser.add_argument("--items", type=int, default=60_000, help="items of the data set that is timed")
     parser.add_argument("--seed", type=int, default=0)
     return parser

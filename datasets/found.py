@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.atomic import read_json
@@ -11,7 +12,7 @@ from datasets.duplicates import pixels_sha256
 from datasets.errors import DamagedStore, DatasetError
 from datasets.jail import run_jailed
 from datasets.ragged import RaggedReader
-from datasets.store import LEVELS, MANIFEST, Item
+from datasets.store import LEVELS, MANIFEST, Item, dataset_id
 
 
 def described(folder: Path) -> tuple[tuple[str, ...], tuple[Item, ...]]:
@@ -28,6 +29,28 @@ def described(folder: Path) -> tuple[tuple[str, ...], tuple[Item, ...]]:
         return tuple(manifest["classes"]), tuple(Item(**{**row, "shape": tuple(row["shape"])}) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise DamagedStore(f"{MANIFEST}: cannot be read any more ({type(e).__name__}: {e})") from e
+
+
+def id_found(folder: Path, *, levels: bool = True) -> tuple[str, str]:
+    """The id that the manifest names, and the one that its pictures, labels and splits make.
+
+    Args:
+        folder: of a data set.
+        levels: whether the pictures are hashed anew, in a jail, since nothing vouches for the file; else those hashes
+            are taken that the manifest says.
+
+    Raises:
+        DamagedStore: the manifest or the levels cannot be read.
+    """
+    classes, items = described(folder)
+    try:
+        manifest = read_json(folder / MANIFEST)
+        said, kind = str(manifest["id"]), str(manifest["source"]["kind"])  # type: ignore[index]
+        hashes = level_hashes_jailed(folder) if levels else tuple(item.pixels_sha256 for item in items)
+        found = (replace(item, pixels_sha256=one) for item, one in zip(items, hashes, strict=True))
+        return said, dataset_id(classes, found, kind)
+    except (ValueError, KeyError, TypeError) as e:
+        raise DamagedStore(f"{MANIFEST}: does not fit its levels, or lacks a part ({type(e).__name__}: {e})") from e
 
 
 def level_hashes(folder: Path) -> Iterator[str]:

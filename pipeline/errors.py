@@ -19,7 +19,7 @@ PipelineError (a ValueError)
 │   ├── BadRate            the rates asked of a gate are out of their range
 │   └── BadStrip           what is asked of STRIP in a gate cannot be had
 ├── BrokenHistory          an artefact or its signed history was changed, or cannot be checked
-└── NoHistory              an artefact was made before histories were kept
+└── NoHistory              an artefact has no history: removed, or made before histories were kept
 """
 
 
@@ -108,4 +108,4 @@ class BrokenHistory(PipelineError):
 
 
 class NoHistory(PipelineError):
-    """An artefact has no history: it was made before histories were kept."""
+    """An artefact has no history: it was removed, or the artefact was made before histories were kept."""

@@ -12,7 +12,7 @@ from webapp.queries.artefacts import artefact, upload
 from webapp.queries.detector_report import rate_of_report
 from webapp.queries.finding import clean_classifier_like
 from webapp.queries.history import keeping
-from webapp.queries.poisoning import recipes_asked, run_of
+from webapp.queries.poisoning import models_to_train, recipes_asked, run_of
 from webapp.queries.repairs import RepairAsked
 from webapp.records.artefacts import Artefact, ArtefactKind
 from webapp.records.jobs import Job
@@ -123,13 +123,25 @@ def plant_backdoor(
     return _poison("plant_backdoor", dataset_id, original_id, proxy_id, owner_id, order)
 
 
-def replay_poison(row: Artefact, *, owner_id: int) -> Job:
-    """Make the poisoned data of a run again from its record, and tell on the run's page whether they are the same."""
+def replay_poison(row: Artefact, *, train_again: bool = False, owner_id: int) -> Job:
+    """Make the poisoned data of a run again from its record, and tell on the run's page whether they are the same.
+
+    With `train_again` its classifiers are trained again as well, on the data that were made again.
+    """
     run = run_of(row)
     asked = recipes_asked(run)
     for dataset_id in run.page.sets.values():
         artefact(ArtefactKind.DATASET, dataset_id)
-    sets = [{"what": what, "dataset_id": run.page.sets[what], "recipe": asked[what].to_json()} for what in asked]
+    models = models_to_train(run) if train_again else {}
+    sets = [
+        {
+            "what": what,
+            "dataset_id": run.page.sets[what],
+            "recipe": recipe.to_json(),
+            "classifiers": models.get(what, []),
+        }
+        for what, recipe in asked.items()
+    ]
     params = {"run_id": row.id, "name": row.name, "parents": list(row.parents), "lab": run.report["lab"], "sets": sets}
     return jobs().enqueue(REPLAY_JOB, {**params, "dataset_id": run.report["dataset_id"]}, owner_id)
 

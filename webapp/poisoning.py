@@ -120,7 +120,8 @@ def show(run_id: str) -> str:
 @bp.post("/<run_id>/replay")
 def replay(run_id: str) -> ResponseReturnValue:
     """Make the poisoned data of a run again from its record, as a job; its outcome stands on the run's page."""
-    job = orders.replay_poison(artefact(ArtefactKind.POISONING, run_id), owner_id=user_id())
+    row, train_again = artefact(ArtefactKind.POISONING, run_id), "train_again" in request.form
+    job = orders.replay_poison(row, train_again=train_again, owner_id=user_id())
     return redirect(url_for("jobs.show", job_id=job.id))
 
 

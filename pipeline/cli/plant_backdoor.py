@@ -16,7 +16,7 @@ from pipeline.poisoning.backdoor import DIRTY, LABELS, BackdoorRecipe, tested_tr
 from pipeline.poisoning.classes import class_number
 from pipeline.poisoning.perturbation import METHODS, Perturbation
 from pipeline.poisoning.poison import check_poison
-from pipeline.poisoning.proxy import PROXY, proxy_training
+from pipeline.poisoning.proxy import PROXY, note_proxy, proxy_training
 from pipeline.poisoning.quick import quick_hardening
 from pipeline.poisoning.triggers import KINDS, PATCH, Trigger
 from pipeline.provenance.event import COMMAND_LINE
@@ -127,15 +127,11 @@ def _trained_proxy(
     from pipeline.training.train import train_classifier
 
     check_poison(dataset, recipe, proxy=(PROXY, dataset.classes))
-    return train_classifier(
-        dataset,
-        proxy_training(usual, quick_hardening(dataset)),
-        root.models,
-        work=root.work,
-        name=PROXY,
-        by=COMMAND_LINE,
-        progress=called(progress, PROXY),
-    )
+    how = proxy_training(usual, quick_hardening(dataset))
+    told = called(progress, PROXY)
+    made = train_classifier(dataset, how, root.models, work=root.work, name=PROXY, by=COMMAND_LINE, progress=told)
+    note_proxy(root, made.id, dataset.id, how)
+    return made
 
 
 def _examples(args: Namespace, report: "BackdoorReport", progress: Progress) -> Examples:

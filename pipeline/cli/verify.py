@@ -9,8 +9,9 @@ from pipeline.artefacts import DataRoot
 from pipeline.cli.command import Answer
 from pipeline.errors import UnknownArtefact
 from pipeline.provenance.manifest import FILES
-from pipeline.provenance.record import Verification, artefact, verify
+from pipeline.provenance.record import artefact
 from pipeline.provenance.signing import verifying_key
+from pipeline.provenance.verification import Verification, verify
 
 NAME = "verify"
 HELP = "check every image, label and weight against its signed history; exit status 0 where all are whole, else 1"

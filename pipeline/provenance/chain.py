@@ -29,12 +29,14 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:scangate:history:v1"
 NO_HISTORY = (
-    "no history: made before histories were kept; `python -m pipeline trust {id} --by NAME --why REASON` starts one"
+    "no history is there: it was removed, or this was made before histories were kept; look at it, then "
+    "`python -m pipeline trust {id} --by NAME --why REASON` starts one"
 )
-_WAY_OUT = (
+START_ANEW = (
     "bring the folder back from a backup, or look at it and start anew: `python -m pipeline trust {id} --anew --by NAME"
     " --why REASON`"
 )
+"""The way out of a history that does not hold, to be filled in with an id."""
 
 
 def subject_of(folder: Path) -> str:
@@ -51,12 +53,18 @@ def read_history(folder: Path, root: DataRoot, *, key: Ed25519PublicKey | None =
         key: is asked in its place, where given.
 
     Raises:
-        NoHistory: there is none.
-        BrokenHistory: an event or the signature was changed, dropped, added or moved; names the first one.
+        NoHistory: there is none, and nothing of one.
+        BrokenHistory: an event or the signature was changed, dropped, added or moved; names the first one. Or the
+            history is gone and something of it is left.
     """
     try:
         content = (folder / HISTORY).read_bytes()
     except FileNotFoundError:
+        if left := sorted(path.name for path in folder.glob(HISTORY_FILES)):
+            raise BrokenHistory(
+                f"{subject_of(folder)}: {HISTORY} was removed, {left[0]} of it is left; "
+                f"{START_ANEW.format(id=folder.name)}"
+            ) from None
         raise NoHistory(f"{subject_of(folder)}: {NO_HISTORY.format(id=folder.name)}") from None
     *lines, signature = content.removesuffix(b"\n").split(b"\n")
     try:
@@ -65,7 +73,7 @@ def read_history(folder: Path, root: DataRoot, *, key: Ed25519PublicKey | None =
             raise BrokenHistory("its last line is not whole")
         _check_signature(signature, events, key or verifying_key(root))
     except BrokenHistory as e:
-        raise BrokenHistory(f"{subject_of(folder)}: {HISTORY}: {e}; {_WAY_OUT.format(id=folder.name)}") from e
+        raise BrokenHistory(f"{subject_of(folder)}: {HISTORY}: {e}; {START_ANEW.format(id=folder.name)}") from e
     return events
 
 
@@ -77,10 +85,8 @@ def append_event(folder: Path, root: DataRoot, kind: EventKind, *, by: str, what
     """
     key = signing_key(root)
     with _locked(folder):
-        try:
-            events = read_history(folder, root)
-        except NoHistory:
-            events = ()
+        # Where the file is gone another begins, whatever is left of it; who calls this has asked whether it may.
+        events = read_history(folder, root) if (folder / HISTORY).exists() else ()
         previous = events[-1].sha256 if events else FIRST
         seq, subject = len(events) + 1, subject_of(folder)
         event = Event(seq=seq, kind=kind, at=now(), by=by, subject=subject, what=what, previous=previous)

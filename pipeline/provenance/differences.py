@@ -67,6 +67,14 @@ def differing_items(now: Manifest, was: Manifest) -> Iterator[Difference]:
     yield from _moved([key for key in here if key in there], [key for key in there if key in here], here, there)
 
 
+def named_differences(now: Manifest, was: Manifest | None) -> list[str]:
+    """What an artefact has otherwise than the manifest that was kept, in words, or that it cannot be named."""
+    if was is None:
+        return ["it was changed; what cannot be named, since the manifest that was kept is gone or changed as well"]
+    items = differing_items(now, was) if now.items else ()
+    return [*map(str, differing_files(now.files, was.files)), *map(str, items)]
+
+
 _Key = tuple[str, int]
 _Placed = dict[_Key, tuple[int, Item]]
 

@@ -15,7 +15,7 @@ from pipeline.provenance.chain import read_history, subject_of
 from pipeline.provenance.descent import Changes, changes
 from pipeline.provenance.differences import Difference
 from pipeline.provenance.event import UNNAMED, Event, now
-from pipeline.provenance.record import Verification, verify
+from pipeline.provenance.verification import Verification, verify
 
 FILE = "verified.json"
 

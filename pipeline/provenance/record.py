@@ -1,48 +1,22 @@
-"""What the rest of the house asks of histories: write one on, check one, and say what changed."""
+"""What the rest of the house asks of histories: write one on, check one, and vouch for an artefact."""
 
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from datasets.errors import DamagedStore
 from datasets.progress import Progress, ignore
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory, UnknownArtefact
 from pipeline.provenance.chain import HISTORY, append_event, read_history, set_aside, subject_of
-from pipeline.provenance.differences import differing_files, differing_items
+from pipeline.provenance.differences import named_differences
 from pipeline.provenance.event import UNNAMED, Event, EventKind, Parent
-from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_found, manifest_of
+from pipeline.provenance.manifest import FILES, Manifest, manifest_found, manifest_of
+from pipeline.provenance.unrecorded import check_unrecorded
+from pipeline.provenance.verification import verify
 
 _NAMED = 3
 _WRITTEN_ANEW = (EventKind.IMPORT, EventKind.ATTACK)
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Whether an artefact is what its history says.
-
-    Attributes:
-        subject: as "datasets/<id>".
-        differences: what is not, in words; none where it is whole.
-        n_events: in its history.
-        n_files: items and files that were hashed.
-        seconds: that it took.
-    """
-
-    subject: str
-    differences: tuple[str, ...]
-    n_events: int
-    n_files: int
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing differs."""
-        return not self.differences
 
 
 def artefact(root: DataRoot, id_or_prefix: str) -> Path:
@@ -98,29 +72,37 @@ def recorded(
     """
     if kind not in _WRITTEN_ANEW:
         checked(folder)
+    return _appended(folder, root, kind, by, facts or {}, parents)
+
+
+def _appended(
+    folder: Path, root: DataRoot, kind: EventKind, by: str, facts: Mapping[str, object], parents: Iterable[Parent]
+) -> Event:
     now = manifest_of(folder)
     now.write(folder)
     made_of = [parent.to_json() for parent in parents]
-    what = {**(facts or {}), **({"parents": made_of} if made_of else {}), "manifest": now.root}
+    what = {**facts, **({"parents": made_of} if made_of else {}), "manifest": now.root}
     return append_event(folder, root, kind, by=by, what=what)
 
 
 def checked(folder: Path) -> Parent:
     """An artefact that something is about to be made of, after its history and the hashes of its files were checked.
 
-    One that has no history, made by an earlier version, is let through and says so. Asked is the key of the data root
-    that the artefact lies in, which need not be that of what is made of it.
+    One that has no history, made by an earlier version, is let through and says so, where it is what its id says and
+    nothing tells that it had one. Asked is the key of the data root that the artefact lies in, which need not be that
+    of what is made of it.
 
     Raises:
-        BrokenHistory: its history is not whole, or it is not what its history says.
+        BrokenHistory: its history is not whole, or was removed, or it is not what its history or its id says.
     """
     try:
         events = read_history(folder, DataRoot(folder.parent.parent))
     except NoHistory:
+        check_unrecorded(folder)
         return Parent(subject_of(folder), None, None)
     now, signed = _as_it_lies(folder), events[-1].manifest
     if now.root != signed:
-        told = _told(now, Manifest.read(folder, signed))
+        told = named_differences(now, Manifest.read(folder, signed))
         more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
         raise BrokenHistory(
             f"{subject_of(folder)} is not what its history says: {'; '.join(told[:_NAMED])}{more}; bring it back from "
@@ -129,30 +111,19 @@ def checked(folder: Path) -> Parent:
     return Parent(subject_of(folder), events[-1].sha256, signed)
 
 
-def verify(
-    folder: Path, root: DataRoot, *, key: Ed25519PublicKey | None = None, progress: Progress = ignore
-) -> Verification:
-    """Whether an artefact, each of its levels and weights, is what its signed history says.
+def check_linked(folder: Path) -> None:
+    """Refuse an artefact whose history does not hang together or was removed; no file of it is hashed.
 
-    Args:
-        folder: of the artefact.
-        root: whose public key is asked, unless another one is given.
-        key: the public key as somebody kept it elsewhere.
-        progress: called now and then.
+    This takes little time, so that an order or a page can ask it. It stands in for no `checked`, by which the work
+    itself begins.
+
+    Raises:
+        BrokenHistory: as `checked` does, but for what only the hashes of the files tell.
     """
-    began = time.monotonic()
     try:
-        events = read_history(folder, root, key=key)
-    except (NoHistory, BrokenHistory) as e:
-        return Verification(subject_of(folder), (str(e),), 0, 0, time.monotonic() - began)
-    signed = events[-1].manifest
-    known = {root_: Manifest.read(folder, root_) for root_ in {event.manifest for event in events}}
-    now = manifest_found(folder, known[signed], progress=progress)
-    told = [f"{kept_as(gone)}: missing or changed; bring it back" for gone, kept in known.items() if kept is None]
-    told += [] if now == known[signed] or now.root == signed else _told(now, known[signed])
-    told += _lost_parents(events, root, key)
-    seconds = time.monotonic() - began
-    return Verification(subject_of(folder), tuple(told), len(events), len(now.items) + len(now.files), seconds)
+        read_history(folder, DataRoot(folder.parent.parent))
+    except NoHistory:
+        check_unrecorded(folder, levels=False)
 
 
 def trust(
@@ -172,7 +143,8 @@ def trust(
         root: signs.
         by: who vouches.
         why: in words.
-        anew: set a history that is not whole aside and begin another, which says so.
+        anew: set a history that is not whole aside, or do without one that was removed, and begin another, which
+            says so.
         facts: JSON values beside those, such as the items of a trusted subset.
         progress: called now and then; may raise to cancel.
 
@@ -181,6 +153,7 @@ def trust(
     """
     said = {**(facts or {}), "why": why}
     if not has_history(folder):
+        said |= _without(folder, anew=anew)
         _check_levels(folder, progress)
     elif not (found := verify(folder, root, progress=progress)).ok:
         told = "; ".join(found.differences[:_NAMED])
@@ -188,7 +161,18 @@ def trust(
             raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {told}; bring it back or import it again")
         _check_levels(folder, progress)
         said |= {"instead_of": set_aside(folder), "because": told}
-    return recorded(folder, root, EventKind.TRUST, by=by, facts=said)
+    return _appended(folder, root, EventKind.TRUST, by, said, ())
+
+
+def _without(folder: Path, *, anew: bool) -> dict[str, object]:
+    """What is said of a history that is not there, where there was one."""
+    try:
+        check_linked(folder)
+    except BrokenHistory as e:
+        if not anew:
+            raise
+        return {"because": str(e)}
+    return {}
 
 
 def _check_levels(folder: Path, progress: Progress) -> None:
@@ -199,7 +183,7 @@ def _check_levels(folder: Path, progress: Progress) -> None:
     except DamagedStore as e:
         raise BrokenHistory(f"{subject_of(folder)} cannot be trusted: {e}; import the source again") from e
     if found.root != said.root:
-        told = "; ".join(_told(found, said)[:_NAMED])
+        told = "; ".join(named_differences(found, said)[:_NAMED])
         raise BrokenHistory(
             f"{subject_of(folder)} cannot be trusted, its levels are not those that its manifest names: {told}; "
             "import the source again"
@@ -213,28 +197,3 @@ def _as_it_lies(folder: Path) -> Manifest:
         raise BrokenHistory(
             f"{subject_of(folder)} is not what its history says: {e}; bring it back from a backup or import it again"
         ) from e
-
-
-def _told(now: Manifest, was: Manifest | None) -> list[str]:
-    """What differs, or that it cannot be named."""
-    if was is None:
-        return ["it was changed; what cannot be named, since the manifest that was kept is gone or changed as well"]
-    items = differing_items(now, was) if now.items else ()
-    return [*map(str, differing_files(now.files, was.files)), *map(str, items)]
-
-
-def _lost_parents(events: Iterable[Event], root: DataRoot, key: Ed25519PublicKey | None) -> list[str]:
-    """Parents that are there and no longer have the event that a child was made after."""
-    told = []
-    for parent in (parent for event in events for parent in event.what.get("parents", ())):
-        folder = root.path / parent["subject"]
-        if parent["head"] is None or not folder.is_dir():
-            continue
-        try:
-            heads = {event.sha256 for event in read_history(folder, root, key=key)}
-        except (NoHistory, BrokenHistory) as e:
-            told.append(f"what it was made of: {e}")
-            continue
-        if parent["head"] not in heads:
-            told.append(f"what it was made of: {parent['subject']} no longer has the event {parent['head'][:16]}…")
-    return told

@@ -1,5 +1,6 @@
 """Whatever is opened to be worked with is first held against its history."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ from pipeline.adversarial.build import build_adversarial
 from pipeline.adversarial.files import open_adversarial
 from pipeline.artefacts import DataRoot
 from pipeline.detection.files import open_detector
-from pipeline.errors import BrokenHistory
+from pipeline.errors import BrokenHistory, PipelineError
 from pipeline.gate.screening import open_gate
 from pipeline.models.files import open_classifier
 from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.opening import checked_dataset
+from tests.fixtures.before import forget, forget_all
 from tests.fixtures.gate import TinyChain
 
 LOADERS: dict[str, Callable[[Path], object]] = {
@@ -78,8 +80,47 @@ def test_a_broken_link_is_named_and_refused(tiny_chain: TinyChain, own: Path, ki
 @pytest.mark.parametrize("kind", LOADERS)
 def test_what_was_made_before_histories_is_opened_as_before(tiny_chain: TinyChain, own: Path, kind: str) -> None:
     folder = folder_of(own, tiny_chain, kind)
-    (folder / HISTORY).unlink()
+    forget_all(own)
     assert LOADERS[kind](folder)
+
+
+# What the ids are made from, changed so that the file still says what it said of itself.
+CHANGED: dict[str, tuple[str, str]] = {
+    "datasets": ("manifest.json", "it was changed since it was made"),
+    "models": ("weights.safetensors", "weights of SHA-256 .* the folder was changed"),
+    "detectors": ("weights.safetensors", "weights of SHA-256 .* the folder was changed"),
+    "gates": ("gate.onnx", "gate.onnx has SHA-256"),
+}
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+@pytest.mark.parametrize("kind", CHANGED)
+def test_what_was_changed_is_refused_though_no_history_is_left(
+    tiny_chain: TinyChain, own: Path, kind: str, fitted: bool
+) -> None:
+    folder = folder_of(own, tiny_chain, kind)
+    name, said = CHANGED[kind]
+    forget_all(own)
+    content = bytearray((folder / name).read_bytes())
+    if kind == "datasets":
+        content = bytearray(bytes(content).replace(b'"label": 1', b'"label": 0', 1))
+    else:
+        content[-1] ^= 1
+    before = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / name).write_bytes(content)
+    if fitted:  # The description names the weights that lie there now; the id is that of the others.
+        for path in folder.glob("*.json"):
+            path.write_text(path.read_text().replace(before, hashlib.sha256(content).hexdigest()))
+        said = {"gates": "gate.json"}.get(kind, said)
+    with pytest.raises(PipelineError, match=said):
+        LOADERS[kind](folder)
+
+
+def test_rows_of_an_adversarial_set_are_vouched_for_by_what_was_made_of_it(tiny_chain: TinyChain, own: Path) -> None:
+    folder = folder_of(own, tiny_chain, "adversarial")
+    forget(folder)
+    with pytest.raises(BrokenHistory, match=f"though detectors/{tiny_chain.detector.id} was made of it"):
+        open_adversarial(folder)
 
 
 def test_an_adversarial_set_says_what_it_was_built_of(tiny_chain: TinyChain) -> None:

@@ -95,16 +95,18 @@ def show(run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/runs/<run_id>/replay")
+@bp.input(poisoning_schemas.Replay, example=poisoning_schemas.REPLAY_EXAMPLE)
 @bp.output(schemas.JobTold, status_code=202)
 @documented(bp, 404, 409, 415, 422)
-def replay(run_id: str) -> ResponseReturnValue:
+def replay(run_id: str, json_data: dict[str, Any]) -> ResponseReturnValue:
     """Make the poisoned data of a run again from its record, beside the others, and compare.
 
-    What comes of it stands in the run as `replay`: whether every data set is bit-equal, or what differs. Nothing
-    that is made again is kept.
+    What comes of it stands in the run as `replay`: whether every data set is bit-equal, or what differs, and with
+    `train_again` the same of the classifiers' weights. Nothing that is made again is kept. No body asks for the data
+    alone.
     """
     row = artefact(ArtefactKind.POISONING, run_id)
-    return accepted(orders.replay_poison(row, owner_id=calling_key().owner_id))
+    return accepted(orders.replay_poison(row, train_again=json_data["train_again"], owner_id=calling_key().owner_id))
 
 
 def _common(body: dict[str, Any]) -> dict[str, Any]:

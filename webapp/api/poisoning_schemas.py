@@ -171,7 +171,10 @@ class RunTold(Learned):
         allow_none=True,
         metadata={
             "description": "What came of the last replay: at, by, same, and of each of its sets what, dataset_id, "
-            "replayed_id, same, n_differences and the first differences; null: never replayed."
+            "replayed_id, same, n_differences and the first differences, and classifiers: of each that was trained "
+            "again classifier_id, name, learned_from, replayed_id, same, n (test images), accuracy, accuracy_again, "
+            "n_otherwise (test images that the two call otherwise) and n_threads. same_weights says whether all of "
+            "these are the same; null: none was trained again. Null as a whole: never replayed."
         },
     )
     made_before_by = Dict(
@@ -182,6 +185,20 @@ class RunTold(Learned):
     )
 
 
+class Replay(Schema):
+    """What a replay does besides making the data again."""
+
+    train_again = Boolean(
+        load_default=False,
+        metadata={
+            "description": "Train the run's classifiers again as well, by the settings in their notes. It takes as "
+            "long as the run did. On one machine with as many threads the weights repeat to the last bit, elsewhere "
+            "they may not."
+        },
+    )
+
+
+REPLAY_EXAMPLE = {"train_again": True}
 FLIPS_EXAMPLE = {"dataset_id": "0123456789abcdef", "name": "20 % of 4 as 9", "source": "4", "target": "9", "ratio": 0.2}
 TEXTBOOK_EXAMPLE = {"dataset_id": "0123456789abcdef"}
 BACKDOOR_EXAMPLE = {

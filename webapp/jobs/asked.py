@@ -18,7 +18,6 @@ from pipeline.errors import (
     BadDetector,
     BadRate,
     BadStrip,
-    NoHistory,
     NotEnoughClean,
     PipelineError,
     UnknownArtefact,
@@ -27,7 +26,7 @@ from pipeline.gate.rates import checked_rates
 from pipeline.gate.strip_choice import SUMS, StripChoice
 from pipeline.gate.strip_scans import strip_scans
 from pipeline.models.spec import ClassifierSpec
-from pipeline.provenance.chain import read_history
+from pipeline.provenance.record import check_linked
 from webapp.config import Settings
 from webapp.jobs.registry import Params
 
@@ -47,17 +46,18 @@ _MADE_OF = {
 def check_histories(settings: Settings, params: Params) -> None:
     """Refuse what would be made of an artefact whose history is broken, before a job is written down.
 
-    Every link and the signature are checked, which takes no time; the files are hashed where the work is done.
+    Every link and the signature are checked, which takes no time; the files are hashed where the work is done. Where
+    there is no history, whether there was one, and whether a data set is what its id says.
 
     Raises:
-        BrokenHistory: names the first event that was changed, dropped, added or moved.
+        BrokenHistory: names the first event that was changed, dropped, added or moved; or the history was removed.
     """
     root = DataRoot(settings.data_root)
     for name, kind in _MADE_OF.items():
         if not isinstance(params.get(name), str):
             continue
-        with suppress(UnknownArtefact, NoHistory):  # The kind of job itself says what is missing.
-            read_history(root.find(kind, params[name]), root)
+        with suppress(UnknownArtefact):  # The kind of job itself says what is missing.
+            check_linked(root.find(kind, params[name]))
 
 
 def spec_asked(settings: Settings, params: Params) -> ClassifierSpec:

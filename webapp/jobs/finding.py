@@ -15,7 +15,7 @@ from datasets.progress import called
 from datasets.store import Dataset, open_dataset
 from datasets.unlabelled import check_labelled
 from pipeline.artefacts import DataRoot
-from pipeline.errors import BadPoison, NoHistory, UnknownArtefact
+from pipeline.errors import BadPoison, UnknownArtefact
 from pipeline.models.spec import check_side
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import known_poison
@@ -23,8 +23,8 @@ from pipeline.poisoning.quick import judging_settings, quick_settings, settings_
 from pipeline.poisoning.search_trainings import search_trainings
 from pipeline.poisoning.trusted import open_trusted
 from pipeline.poisoning.truth import known_items
-from pipeline.provenance.chain import read_history
 from pipeline.provenance.opening import checked_dataset
+from pipeline.provenance.record import check_linked
 from pipeline.training.settings import TrainingSettings
 from webapp.config import Settings
 from webapp.jobs.course import Course, training_costs, writing_costs
@@ -113,8 +113,7 @@ def _costs(root: DataRoot, params: Params, dataset: Dataset, name: str) -> dict[
 
 def _linked(folder: Path) -> Dataset:
     """A data set whose history hangs together; its files are hashed where the work is done."""
-    with suppress(NoHistory):
-        read_history(folder, DataRoot(folder.parent.parent))
+    check_linked(folder)
     return open_dataset(folder)
 
 

@@ -18,7 +18,7 @@ from pipeline.poisoning.answers import answers
 from pipeline.poisoning.backdoor import BackdoorRecipe, tested_trigger
 from pipeline.poisoning.learned import check_learned
 from pipeline.poisoning.poison import BACKDOOR, FLIPS, check_poison, poison
-from pipeline.poisoning.proxy import PROXY
+from pipeline.poisoning.proxy import PROXY, note_proxy
 from pipeline.training.hardening_settings import check_hardening
 from pipeline.words import percent
 from webapp.config import Settings
@@ -138,6 +138,8 @@ def _train(work: Work, what: str, poisoned_id: str | None) -> Made:
         progress=progress,
         each_epoch=_noted(work, what),
     )
+    if proxy is not None:
+        note_proxy(data_root(work), classifier.id, clean.id, proxy)
     row = made_classifier(work, classifier, evaluate_classifier(classifier, clean, progress=progress))
     return replace(row, name=classifier.name, parents=(learned.id,), facts={**row.facts, "lab": _lab(work, what)})
 

@@ -12,7 +12,7 @@ from pipeline.provenance.descent import SUBSET, Ancestor, lineage
 from pipeline.provenance.event import Event, EventKind
 from pipeline.provenance.export import exported
 from pipeline.provenance.kept import Examination, last_examination
-from pipeline.provenance.record import has_history
+from pipeline.provenance.record import check_linked, has_history
 from webapp.context import context
 from webapp.errors import UnknownRecord
 from webapp.jobs.verifying import HOMES
@@ -71,6 +71,7 @@ class Past:
     events: tuple[Told, ...]
     missing: str = ""
     broken: str = ""
+    removed: bool = False  # Whether there is no file of it to be downloaded.
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,12 @@ def history_view(row: Artefact) -> HistoryView:
     rows = {one.id: one for one in named([_id(one.subject) for one in found] + _ids_of_parents(found))}
     own = Past(_made(found[0].subject, rows), 0, tuple(_told(event, rows) for event in found[0].events))
     try:
+        check_linked(folder)
         read_history(folder, root)
     except NoHistory as e:
         own = Past(own.made, 0, (), missing=str(e))
     except BrokenHistory as e:
-        own = Past(own.made, 0, (), broken=str(e))
+        own = Past(own.made, 0, (), broken=str(e), removed=not has_history(folder))
     examined = last_examination(folder, root)
     outdated = bool(examined and own.events and examined.head != own.events[-1].event.sha256)
     ancestors = tuple(

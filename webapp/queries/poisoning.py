@@ -17,12 +17,13 @@ from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import FLIPS, Recipe, check_poison, poison_record, told_apart
 from pipeline.poisoning.proxy import PROXY
 from pipeline.poisoning.quick import quick_hardening
+from pipeline.poisoning.retraining import settings_noted
 from pipeline.poisoning_report.page import RunPage, run_page
 from pipeline.training.hardening_settings import check_hardening
 from webapp.context import context
 from webapp.jobs.poisoning import ANSWERS_FILE, CLEAN, REPORT_FILE
 from webapp.jobs.poisoning_asked import FLIPPED, proxy_of_its_own
-from webapp.queries.artefacts import artefacts_of, labelled_datasets, named
+from webapp.queries.artefacts import artefact, artefacts_of, labelled_datasets, named
 from webapp.queries.contents import open_stored_dataset
 from webapp.records.artefacts import Artefact, ArtefactKind
 
@@ -47,6 +48,23 @@ def recipes_asked(run: Run) -> dict[str, Recipe]:
     if report["lab"] == FLIPS:
         return {FLIPPED: FlipRecipe.from_json(report["recipe"])}
     return {row["what"]: BackdoorRecipe.from_json(row["recipe"]) for row in report["rows"]}
+
+
+def models_to_train(run: Run) -> dict[str, list[str]]:
+    """The classifiers that a replay trains again, by the words of the one that learned from each poisoned data set.
+
+    The clean model comes with the first, but for one that was imported and does not say how it was trained.
+
+    Raises:
+        UnknownRecord: one of them is gone.
+    """
+    report = run.report
+    rows = [{"what": FLIPPED, **report["poisoned"]}] if report["lab"] == FLIPS else report["rows"]
+    found = {row["what"]: [artefact(ArtefactKind.CLASSIFIER, row["classifier_id"]).id] for row in rows}
+    clean = artefact(ArtefactKind.CLASSIFIER, report["original"]["classifier_id"])
+    if settings_noted(context().path(clean.folder)) is not None:
+        found[rows[0]["what"]].append(clean.id)
+    return found
 
 
 def made_before_by(run: Run) -> dict[str, str]:

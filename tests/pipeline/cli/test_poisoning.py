@@ -221,12 +221,34 @@ def test_replays_a_poisoning_from_its_record_and_leaves_nothing(answer, bars, fl
         "parent_id": dataset.id,
         "recipe": FlipRecipe(source=0, target=1).to_json(),
         "proxy_id": None,
+        "proxy_replayed_id": None,
         "replayed_id": made.id,
         "same": True,
         "n_differences": 0,
         "differences": [],
+        "classifiers": [],
     }
     assert names(root, "datasets") == before
+    assert not names(root, "work")
+
+
+def test_classifiers_of_a_run_are_trained_again_to_the_same_weights(answer, bars, flipped):
+    (dataset, root), (made, models) = bars, flipped
+    status, told = answer("replay-poison", made.id, "--classifier", models["FLIPPED"], *root)
+    assert (status, told["error"]) == (1, "BadPoison")
+    assert "the classifier FLIPPED does not say how it was trained; leave it out" in told["detail"]
+    how = ("--size", 16, "--epochs", 1, "--architecture", "SmallCNN")
+    trained = [answer("train-classifier", one.id, *how, *root)[1]["id"] for one in (made, dataset)]
+    before = {kind: names(root, kind) for kind in ("datasets", "models")}
+    asked = [part for one in trained for part in ("--classifier", one)]
+    status, told = answer("replay-poison", made.id, *asked, *root)
+    assert status == 0, told
+    assert [one["classifier_id"] for one in told["classifiers"]] == trained
+    assert [one["learned_from"] for one in told["classifiers"]] == [made.id, dataset.id]
+    for one in told["classifiers"]:
+        assert (one["same"], one["replayed_id"], one["n_otherwise"]) == (True, one["classifier_id"], 0)
+        assert (one["accuracy"], one["n"] > 0, one["n_threads"] > 0) == (one["accuracy_again"], True, True)
+    assert {kind: names(root, kind) for kind in before} == before
     assert not names(root, "work")
 
 

@@ -14,6 +14,7 @@ from pipeline.cli.main import main
 from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.record import checked
 from pipeline.provenance.signing import PUBLIC
+from tests.fixtures.before import forget_all
 from tests.fixtures.gate import TinyChain
 from tests.pipeline.provenance.small import imported, items_of, pictures, trained, written
 
@@ -68,8 +69,26 @@ def test_training_is_refused_on_what_was_changed(tiny_chain: TinyChain, root: Pa
     assert len(list((root / "models").iterdir())) == 1
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_training_is_refused_on_what_was_changed_under_a_history_that_was_removed(
+    tiny_chain: TinyChain, root: Path, answer, left: bool
+) -> None:
+    folder = root / "datasets" / tiny_chain.dataset.id
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["items"][0]["label"] ^= 1
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    if left:
+        (folder / HISTORY).unlink()
+    else:
+        forget_all(root)  # Nothing that was made of it tells of it either.
+    status, told = answer("train-classifier", tiny_chain.dataset.id, "--size", 32, "--epochs", 1, "--root", root)
+    assert (status, told["error"]) == (1, "BrokenHistory")
+    assert ("history.jsonl was removed" if left else "it was changed since it was made") in told["detail"]
+    assert len(list((root / "models").iterdir())) == 1
+
+
 def test_training_goes_on_without_a_history_and_notes_it(tiny_chain: TinyChain, root: Path, answer) -> None:
-    (root / "datasets" / tiny_chain.dataset.id / HISTORY).unlink()
+    forget_all(root)
     status, told = answer("train-classifier", tiny_chain.dataset.id, "--size", 32, "--epochs", 1, "--root", root)
     assert status == 0
     notes = json.loads((Path(told["folder"]) / "classifier.json").read_text())["notes"]

@@ -3,7 +3,7 @@
 import json
 
 from pipeline.cli.main import main
-from pipeline.provenance.chain import HISTORY
+from tests.fixtures.before import forget_all
 
 QUICK = {"joint_pgd": {"steps": 4, "restarts": 1}}
 
@@ -58,5 +58,5 @@ def test_what_the_detector_was_not_shown_is_told_first(tiny_chain, root, answer)
     described = json.loads(path.read_text())
     described["notes"]["settings"]["leave_out"] = ["pgd"]
     path.write_text(json.dumps(described))
-    (path.parent / HISTORY).unlink()  # As of a detector that was made before histories were kept.
+    forget_all(root)  # As of a detector that was made before histories were kept.
     assert answer("report-detector", id_, *at)[1]["not_shown"] == {"leave_out": ["pgd"], "only_eps": []}

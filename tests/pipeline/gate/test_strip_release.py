@@ -19,7 +19,7 @@ from pipeline.gate.screening import open_gate
 from pipeline.gate.strip_choice import PARTS, SUMS, StripChoice
 from pipeline.gate.strip_scans import strip_scans
 from pipeline.provenance.chain import read_history
-from pipeline.provenance.record import verify
+from pipeline.provenance.verification import verify
 from tests.fixtures.backdoored import ALPHA, CLASSES, STRIP, stamped
 from tests.fixtures.local import N_LOCAL, local_dataset
 

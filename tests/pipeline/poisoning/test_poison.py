@@ -18,7 +18,8 @@ from pipeline.poisoning.repair import repair
 from pipeline.poisoning.triggers import Trigger
 from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
-from pipeline.provenance.record import recorded, verify
+from pipeline.provenance.record import recorded
+from pipeline.provenance.verification import verify
 from tests.pipeline.poisoning.pictures import CLASSES
 
 FLIP = FlipRecipe(source=0, target=2)

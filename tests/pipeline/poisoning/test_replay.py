@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,10 @@ from pipeline.poisoning.backdoor import CLEAN, BackdoorRecipe
 from pipeline.poisoning.flips import FlipRecipe
 from pipeline.poisoning.perturbation import Perturbation
 from pipeline.poisoning.poison import poison, poison_record
-from pipeline.poisoning.replay import check_replay, replay
+from pipeline.poisoning.proxy import note_proxy
+from pipeline.poisoning.replay import check_replay, proxy_to_train, replay
+from pipeline.training.train import train_classifier
+from tests.fixtures.before import forget
 from tests.pipeline.poisoning.pictures import CLASSES
 
 
@@ -83,3 +87,54 @@ def test_work_that_ends_early_leaves_nothing(perturbed, root):
     with pytest.raises(KeyboardInterrupt):
         replay(perturbed, root, progress=stop)
     assert not list(root.work.iterdir())
+
+
+@pytest.fixture
+def learned(dataset, root, settings):
+    """Flipped data, and a classifier that learned from them for an epoch."""
+    made = poison(dataset, FlipRecipe(source=0, target=2), root.datasets, name="flipped")
+    how = replace(settings, epochs=1)
+    return made, train_classifier(made, how, root.models, work=root.work, name="poisoned model")
+
+
+def test_other_weights_are_told_by_the_test_images_that_are_called_otherwise(learned, dataset, root):
+    made, classifier = learned
+    file = classifier.folder / "classifier.json"
+    values = json.loads(file.read_text())
+    values["notes"]["settings"] |= {"seed": 7, "learning_rate": 1e-6}
+    file.write_text(json.dumps(values))
+    forget(classifier.folder)  # A note that somebody changed where no history is left.
+    (one,) = replay(made, root, classifiers=[classifier.folder]).retrained
+    assert not one.same
+    assert one.replayed_id != classifier.id
+    assert one.n == len(dataset.indices("test"))
+    assert abs(one.n_right - one.n_right_again) <= one.n_otherwise <= one.n
+    told = one.to_json()
+    assert (told["accuracy"], told["accuracy_again"]) == (one.n_right / one.n, one.n_right_again / one.n)
+    assert sorted(path.name for path in root.models.iterdir()) == [classifier.id]
+    assert not list(root.work.iterdir())
+
+
+def test_a_classifier_of_other_data_is_not_trained_again(learned, dataset, root):
+    _, classifier = learned
+    other = poison(dataset, FlipRecipe(source=0, target=1), root.datasets, name="other")
+    for ask in (check_replay, lambda *given: replay(*given[:2], classifiers=given[2])):
+        with pytest.raises(BadPoison, match=rf"learned from .*, neither from {other.id} nor from {dataset.id}"):
+            ask(other, root, [classifier.folder])
+
+
+def test_a_proxy_that_is_gone_is_trained_again_where_a_note_says_how(dataset, root, settings):
+    how = replace(settings, epochs=1)
+    proxy = train_classifier(dataset, how, root.models, work=root.work, name="proxy")
+    recipe = BackdoorRecipe(target=1, rate=0.1, labels=CLEAN, perturbation=Perturbation(eps=1.0, steps=2))
+    made = poison(dataset, recipe, root.datasets, name="perturbed", proxy=proxy)
+    shutil.rmtree(proxy.folder)
+    for settings_of, found in (("another", None), (dataset.id, how)):
+        note_proxy(root, proxy.id, settings_of, how)
+        if found is None:
+            with pytest.raises(BadPoison, match=f"the proxy {proxy.id}, .*is gone"):
+                check_replay(made, root)
+    assert proxy_to_train(made, root) == how
+    told = replay(made, root)
+    assert (told.same, told.proxy_replayed_id) == (True, proxy.id)
+    assert not list(root.models.iterdir())

@@ -14,6 +14,7 @@ from pipeline.poisoning.trusted import FILE, mark_trusted, open_trusted, propose
 from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.record import recorded
+from tests.fixtures.before import forget
 
 
 def test_proposes_as_many_of_each_class_and_training_images_alone(dataset):
@@ -114,6 +115,9 @@ def test_a_word_ends_with_the_history_that_holds_it(dataset, root):
     with pytest.raises(BrokenHistory, match="event 1"):
         open_trusted(folder)
     history.unlink()
+    with pytest.raises(BrokenHistory, match=r"history\.jsonl was removed"):
+        open_trusted(folder)
+    forget(dataset.folder)
     with pytest.raises(BadPoison, match=r"no history tells who vouched for these images: .*; mark them again"):
         open_trusted(folder)
     dataset.folder.rename(root.path / "elsewhere")

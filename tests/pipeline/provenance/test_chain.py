@@ -71,7 +71,10 @@ def test_an_event_comes_back_as_it_was_written() -> None:
 
 def test_nothing_written_is_told_as_made_before(root: DataRoot) -> None:
     (root.models / "old").mkdir()
-    with pytest.raises(NoHistory, match=r"models/old: no history: made before .* trust old --by .*` starts one"):
+    with pytest.raises(
+        NoHistory,
+        match=r"models/old: no history is there: it was removed, or this was made before .* trust old .* starts one",
+    ):
         read_history(root.models / "old", root)
 
 
@@ -155,8 +158,9 @@ def test_what_json_cannot_say_is_refused_and_changes_nothing(root: DataRoot, fol
 def test_a_history_that_was_set_aside_stays_beside(root: DataRoot, folder: Path) -> None:
     digest = set_aside(folder)
     assert [path.name for path in folder.iterdir()] == [f"history.jsonl.{digest[:16]}"]
-    with pytest.raises(NoHistory):
+    with pytest.raises(BrokenHistory, match=r"history.jsonl was removed, history.jsonl\.\w+ of it is left; .*--anew"):
         read_history(folder, root)
+    assert append_event(folder, root, EventKind.TRUST, by="ann", what=WHAT).seq == 1
 
 
 def test_several_who_write_at_once_lose_nothing(root: DataRoot, folder: Path) -> None:

@@ -13,6 +13,7 @@ from pipeline.provenance.descent import changes, lineage, standing
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.manifest import kept_as, manifest_of
 from pipeline.provenance.record import checked, recorded, trust
+from tests.fixtures.before import forget
 from tests.pipeline.provenance.small import items_of, pictures, trained, written
 
 
@@ -51,6 +52,8 @@ def test_lineage_says_where_it_ends(root: DataRoot, dataset: Dataset, flipped: D
     (dataset.folder / HISTORY).write_text("")
     assert "its last line is not whole" in lineage(flipped.folder, root)[1].missing
     (dataset.folder / HISTORY).unlink()
+    assert "history.jsonl was removed" in lineage(flipped.folder, root)[1].missing
+    forget(dataset.folder)
     assert "made before histories were kept" in lineage(flipped.folder, root)[1].missing
     shutil.rmtree(dataset.folder)
     assert lineage(flipped.folder, root)[1].missing == "no longer in this data root"

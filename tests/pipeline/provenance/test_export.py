@@ -8,11 +8,12 @@ import pytest
 from datasets.store import Dataset
 from pipeline.artefacts import DataRoot
 from pipeline.errors import BrokenHistory, NoHistory, UnknownArtefact
-from pipeline.provenance.chain import HISTORY, read_history
+from pipeline.provenance.chain import read_history
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.export import exported
 from pipeline.provenance.manifest import manifest_of
 from pipeline.provenance.record import checked, recorded
+from tests.fixtures.before import forget, forget_all
 from tests.pipeline.provenance.small import CLASSES, items_of, pictures, trained, written
 
 SAID = {"license": "https://spdx.org/licenses/CC0-1.0.html", "creator": "A clinic", "url": "https://example.org/scans"}
@@ -34,7 +35,7 @@ def model(root: DataRoot, dataset: Dataset) -> Path:
     described = {"id": folder.name, "name": "small", "spec": spec, "parents": [dataset.id]}
     notes = {"origin": "trained", "settings": {"epochs": 3, "hardening": None}}
     (folder / "classifier.json").write_text(json.dumps({**described, "notes": notes}))
-    (folder / HISTORY).unlink()
+    forget(folder)
     recorded(folder, root, EventKind.TRAINING, by="ann", facts={"seed": 1}, parents=[checked(dataset.folder)])
     return folder
 
@@ -103,7 +104,7 @@ def test_nothing_is_told_of_what_was_changed(root: DataRoot, dataset: Dataset, m
     (model / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(BrokenHistory, match=r"weights\.safetensors"):
         exported(model, root)
-    (dataset.folder / HISTORY).unlink()
+    forget_all(root.path)
     with pytest.raises(NoHistory, match="made before histories were kept"):
         exported(dataset.folder, root)
 

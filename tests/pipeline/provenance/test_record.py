@@ -14,8 +14,10 @@ from pipeline.models import files as models
 from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.event import EventKind
 from pipeline.provenance.manifest import FILES, Manifest, kept_as, manifest_of
-from pipeline.provenance.record import artefact, checked, recorded, trust, verify
+from pipeline.provenance.record import artefact, checked, recorded, trust
 from pipeline.provenance.signing import PUBLIC, signing_key, verifying_key
+from pipeline.provenance.verification import verify
+from tests.fixtures.before import forget
 from tests.pipeline.provenance.small import imported, items_of, pictures, trained, written
 
 
@@ -102,7 +104,7 @@ def test_levels_that_were_never_those_of_the_manifest_are_named(root: DataRoot) 
     assert len([line for line in told(dataset, root) if " pixels " in line]) == 6
     with pytest.raises(BrokenHistory, match=r"cannot be trusted: item 0 .*pixels .*bring it back or import it again"):
         trust(dataset.folder, root, by="ann", why="")
-    (dataset.folder / HISTORY).unlink()
+    forget(dataset.folder)
     with pytest.raises(BrokenHistory, match=r"its levels are not those that its manifest names.*import the source"):
         trust(dataset.folder, root, by="ann", why="")
 
@@ -112,7 +114,7 @@ def test_levels_that_cannot_be_read_are_not_trusted(root: DataRoot, dataset: Dat
     with h5py.File(dataset.folder / LEVELS, "r+") as file:
         file["offset"][2] = 10_000
     if not has_history:
-        (dataset.folder / HISTORY).unlink()
+        forget(dataset.folder)
     with pytest.raises(BrokenHistory, match=r"dataset\.h5"):
         trust(dataset.folder, root, by="ann", why="")
     assert (dataset.folder / HISTORY).exists() == has_history
@@ -206,7 +208,8 @@ def test_what_has_no_history_is_let_through_and_says_so(root: DataRoot) -> None:
     assert parent.to_json()["note"] == "no history was kept of it"
     (found,) = told(old, root)
     assert found.endswith(
-        f"made before histories were kept; `python -m pipeline trust {old.id} --by NAME --why REASON` starts one"
+        "it was removed, or this was made before histories were kept; look at it, then "
+        f"`python -m pipeline trust {old.id} --by NAME --why REASON` starts one"
     )
 
 

@@ -59,3 +59,17 @@ def test_what_lost_its_clean_data_is_refused_and_makes_no_job(jobs, bars, databa
         jobs.enqueue("replay_poison", params)
     with pytest.raises(UnknownRecord):
         jobs.get(2)
+
+
+def test_the_classifiers_are_trained_again_where_that_is_asked_for(jobs, bars, root, database):
+    run = flipped(jobs, bars, database)
+    params = order(run, bars)
+    params["sets"][0]["classifiers"] = list(run.parents[2:])
+    before = sorted(path.name for path in root.models.iterdir())
+    job = done(jobs, "replay_poison", params)
+    outcome = artefacts(database)[run.id].facts["replay"]
+    assert (outcome["same"], outcome["same_weights"]) == (True, True)
+    told = outcome["sets"][0]["classifiers"]
+    assert {one["classifier_id"]: one["same"] for one in told} == dict.fromkeys(run.parents[2:], True)
+    assert sorted(path.name for path in root.models.iterdir()) == before
+    assert sum("trained again as" in line.text for line in jobs.progress(job.id).log) == 2

@@ -11,6 +11,7 @@ from pipeline.provenance.chain import HISTORY, read_history
 from pipeline.provenance.descent import SUBSET
 from pipeline.provenance.manifest import kept_as
 from pipeline.provenance.record import trust
+from tests.fixtures.before import forget, forget_all
 from tests.webapp.views.own import copied
 from tests.webapp.views.site import EMAILS, n_jobs, token_of
 from webapp.jobs.service import Jobs
@@ -159,13 +160,26 @@ def test_a_broken_history_says_what_is_broken_and_what_to_do_and_takes_nothing(o
 
 
 def test_what_has_no_history_is_told_how_to_begin_one(own, person):
-    (folder_of(own, "models") / HISTORY).unlink()
+    forget_all(own.settings.data_root)
     where = f"/history/{own.chain.classifier.id}"
     assert "made before histories were kept" in person.get(where).text
     assert "There is nothing to compare with" in person.get(f"{where}/changes").text
     assert person.get(f"{where}/history.jsonl").status_code == 404
     assert send(person, f"{where}/trust", why=WHY).status_code == 302
     assert '<ol class="events"' in person.get(where).text
+
+
+def test_a_history_that_was_removed_is_told_as_broken(own, person):
+    folder, where = folder_of(own, "datasets"), f"/history/{own.chain.dataset.id}"
+    forget(folder)
+    page = person.get(where)
+    assert "This history is broken" in page.text
+    assert "was made of it when there was one: it was removed" in page.text
+    assert f'href="{where}/history.jsonl"' not in page.text
+    forget_all(own.settings.data_root)
+    assert "it was removed, or this was made before histories were kept" in person.get(where).text
+    relabel(folder)
+    assert "it was changed since it was made" in person.get(where).text
 
 
 def test_an_administrator_vouches_under_their_name_and_later_changes_are_told(own, person):

@@ -403,9 +403,13 @@ def test_a_run_is_replayed_from_its_page_and_its_outcome_stands_there(site, admi
     assert ended(site, answer) == flips
     page = admin.get(where).text
     assert "Bit-equal" in page
-    assert "every picture, label, split and group is the same" in page
+    assert "every picture, label and split is the same" in page
     assert "Not replayed yet" not in page
     assert "Another recipe had changed the same images alike" not in page
+    assert "trained again by the settings" not in page
+    form = {"csrf_token": token_of(admin, where), "train_again": "yes"}
+    assert ended(site, admin.post(f"{where}/replay", data=form)) == flips
+    assert admin.get(where).text.count("trained again by the settings in its notes: every weight is the same.") == 2
 
 
 def test_a_replay_that_differs_names_what_does(site, admin, flips):

@@ -35,6 +35,12 @@ def test_flips_are_ordered_and_their_report_is_read(site, api, admin_key):
     assert done(site, api, admin_key, answer) == run_id
     again = api.get(f"/api/v1/poisoning/runs/{run_id}", headers=admin_key).get_json()
     assert (again["replay"]["same"], [one["same"] for one in again["replay"]["sets"]]) == (True, [True])
+    assert (again["replay"]["same_weights"], again["replay"]["sets"][0]["classifiers"]) == (None, [])
+    body = {"train_again": True}
+    answer = api.post(f"/api/v1/poisoning/runs/{run_id}/replay", headers=admin_key, json=body)
+    assert done(site, api, admin_key, answer) == run_id
+    again = api.get(f"/api/v1/poisoning/runs/{run_id}", headers=admin_key).get_json()
+    assert (again["replay"]["same_weights"], len(again["replay"]["sets"][0]["classifiers"])) == (True, 2)
     assert api.post("/api/v1/poisoning/runs/gone/replay", headers=admin_key).status_code == 404
     listed = api.get("/api/v1/poisoning/runs", headers=admin_key).get_json()
     assert run_id in [row["id"] for row in listed["items"]]
