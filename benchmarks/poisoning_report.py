@@ -75,8 +75,8 @@ def _lines(rows: Sequence[Json], goals: Sequence[Goal], works: Sequence[Work], m
     yield ""
     yield from table(["data", "poison", "seed", "finder", "found", "falsely", "F1", "unpoisoned"], _finders(rows))
     yield from ("", "## Audits: which classes the search for triggers suspects", "")
-    yield "Of classifiers alone, on clean test images. Those of the unpoisoned data have no trigger: what is suspected there"
-    yield "is a false alarm."
+    yield "Of classifiers alone, on clean test images. Those of the unpoisoned data have no trigger: what is suspected"
+    yield "there is a false alarm."
     yield ""
     yield from table(
         ["data", "poison", "seed", "target", "suspected", "anomaly index of the target, of the next"],

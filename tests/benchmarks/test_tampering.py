@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from benchmarks.poisoning_goals import _tampered
+from benchmarks.poisoning_once_goals import tampered_goals
 from benchmarks.tampering import main
 from benchmarks.tampering_changes import OF_DATASETS, OF_MODELS, ONLY_VERIFIED
 from benchmarks.tampering_events import EVENTS
@@ -26,7 +26,7 @@ def test_every_single_change_is_found_and_refused_and_nothing_else(capsys: pytes
     events = {name: {"n": 2, "false_alarms": 0} for name in EVENTS}
     assert told["untouched"] == {"n": 2 * len(EVENTS), "false_alarms": 0, "events": events}
     assert told["speed"]["ok"]
-    found, alarms, _ = _tampered([told])  # What the goals read of it.
+    found, alarms, _ = tampered_goals([told])  # What the goals read of it.
     assert (found.value, alarms.value) == (f"{n} of {n}", "0")
 
 
