@@ -74,31 +74,7 @@ def _lines(rows: Sequence[Json], goals: Sequence[Goal], works: Sequence[Work], m
     yield "many trusted images."
     yield ""
     yield from table(["data", "poison", "seed", "finder", "found", "falsely", "F1", "unpoisoned"], _finders(rows))
-    yield from ("", "## Audits: which classes the search for triggers suspects", "")
-    yield "Of classifiers alone, on clean test images. Those of the unpoisoned data have no trigger: what is suspected"
-    yield "there is a false alarm."
-    yield ""
-    yield from table(
-        ["data", "poison", "seed", "target", "suspected", "anomaly index of the target, of the next"],
-        _audits(rows, works),
-    )
     yield from ("", "Research use; no medical device.")
-
-
-def _audits(rows: Sequence[Json], works: Sequence[Work]) -> Iterator[list[str]]:
-    targets = {work.plan.data: work.plan.target for work in works}
-    for row in rows:
-        if "audit" not in row:
-            continue
-        target = targets[row["data"]]
-        told = row["audit"]["classes"]
-        suspected = ", ".join(one["class"] for one in told if one["suspected"]) or "none"
-        index = [one["anomaly_index"] for one in told]
-        others = max(value for label, value in enumerate(index) if label != target)
-        has_trigger = row["what"] != UNPOISONED
-        name = told[target]["class"] if has_trigger else "none"
-        figures = f"{index[target]:.1f}, {others:.1f}" if has_trigger else f"-, {max(index):.1f}"
-        yield [row["data"], row["what"], str(row["seed"]), name, suspected, figures]
 
 
 def _poisoned(works: Sequence[Work]) -> Iterator[list[str]]:

@@ -31,10 +31,6 @@ STRIP = (
     *("benchmarks/poisoning_strip.py", "pipeline/gate/strip_choice.py"),
     *("pipeline/poisoning/shown.py", "pipeline/poisoning/triggers.py"),
 )
-AUDITS = (
-    "detector/poisoned/inversion.py",
-    *(f"pipeline/poisoning/{name}.py" for name in ("audit", "choice", "shown")),
-)
 TIMED = (*FINDERS, "pipeline/poisoning/flip_lab.py", "benchmarks/poisoning_timed.py")
 TAMPERED = (
     *(f"pipeline/provenance/{name}.py" for name in ("chain", "event", "manifest", "merkle", "record", "signing")),

@@ -21,7 +21,6 @@ from datasets.store import Dataset
 from detector.poisoned.fused import Fused
 from pipeline.artefacts import DataRoot
 from pipeline.models.files import Classifier, load_model, open_classifier
-from pipeline.poisoning.audit import audit_classifier
 from pipeline.poisoning.backdoor import BackdoorRecipe
 from pipeline.poisoning.choice import drawn
 from pipeline.poisoning.evidence import Gathered, gather
@@ -117,7 +116,6 @@ class OneSeed:
         if isinstance(recipe, BackdoorRecipe) and what != CONTROL:
             by = [*inputs, plan.strip_n, sources_id(sources.STRIP)]
             told |= {"strip": self.work.once(f"strip {what}", by, lambda: self._stripped(what, recipe))}
-            told |= {"audit": self.audited(what, self.work.trained(self.poisoned(recipe, what), self.settings, what))}
         return {"data": plan.data, "what": what, "seed": self.number, **told}
 
     def _stripped(self, what: str, recipe: BackdoorRecipe) -> Json:
@@ -197,16 +195,6 @@ class OneSeed:
 
         n = plan.n_few if is_few else plan.n_trusted
         return self.work.once(what, [clean.id, self.settings.to_json(), n, sources_id(sources.FINDERS)], make)
-
-    def audited(self, what: str, classifier: Classifier) -> Json:
-        """What the search for triggers suspects of a classifier, without the data that it learned from."""
-
-        def make() -> Json:
-            with self.work.stage(f"audit: {what}") as progress:
-                return audit_classifier(classifier, self.work.dataset, seed=self.number, progress=progress).to_json()
-
-        by = [self.work.dataset.id, classifier.id, self.number, sources_id(sources.AUDITS)]
-        return self.work.once(f"audit {what}", by, make)
 
     def unpoisoned_strip(self) -> Json:
         """The share of clean images that STRIP holds with the classifier of the data as they are."""
