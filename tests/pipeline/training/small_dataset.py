@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.duplicates import pixels_sha256
 from datasets.store import Dataset, DatasetWriter, Item
 
 CLASSES = ("dark", "bright")
@@ -20,6 +21,6 @@ def small_dataset(root: Path, *, n_train: int = 24, n_val: int = 8, n_test: int 
             label = number % 2
             levels = rng.normal(60 + 130 * label, 25, (16, 16, channels)).clip(0, 255).astype(np.uint8)
             writer.append(levels, 8)
-            digest = f"{number:064x}"
+            digest = pixels_sha256(levels, 8)
             items.append(Item(f"{number}.png", label, split, number, digest, digest, levels.shape, 8))
         return writer.finish("brightness", CLASSES, tuple(items), {"kind": "test"}, {})

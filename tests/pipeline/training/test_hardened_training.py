@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.duplicates import pixels_sha256
 from datasets.store import Dataset, DatasetWriter, Item
 from pipeline.attacks.pgd import PGD
 from pipeline.errors import BadTraining
@@ -66,7 +67,8 @@ def two_signs(root: Path, *, side: int = 16) -> Dataset:
             noise = rng.normal(0, 12, (side, side))
             levels = (128 + 24 * shown * half + 3 * sign * board + noise).clip(0, 255).astype(np.uint8)[:, :, None]
             writer.append(levels, 8)
-            items.append(Item(f"{n}.png", n % 2, split, n, f"{n:064x}", f"{n:064x}", levels.shape, 8))
+            digest = pixels_sha256(levels, 8)
+            items.append(Item(f"{n}.png", n % 2, split, n, digest, digest, levels.shape, 8))
         return writer.finish("two signs", ("left", "right"), tuple(items), {"kind": "test"}, {})
 
 
