@@ -415,14 +415,27 @@ def test_a_run_is_replayed_from_its_page_and_its_outcome_stands_there(site, admi
 def test_a_replay_that_differs_names_what_does(site, admin, flips):
     one = {"what": "poisoned model", "dataset_id": "d", "replayed_id": "0ther", "same": False, "n_differences": 21}
     outcome = {"at": "2026-01-02T03:04:05+00:00", "by": "a@b.example", "same": False}
+    again = {"classifier_id": "c", "name": "Old", "same": False, "replayed_id": "an0ther", "n": 1200, "n_otherwise": 7}
+    again |= {"accuracy": 0.5, "accuracy_again": 0.25, "n_threads": 2}
     outcome["sets"] = [{**one, "proxy_id": None, "differences": [f"item {i}: label 1, was 0" for i in range(20)]}]
+    outcome["sets"][0]["classifiers"] = [again]
     with site.database.transaction() as session:
         row = session.get_one(Artefact, flips)
         kept, row.facts = row.facts, {**row.facts, "replay": outcome}
     page = admin.get(f"/lab/poisoning/{flips}").text
     with site.database.transaction() as session:
         session.get_one(Artefact, flips).facts = kept
-    for words in ("Not the same", "0ther", "with 21 differences, of which the first:", "item 3: label 1, was 0"):
+    told = (
+        "Of 1,200 test images the two call 7 otherwise; accuracy 50.0 % before, 25.0 % now. Trained here with 2 threads"
+    )
+    for words in (
+        told,
+        "an0ther",
+        "Not the same",
+        "0ther",
+        "with 21 differences, of which the first:",
+        "item 3: label 1, was 0",
+    ):
         assert words in page
 
 
