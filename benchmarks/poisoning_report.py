@@ -89,8 +89,11 @@ def _poisoned(works: Sequence[Work]) -> Iterator[list[str]]:
                 yield [plan.data, what, str(n), f"{n / n_train:.1%}", "-", f"{source} labelled {target}"]
                 continue
             told, how = rates(dataset, recipe), f"trigger, {recipe.labels} labels"
-            if recipe.perturbation is not None:
-                how += f", {plan.perturbation} under a proxy of {plan.proxy_epochs} epochs, {plan.proxy}"
+            if (change := recipe.perturbation) is not None:
+                how += (
+                    f", {change.method} by at most {change.eps:g} in {change.steps} steps under a proxy of"
+                    f" {plan.proxy_epochs} epochs, hardened by {plan.proxy.method} at {plan.proxy.eps:g}"
+                )
             yield [plan.data, what, str(told.n), f"{told.of_all:.1%}", f"{told.of_target:.1%}", how]
 
 

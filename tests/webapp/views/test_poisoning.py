@@ -426,7 +426,7 @@ def test_a_replay_that_differs_names_what_does(site, admin, flips):
     with site.database.transaction() as session:
         session.get_one(Artefact, flips).facts = kept
     told = (
-        "Of 1,200 test images the two call 7 otherwise; accuracy 50.0 % before, 25.0 % now. Trained here with 2 threads"
+        "Of 1200 test images the two call 7 otherwise; accuracy 50.0 % before, 25.0 % now. Trained here with 2 threads"
     )
     for words in (
         told,
